@@ -1,0 +1,95 @@
+// The extension contract: one typed literal says everything about a name. The language half is grammar/options.ts; this file
+// adds what happens to a packet, and what the engine and the analysis may know about it beforehand.
+
+import type { ExtensionSyntax, OptionTable } from '../grammar/options.ts';
+import type { HookName, TableName } from '../grammar/tables.ts';
+import type { Address } from '../packet/address.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { Packet } from '../packet/packet.ts';
+import type { Services } from './services.ts';
+import type { Verdict } from './verdict.ts';
+
+/** One per rule and family, made when the rule is loaded. Must not allocate for a packet of an established flow. */
+export type Predicate = (pkt: Packet) => boolean;
+export type Action = (pkt: Packet) => Verdict;
+
+export interface CompileContext {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly services: Services;
+  /** State that lives with the installed rule: made once, handed back when an edit recompiles the table around it. */
+  state<T>(make: () => T): T;
+  /** State shared by every rule of the family that uses the same name (hashlimit, recent); dropped with the last of them. */
+  shared<T>(name: string, make: () => T): T;
+}
+
+/** Inclusive. */
+export type Range = readonly [low: number, high: number];
+export type AddressRange = readonly [low: Address, high: Address];
+
+/** Fields that a pure match may pin down. Values are unsigned numbers as the packet carries them; `ctState` holds one CT_ bit. */
+export type NumericField =
+  | 'protocol'
+  | 'sourcePort'
+  | 'destinationPort'
+  | 'icmpTypeCode'
+  | 'tcpFlags'
+  | 'ctState'
+  | 'hopLimit'
+  | 'length'
+  | 'mark'
+  | 'dscp';
+
+/**
+ * The same condition as the predicate, exactly, for whole packets with complete headers: every named field lies in one of its
+ * ranges. Used by the classifier and by analysis. Return undefined when it cannot be said so.
+ */
+export type Constraints = Readonly<Partial<Record<NumericField, readonly Range[]>>> & {
+  readonly source?: readonly AddressRange[];
+  readonly destination?: readonly AddressRange[];
+};
+
+/** Where an extension may stand; checked at commit over the hooks that reach the rule. A breach is the kernel's refusal, exit code 1. */
+export interface Placement<P> {
+  readonly tables?: readonly TableName[];
+  readonly hooks?: readonly HookName[];
+  /** Protocol numbers of which one must stand, not inverted, in the rule's -p. */
+  readonly protocols?: readonly number[];
+  /** What data alone cannot say: a reason (the kernel's dmesg line) when it may not stand there. `hooks` are those that reach the rule. */
+  refuses?(checked: P, place: PlaceContext): string | undefined;
+}
+
+export interface PlaceContext {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly hooks: readonly HookName[];
+  readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
+}
+
+interface Acting<P> {
+  readonly placement?: Placement<P>;
+  /** Loading a rule with it turns the tracker (and so defragmentation) on for the family, as nf_ct_netns_get() does. */
+  readonly needsTracking?: boolean;
+}
+
+export interface Match<O extends OptionTable = OptionTable, P = unknown> extends ExtensionSyntax<O, P>, Acting<P> {
+  /** Stateful: must be evaluated exactly when the kernel would (limit, recent, quota ...). */
+  readonly effect: 'pure' | 'stateful';
+  compile(checked: P, context: CompileContext): Predicate;
+  constrain?(checked: P, family: Family): Constraints | undefined;
+  /** For traces: what the packet shows where this match looks, in a few words ("dport 80", "ctstate INVALID"). */
+  saw?(checked: P, pkt: Packet, services: Services): string;
+}
+
+export interface Target<O extends OptionTable = OptionTable, P = unknown> extends ExtensionSyntax<O, P>, Acting<P> {
+  compile(checked: P, context: CompileContext): Action;
+}
+
+/** A match or target whose own types are forgotten: what registries and compiled tables hold. */
+// biome-ignore lint/suspicious/noExplicitAny: the checked form is known to the extension alone, which made it
+export type AnyMatch = Match<any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type AnyTarget = Target<any, any>;
+
+export const defineMatch = <O extends OptionTable, P>(match: Match<O, P>): Match<O, P> => match;
+export const defineTarget = <O extends OptionTable, P>(target: Target<O, P>): Target<O, P> => target;

@@ -1,0 +1,57 @@
+// What an extension may use beyond the packet. Handed in at compile time; tests give their own.
+
+import type { Tracker } from '../conntrack/tracker.ts';
+import type { Address } from '../packet/address.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { Packet } from '../packet/packet.ts';
+
+/** 32 random bits, unsigned. Seeded: every run replays. */
+export type Random = () => number;
+
+export interface LogRecord {
+  /** Monotonic ms. */
+  now: number;
+  /** syslog level, 0 to 7. */
+  level: number;
+  /** The line as the kernel prints it, without time stamp. */
+  text: string;
+}
+
+/** Route types as addrtype names them; include/uapi/linux/rtnetlink.h RTN_*. */
+export type RouteType =
+  | 'UNSPEC'
+  | 'UNICAST'
+  | 'LOCAL'
+  | 'BROADCAST'
+  | 'ANYCAST'
+  | 'MULTICAST'
+  | 'BLACKHOLE'
+  | 'UNREACHABLE'
+  | 'PROHIBIT'
+  | 'THROW'
+  | 'NAT'
+  | 'XRESOLVE';
+
+export interface Routes {
+  /** Type of `address`; with `device`, as seen from that device only (addrtype --limit-iface-in/out). */
+  type(address: Address, family: Family, device?: string): RouteType;
+  /** Device that a packet to `address` leaves by, and its next hop if there is one; undefined: no route. */
+  lookup(address: Address, family: Family): { device: string; via: Address | undefined } | undefined;
+  /** An address of ours on `device` that may speak to `towards`; undefined in bridge mode and where there is none. */
+  sourceFor(device: string, family: Family, towards: Address): Address | undefined;
+  /** Octets; 0: no such device. */
+  mtu(device: string): number;
+}
+
+export interface Services {
+  readonly tracker: Tracker;
+  readonly routes: Routes;
+  readonly random: Random;
+  log(record: LogRecord): void;
+  /**
+   * Sends a packet of our own making through OUTPUT and POSTROUTING (REJECT, SYNPROXY, TEE). `octets` is a whole IP packet with right
+   * checksums; `about` is the packet that caused it: the new one is attached to the same connection (nf_ct_attach()) and, in
+   * bridge mode, leaves by the device that `about` came in by.
+   */
+  send(octets: Uint8Array, about: Packet): void;
+}
