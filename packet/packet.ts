@@ -25,6 +25,12 @@ export const CT_RELATED = 1 << 2;
 export const CT_NEW = 1 << 3;
 export const CT_UNTRACKED = 1 << 6;
 
+/** Kinds of super-packet as virtio-net numbers them; include/uapi/linux/virtio_net.h VIRTIO_NET_HDR_GSO_TCPV4 ... */
+export const GSO_TCP4 = 1;
+export const GSO_TCP6 = 4;
+export const GSO_UDP = 5;
+export const GSO_ECN = 0x80;
+
 /** Who sent a local packet, as `-m owner`, `cgroup` and `socket` ask. Undefined members are unknown. */
 export interface Owner {
   uid?: number;
@@ -76,8 +82,13 @@ export class Packet {
   now = 0;
   /** virtio-net: the transport checksum holds only the pseudo-header sum (CHECKSUM_PARTIAL), to be finished by the receiver. */
   checksumPartial = false;
+  /** With checksumPartial, offsets into `bytes`: where the sum begins, and where the 16-bit checksum stands. Usually l4 and a field of it. */
+  checksumStart = 0;
+  checksumField = 0;
   /** virtio-net: payload octets per segment of a super-packet; 0: not one. */
   gsoSize = 0;
+  /** virtio-net: how a super-packet is to be cut, one of GSO_TCP4, GSO_TCP6, GSO_UDP, with GSO_ECN beside it when CWR is set. */
+  gsoType = 0;
   /** Checked and found right already (or made by us): the tracker need not sum it again. */
   checksumTrusted = false;
 
@@ -149,7 +160,10 @@ export class Packet {
     this.packetType = 0;
     this.owner = undefined;
     this.checksumPartial = false;
+    this.checksumStart = 0;
+    this.checksumField = 0;
     this.gsoSize = 0;
+    this.gsoType = 0;
     this.checksumTrusted = false;
     this.hook = 0;
     this.mark = 0;
