@@ -1,0 +1,103 @@
+// The extensions that are attached at this moment. The engine and the grammar get them from here and know none by name; programs
+// hand in the built-in sets. Attaching and detaching work while running: whoever holds compiled rules keeps the literals they were
+// compiled from, and `detach` is refused while an owner says that a rule still uses the name.
+
+import type { Lookup } from '../grammar/lookup.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { AnyMatch, AnyTarget } from './extension.ts';
+
+export interface Module {
+  readonly matches?: readonly AnyMatch[];
+  readonly targets?: readonly AnyTarget[];
+}
+
+export type ExtensionKind = 'match' | 'target';
+
+/** Says whether a rule still uses an extension: the reason, or undefined. Asked before a detach. */
+export type InUse = (kind: ExtensionKind, name: string) => string | undefined;
+
+type Named<T> = Map<string, T>;
+type ByFamily<T> = Record<Family, Named<T>>;
+
+export class Registry implements Lookup {
+  private readonly matches: ByFamily<AnyMatch> = { 4: new Map(), 6: new Map() };
+  private readonly targets: ByFamily<AnyTarget> = { 4: new Map(), 6: new Map() };
+  private readonly owners = new Set<InUse>();
+
+  constructor(...modules: readonly Module[]) {
+    for (const module of modules) this.attach(module);
+  }
+
+  /** Adds every extension of `module`, or none: throws when a name or alias is taken in one of its families. */
+  attach(module: Module): void {
+    for (const match of module.matches ?? []) checkFree(this.matches, match, 'match');
+    for (const target of module.targets ?? []) checkFree(this.targets, target, 'target');
+    for (const match of module.matches ?? []) put(this.matches, match);
+    for (const target of module.targets ?? []) put(this.targets, target);
+  }
+
+  /** Takes the match or target (or both) of that name away; throws when there is none, or when a rule still uses it. */
+  detach(name: string): void {
+    const found = (['match', 'target'] as const).filter((kind) => this.has(kind, name));
+    if (found.length === 0) throw new Error(`no extension "${name}" is attached`);
+    for (const kind of found) {
+      for (const inUse of this.owners) {
+        const reason = inUse(kind, name);
+        if (reason !== undefined) throw new Error(`${kind} "${name}" is in use: ${reason}`);
+      }
+    }
+    for (const family of [4, 6] as const) {
+      remove(this.matches[family], name);
+      remove(this.targets[family], name);
+    }
+  }
+
+  /** Who holds rules registers here; call the returned function to leave. */
+  ask(inUse: InUse): () => void {
+    this.owners.add(inUse);
+    return () => this.owners.delete(inUse);
+  }
+
+  match(name: string, family: Family): AnyMatch | undefined {
+    return this.matches[family].get(name);
+  }
+
+  target(name: string, family: Family): AnyTarget | undefined {
+    return this.targets[family].get(name);
+  }
+
+  /** Every word after -m or -j, aliases included, sorted. */
+  names(kind: ExtensionKind, family: Family): readonly string[] {
+    return [...(kind === 'match' ? this.matches : this.targets)[family].keys()].sort();
+  }
+
+  /** Each extension once, in the order of attachment. */
+  all(kind: 'match'): readonly AnyMatch[];
+  all(kind: 'target'): readonly AnyTarget[];
+  all(kind: ExtensionKind): readonly (AnyMatch | AnyTarget)[] {
+    const maps = kind === 'match' ? this.matches : this.targets;
+    return [...new Set([...maps[4].values(), ...maps[6].values()])];
+  }
+
+  private has(kind: ExtensionKind, name: string): boolean {
+    return this.all(kind as 'match').some((extension) => extension.name === name);
+  }
+}
+
+function checkFree<T extends AnyMatch | AnyTarget>(maps: ByFamily<T>, extension: T, kind: ExtensionKind): void {
+  for (const family of extension.families) {
+    for (const word of [extension.name, ...(extension.aliases ?? [])]) {
+      if (maps[family].has(word)) throw new Error(`${kind} "${word}" is attached already (IPv${family})`);
+    }
+  }
+}
+
+function put<T extends AnyMatch | AnyTarget>(maps: ByFamily<T>, extension: T): void {
+  for (const family of extension.families) {
+    for (const word of [extension.name, ...(extension.aliases ?? [])]) maps[family].set(word, extension);
+  }
+}
+
+function remove<T extends AnyMatch | AnyTarget>(map: Named<T>, name: string): void {
+  for (const [word, extension] of map) if (extension.name === name) map.delete(word);
+}
