@@ -1,0 +1,30 @@
+// The tools' side of the control socket.
+
+import { createConnection } from 'node:net';
+import { Lines } from './framing.ts';
+import type { Answer, Request } from './protocol.ts';
+
+/** No daemon serves the socket: the caller works on the stored rules instead. */
+export class NotServed extends Error {}
+
+/** Sends one request and waits for its answer. Rejects with NotServed when nobody listens, with an Error when the daemon says no. */
+export function ask(path: string, request: Request): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const lines = new Lines();
+    const socket = createConnection(path);
+    socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+      reject(nobody ? new NotServed(`no daemon on ${path}`) : error);
+    });
+    socket.on('close', () => reject(new Error(`the daemon on ${path} hung up before it answered`)));
+    socket.on('data', (chunk) => {
+      const [line] = lines.feed(chunk as Buffer);
+      if (line === undefined) return;
+      const answer = JSON.parse(line) as Answer;
+      if (answer.ok) resolve(answer.result);
+      else reject(new Error(answer.error));
+      socket.end();
+    });
+  });
+}

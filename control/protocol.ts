@@ -1,0 +1,73 @@
+// What is said on the control socket: one JSON object a line, one answer for each request, in order.
+//
+// The iptables-like tools send their whole command line: the daemon parses it as the tool would have done on the stored rules, so
+// that a user sees no difference between a machine with a daemon and one without.
+
+/** Programs that may be asked for by `tool`. */
+export const TOOLS = [
+  'iptables',
+  'ip6tables',
+  'iptables-save',
+  'ip6tables-save',
+  'iptables-restore',
+  'ip6tables-restore',
+] as const;
+export type ToolName = (typeof TOOLS)[number];
+
+export const isToolName = (name: unknown): name is ToolName => (TOOLS as readonly unknown[]).includes(name);
+
+export interface ToolRequest {
+  op: 'tool';
+  program: ToolName;
+  /** Without the program's own name. */
+  argv: string[];
+  /** Text of standard input, for the restore programs. */
+  stdin?: string;
+}
+
+export type Request =
+  | ToolRequest
+  /** What the daemon is and how it fares. */
+  | { op: 'status' }
+  /** The connection table, as text lines of /proc/net/nf_conntrack and as objects. */
+  | { op: 'connections' }
+  /** Loads the rule files of the start again. */
+  | { op: 'reload' }
+  /** Saves the state and ends. */
+  | { op: 'stop' };
+
+export interface ToolAnswer {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+export type Answer = { ok: true; result: unknown } | { ok: false; error: string };
+
+/** Takes a line apart. Throws an Error whose text may be sent back; nothing in a message is trusted. */
+export function parseRequest(line: string): Request {
+  let message: unknown;
+  try {
+    message = JSON.parse(line);
+  } catch {
+    throw new Error('not a JSON text');
+  }
+  if (typeof message !== 'object' || message === null) throw new Error('a request is a JSON object');
+  const { op, program, argv, stdin } = message as Record<string, unknown>;
+  switch (op) {
+    case 'status':
+    case 'connections':
+    case 'reload':
+    case 'stop':
+      return { op };
+    case 'tool':
+      if (!isToolName(program)) throw new Error(`"program" is one of ${TOOLS.join(', ')}`);
+      if (!Array.isArray(argv) || !argv.every((word) => typeof word === 'string')) {
+        throw new Error('"argv" is a list of strings');
+      }
+      if (stdin !== undefined && typeof stdin !== 'string') throw new Error('"stdin" is a string');
+      return { op, program, argv, stdin };
+    default:
+      throw new Error('unknown "op"');
+  }
+}
