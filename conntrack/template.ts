@@ -5,6 +5,11 @@ export interface Template {
   /** Zone per direction: 0 is the default zone. */
   readonly zoneOriginal: number;
   readonly zoneReply: number;
+  /**
+   * Directions (bit 0 original, bit 1 reply) whose zone is not the one above but the low 16 bits of the packet's mark when the tracker
+   * sees it (`CT --zone mark`). 0 or undefined: none. nf_conntrack_zones.h nf_ct_zone_tmpl().
+   */
+  readonly markZones?: number;
   readonly helper: string | undefined;
   /** Name of a timeout policy. */
   readonly timeout: string | undefined;

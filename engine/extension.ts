@@ -2,6 +2,7 @@
 // adds what happens to a packet, and what the engine and the analysis may know about it beforehand.
 
 import type { ExtensionSyntax, OptionTable } from '../grammar/options.ts';
+import type { MatchSpec } from '../grammar/rule-spec.ts';
 import type { HookName, TableName } from '../grammar/tables.ts';
 import type { Address } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
@@ -64,6 +65,8 @@ export interface PlaceContext {
   readonly table: TableName;
   readonly hooks: readonly HookName[];
   readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
+  /** The rule's matches: TCPMSS wants a `tcp` match for SYN among them. */
+  readonly matches: readonly MatchSpec[];
 }
 
 interface Acting<P> {

@@ -110,6 +110,8 @@ export interface ExtensionSyntax<O extends OptionTable = OptionTable, P = unknow
   readonly families: readonly Family[];
   /** Other words after -m or -j that mean this extension (`icmpv6` for icmp6). Printed as `name`. */
   readonly aliases?: readonly string[];
+  /** Name in the target column of -L when the kernel has it under another one (NOTRACK is listed as CT). */
+  readonly listedAs?: string;
   readonly summary: string;
   /** Kernel file and function, and the extension's manual page if it has another name there. */
   readonly kernel: string;
