@@ -71,8 +71,11 @@ export interface PlaceContext {
 
 interface Acting<P> {
   readonly placement?: Placement<P>;
-  /** Loading a rule with it turns the tracker (and so defragmentation) on for the family, as nf_ct_netns_get() does. */
-  readonly needsTracking?: boolean;
+  /**
+   * Loading a rule with it turns the tracker (and so defragmentation) on for the family, as nf_ct_netns_get() does; a function where
+   * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().
+   */
+  readonly needsTracking?: boolean | ((checked: P) => boolean);
 }
 
 export interface Match<O extends OptionTable = OptionTable, P = unknown> extends ExtensionSyntax<O, P>, Acting<P> {
@@ -93,6 +96,9 @@ export interface Target<O extends OptionTable = OptionTable, P = unknown> extend
 export type AnyMatch = Match<any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyTarget = Target<any, any>;
+
+export const turnsTrackingOn = (extension: AnyMatch | AnyTarget, checked: unknown): boolean =>
+  typeof extension.needsTracking === 'function' ? extension.needsTracking(checked) : extension.needsTracking === true;
 
 export const defineMatch = <O extends OptionTable, P>(match: Match<O, P>): Match<O, P> => match;
 export const defineTarget = <O extends OptionTable, P>(target: Target<O, P>): Target<O, P> => target;
