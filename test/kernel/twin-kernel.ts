@@ -1,0 +1,387 @@
+// The kernel between two TUN devices, as an oracle: this thread's network namespace is replaced for every scenario.
+//
+//   inside hosts <-> [tunA]  PREROUTING / FORWARD / POSTROUTING of the real kernel  [tunB] <-> outside hosts
+//
+// Why the output is exact: a write to a TUN device runs receive, hooks, forwarding and transmission before it returns, so reading
+// both devices until EAGAIN right afterwards takes what that packet caused, all of it and nothing else.
+//
+// Why nothing else is on the wire: no duplicate address detection, no router solicitation, no link-local address, and IFF_MULTICAST
+// cleared before forwarding is turned on (which would join ff02::2 and report it).
+
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromHex, toHex } from '../../packet/bytes.ts';
+import { Packet } from '../../packet/packet.ts';
+import { BUFFER_LENGTH } from '../../tun/device.ts';
+import { libc, must, O_CLOEXEC, O_NONBLOCK, O_RDONLY, SystemError } from '../../tun/libc.ts';
+import { type LinuxTun, openTun, Poller } from '../../tun/linux.ts';
+import { enterNewNamespace } from '../../tun/namespace.ts';
+import { flushConnections, type Netlink, withNetlink } from '../../tun/netlink.ts';
+import { sendRaw } from '../../tun/os.ts';
+import {
+  DEFAULT_TOPOLOGY,
+  type Emitted,
+  type Place,
+  type Result,
+  type Scenario,
+  type Side,
+  type Step,
+  type StepResult,
+} from './scenario.ts';
+import { parseCtDump, parseSaveCounters } from './twin-dumps.ts';
+
+const SIDES: readonly Side[] = ['A', 'B'];
+
+/** Written before the devices exist: a new device copies `default`. */
+const SYSCTLS_EARLY: Record<string, string | number> = {
+  'net.ipv6.conf.default.accept_dad': 0,
+  'net.ipv6.conf.default.dad_transmits': 0,
+  'net.ipv6.conf.default.router_solicitations': 0,
+  'net.ipv6.conf.default.accept_ra': 0,
+  'net.ipv6.conf.default.autoconf': 0,
+  'net.ipv6.conf.default.addr_gen_mode': 1,
+  'net.ipv4.conf.all.rp_filter': 0,
+  'net.ipv4.conf.default.rp_filter': 0,
+  'net.ipv4.conf.all.send_redirects': 0,
+  'net.ipv4.conf.default.send_redirects': 0,
+  'net.ipv4.icmp_ratelimit': 0,
+  'net.ipv4.icmp_msgs_per_sec': 1_000_000,
+  'net.ipv4.icmp_msgs_burst': 100_000,
+  'net.ipv6.icmp.ratelimit': 0,
+  'net.ipv6.icmp.ratemask': '',
+};
+/** Written once the devices have lost IFF_MULTICAST. */
+const SYSCTLS_LATE: Record<string, string | number> = {
+  'net.ipv4.ip_forward': 1,
+  'net.ipv6.conf.all.forwarding': 1,
+};
+
+const CHAINS: Record<string, readonly string[]> = {
+  raw: ['PREROUTING', 'OUTPUT'],
+  mangle: ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'],
+  nat: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
+  filter: ['INPUT', 'FORWARD', 'OUTPUT'],
+  security: ['INPUT', 'FORWARD', 'OUTPUT'],
+};
+const emptyTable = (table: string): string =>
+  `*${table}\n${CHAINS[table].map((chain) => `:${chain} ACCEPT [0:0]\n`).join('')}COMMIT\n`;
+
+type Version = 'v4' | 'v6';
+const VERSIONS: readonly Version[] = ['v4', 'v6'];
+const PROGRAM = { v4: 'iptables-legacy', v6: 'ip6tables-legacy' };
+
+export class KernelTwin {
+  private readonly devices = new Map<Side, LinuxTun>();
+  private readonly tables: Record<Version, Set<string>> = { v4: new Set(), v6: new Set() };
+  private readonly lock = join(tmpdir(), `sekisho-twin-${process.pid}.lock`);
+  // An own lock file: other users of the xtables lock never make us wait, nor we them.
+  private readonly environment = { ...process.env, XTABLES_LOCKFILE: this.lock, LC_ALL: 'C', TZ: 'UTC' };
+  private readonly packet = new Packet(BUFFER_LENGTH);
+  private readonly kernelLog = new KernelLog();
+  private poller: Poller | undefined;
+
+  /** Runs one scenario in a namespace of its own. Throws when it cannot be set up (rules that the real tool refuses). */
+  run(scenario: Scenario): Result {
+    const started = performance.now();
+    this.fresh(scenario.topology ?? {});
+    if (scenario.log) this.kernelLog.start();
+    try {
+      for (const argv of scenario.setup ?? []) this.command(argv);
+      if (scenario.force_ct) this.forceTracking();
+      this.load('v4', scenario.v4rules ?? '');
+      this.load('v6', scenario.v6rules ?? '');
+      writeSysctls(scenario.sysctls ?? {});
+      const stray = this.drain(); // never seen: what is there before the first step
+      const ready = performance.now();
+      const steps = scenario.steps.map((step) => this.withLog(this.step(step)));
+      return {
+        name: scenario.name,
+        steps,
+        ...(stray.length > 0 && { stray }),
+        late: this.drain(),
+        setup_ms: round(ready - started),
+        run_ms: round(performance.now() - ready),
+      };
+    } finally {
+      this.kernelLog.stop();
+    }
+  }
+
+  close(): void {
+    this.leave();
+    rmSync(this.lock, { force: true });
+  }
+
+  // --- Set-up -------------------------------------------------------------------------------------------------------
+
+  private leave(): void {
+    for (const device of this.devices.values()) {
+      // It dies with its namespace, in a worker of the kernel; close() alone would wait for that here, 20 to 70 ms.
+      device.persist(true);
+      device.close();
+    }
+    this.devices.clear();
+  }
+
+  private fresh(topology: Partial<Record<Side, Place>>): void {
+    this.leave();
+    for (const version of VERSIONS) this.tables[version].clear();
+    enterNewNamespace();
+    for (const [name, value] of Object.entries(SYSCTLS_EARLY)) {
+      try {
+        writeSysctl(name, value);
+      } catch {
+        // An older kernel lacks some, or has them for the whole machine only.
+      }
+    }
+    for (const side of SIDES) this.devices.set(side, openTun({ name: `tun${side}`, offloads: false }));
+    this.poller = new Poller([...this.devices.values()].map((device) => device.descriptor));
+    withNetlink((netlink) => this.bringUp(netlink, topology));
+  }
+
+  private bringUp(netlink: Netlink, topology: Partial<Record<Side, Place>>): void {
+    const places = SIDES.map((side) => ({
+      index: netlink.linkIndex(`tun${side}`),
+      ...DEFAULT_TOPOLOGY[side],
+      ...topology[side],
+    }));
+    netlink.setLink(netlink.linkIndex('lo'), { up: true });
+    for (const { index, mtu } of places) netlink.setLink(index, { multicast: false, mtu });
+    for (const [name, value] of Object.entries(SYSCTLS_LATE)) writeSysctl(name, value);
+    for (const { index, addrs } of places) {
+      netlink.setLink(index, { up: true });
+      for (const address of addrs) netlink.addAddress(index, address);
+    }
+    for (const { index, routes } of places) for (const route of routes) netlink.addRoute(index, route);
+    // Without this wait a busy machine now and then forwards what is meant for the twin itself.
+    for (const { addrs } of places) for (const address of addrs) waitUntilLocal(netlink, address);
+  }
+
+  /** Loads rules; tables that were loaded before and are not in `text` become empty. */
+  private load(version: Version, text: string): void {
+    const given = new Set([...text.matchAll(/^\*(\S+)/gm)].map(([, table]) => table));
+    const emptied = [...this.tables[version]].filter((table) => !given.has(table));
+    if (given.size === 0 && emptied.length === 0) return;
+    const input = emptied.map(emptyTable).join('') + text;
+    const done = this.program(`${PROGRAM[version]}-restore`, [], input);
+    if (done.status !== 0) throw new Error(`restore ${version}: ${done.stderr.trim()}`);
+    for (const table of given) this.tables[version].add(table);
+  }
+
+  /** Registers the hooks of tracking and defragmentation without touching a counter: an nftables chain that nobody calls. */
+  private forceTracking(): void {
+    const done = this.program('nft', ['-f', '-'], 'table inet twin {\n chain unused {\n ct state new\n }\n}\n');
+    if (done.status !== 0) throw new Error(`nft: ${done.stderr.trim()}`);
+  }
+
+  private program(name: string, args: readonly string[], input = ''): SpawnSyncReturns<string> {
+    const done = spawnSync(name, args, { input, encoding: 'utf8', env: this.environment, maxBuffer: 1 << 28 });
+    if (done.error) throw done.error;
+    return done;
+  }
+
+  private command([name, ...args]: string[]): void {
+    const done = this.program(name, args);
+    if (done.status !== 0) throw new Error(`${name} ${args.join(' ')}: ${done.stderr.trim()}`);
+  }
+
+  // --- Packets ------------------------------------------------------------------------------------------------------
+
+  private drain(): Emitted[] {
+    const emitted: Emitted[] = [];
+    for (const side of SIDES) {
+      const device = this.devices.get(side);
+      // The octets as they came, trailing ones included, whatever parse() thinks of them.
+      device?.readRaw(this.packet, (bytes, from, to) => emitted.push({ out: side, hex: toHex(bytes, from, to) }));
+    }
+    return emitted;
+  }
+
+  private wait(milliseconds: number): Emitted[] {
+    const emitted = this.drain();
+    const until = performance.now() + milliseconds;
+    for (let left = milliseconds; left > 0; left = until - performance.now()) {
+      this.poller?.wait(Math.ceil(left));
+      emitted.push(...this.drain());
+    }
+    return emitted;
+  }
+
+  private inject(side: Side, octets: Uint8Array): Emitted[] {
+    must(libc().write(this.devices.get(side)?.descriptor ?? -1, octets, octets.length), `tun${side}`);
+    return this.drain();
+  }
+
+  // --- Steps --------------------------------------------------------------------------------------------------------
+
+  private step(step: Step): StepResult {
+    if ('in' in step) return this.injectAll(step.in, [step.hex].flat());
+    if ('local' in step) return this.local(step.local);
+    if ('sleep_ms' in step) return { out: this.wait(step.sleep_ms) };
+    if ('ct' in step) return readTracking();
+    if ('counters' in step) return this.counters();
+    if ('rules' in step) return this.reload(step.rules);
+    if ('read' in step) return { text: readFileSync(step.read, 'utf8') };
+    if ('exec' in step) return this.execute(step.exec);
+    if ('sysctls' in step) writeSysctls(step.sysctls);
+    else if ('flush_ct' in step) flushConnections();
+    else throw new Error(`unknown step ${JSON.stringify(step)}`);
+    return {};
+  }
+
+  private injectAll(side: Side, hexes: readonly string[]): StepResult {
+    const result: StepResult = { out: [] };
+    for (const hex of hexes) {
+      try {
+        result.out?.push(...this.inject(side, octetsOf(hex)));
+      } catch (error) {
+        result.err = reasonOf(error);
+      }
+    }
+    return result;
+  }
+
+  private local(hex: string): StepResult {
+    try {
+      sendRaw(octetsOf(hex));
+      return { out: this.drain() };
+    } catch (error) {
+      return { out: [], err: reasonOf(error) };
+    }
+  }
+
+  private counters(): StepResult {
+    const result: StepResult = {};
+    for (const version of VERSIONS) {
+      // Asking for a family without tables would only start a program that prints nothing.
+      const text = this.tables[version].size === 0 ? '' : this.program(`${PROGRAM[version]}-save`, ['-c']).stdout;
+      result[version] = parseSaveCounters(text);
+      result[`${version}_text`] = text.replace(/^#.*\n/gm, '');
+    }
+    return result;
+  }
+
+  private reload(rules: { v4?: string; v6?: string }): StepResult {
+    try {
+      for (const version of VERSIONS) {
+        const text = rules[version];
+        if (text !== undefined) this.load(version, text);
+      }
+      return {};
+    } catch (error) {
+      return { err: reasonOf(error) };
+    }
+  }
+
+  private execute([name, ...args]: string[]): StepResult {
+    const done = this.program(name, args);
+    return { rc: done.status, stdout: done.stdout, stderr: done.stderr };
+  }
+
+  private withLog(result: StepResult): StepResult {
+    const lines = this.kernelLog.read();
+    return lines.length > 0 ? { ...result, log: lines } : result;
+  }
+}
+
+/** The text that LOG targets print, from /dev/kmsg. A namespace other than the first logs only while a switch of the machine is on. */
+class KernelLog {
+  private readonly switchFile = openIfThere('/proc/sys/net/netfilter/nf_log_all_netns', 'r+');
+  private switchWas = '0';
+  private log = -1;
+  private readonly record = new Uint8Array(8_192);
+
+  start(): void {
+    if (this.switchFile < 0)
+      throw new Error('nf_log_all_netns cannot be written here: LOG prints nothing in a namespace');
+    const was = new Uint8Array(16);
+    this.switchWas = new TextDecoder().decode(was.subarray(0, readSync(this.switchFile, was, 0, 16, 0))).trim();
+    writeSync(this.switchFile, '1\n', 0);
+    this.log = must(libc().open('/dev/kmsg', O_RDONLY | O_NONBLOCK | O_CLOEXEC), '/dev/kmsg');
+    libc().lseek(this.log, 0, 2); // SEEK_END
+  }
+
+  read(): { level: number; msg: string }[] {
+    const lines: { level: number; msg: string }[] = [];
+    while (this.log >= 0) {
+      const length = libc().read(this.log, this.record, this.record.length);
+      if (length < 0 && libc().errno() === 32) continue; // EPIPE: records were overwritten before we came
+      if (length < 0) break;
+      // "6,339,5140900,-;message\n key=value"; Documentation/ABI/testing/dev-kmsg
+      const [head, ...rest] = new TextDecoder().decode(this.record.subarray(0, length)).split(';');
+      const msg = rest.join(';').split('\n')[0];
+      if (msg.includes('IN=') && /tun[AB]/.test(msg)) lines.push({ level: Number(head.split(',')[0]) & 7, msg });
+    }
+    return lines;
+  }
+
+  stop(): void {
+    if (this.log < 0) return;
+    closeSync(this.log);
+    this.log = -1;
+    writeSync(this.switchFile, `${this.switchWas}\n`, 0);
+  }
+}
+
+function openIfThere(path: string, flags: string): number {
+  try {
+    return openSync(path, flags);
+  } catch {
+    return -1;
+  }
+}
+
+/** This thread's table: /proc/self would be the main thread's namespace. */
+function readTracking(): StepResult {
+  const text = readFileSync('/proc/thread-self/net/nf_conntrack', 'utf8');
+  let expected = '';
+  try {
+    expected = readFileSync('/proc/thread-self/net/nf_conntrack_expect', 'utf8');
+  } catch {
+    // The file is there only once something has asked for helpers.
+  }
+  const lines = (of: string) => of.split('\n').filter((line) => line !== '');
+  return {
+    ct: parseCtDump(text),
+    ct_raw: lines(text).sort(),
+    expect: lines(expected)
+      .map((line) => line.trim().replace(/\s+/g, ' '))
+      .sort(),
+  };
+}
+
+function writeSysctl(name: string, value: string | number): void {
+  writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, `${value}\n`);
+}
+
+function writeSysctls(values: Record<string, string | number>): void {
+  for (const [name, value] of Object.entries(values)) {
+    try {
+      writeSysctl(name, value);
+    } catch (cause) {
+      throw new Error(`sysctl ${name}=${value} was refused`, { cause });
+    }
+  }
+}
+
+function waitUntilLocal(netlink: Netlink, address: string): void {
+  const until = performance.now() + 5_000;
+  const text = address.split('/')[0];
+  while (!netlink.isLocal(text)) {
+    if (performance.now() > until) throw new Error(`${text} does not become local`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.2);
+  }
+}
+
+function octetsOf(hex: string): Uint8Array {
+  const octets = fromHex(hex);
+  if (!octets) throw new Error(`"${hex}" is no hex text`);
+  return octets;
+}
+
+const reasonOf = (error: unknown): string =>
+  error instanceof SystemError ? error.reason : error instanceof Error ? error.message : String(error);
+
+const round = (milliseconds: number): number => Math.round(milliseconds * 100) / 100;

@@ -1,0 +1,290 @@
+// Linux TUN through koffi: one system call per packet, none of them blocking, no allocation per packet.
+//
+// With offloads (the default) the device speaks virtio-net: in front of each packet stand 10 octets that say where an unfinished
+// checksum is and how a super-packet of up to 64 KiB is to be cut. Passing those on unopened is what makes this fast: 14 Gbit/s
+// instead of 1.7 between two namespaces on two cores. The header is read into the fields of Packet and written from them, into the
+// octets just in front of the packet.
+//
+//   at+0    at+1       at+2      at+4       at+6        at+8          include/uapi/linux/virtio_net.h struct virtio_net_hdr,
+//   | flags | gsoType | hdrLen | gsoSize | csumStart | csumOffset |   little endian (TUNSETVNETLE)
+//
+// A write runs the kernel's whole receive path before it returns; a device that is down answers EIO, which is a counted drop.
+
+import { GSO_ECN, GSO_TCP4, GSO_TCP6, GSO_UDP, Packet } from '../packet/packet.ts';
+import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters, HEADROOM } from './device.ts';
+import {
+  cString,
+  EAGAIN,
+  EINTR,
+  EIO,
+  ENOBUFS,
+  ENOMEM,
+  type Libc,
+  libc,
+  must,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  O_RDWR,
+  SystemError,
+} from './libc.ts';
+import { finishChecksum, segment, segmentHeaders } from './segment.ts';
+
+// include/uapi/linux/if_tun.h
+const TUNSETPERSIST = 0x400454cb;
+const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUNSETVNETHDRSZ = 0x400454d8;
+const TUNSETVNETLE = 0x400454dc;
+const IFF_TUN = 0x0001;
+const IFF_MULTI_QUEUE = 0x0100;
+const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
+const TUN_F_CSUM = 0x01;
+const TUN_F_TSO = 0x02 | 0x04 | 0x08; // TSO4, TSO6, TSO_ECN
+const TUN_F_USO = 0x20 | 0x40; // USO4, USO6: Linux 6.2 and newer
+
+const VNET_LENGTH = 10;
+const NEEDS_CSUM = 1;
+const DATA_VALID = 2;
+
+export interface TunOptions {
+  name: string;
+  /** virtio-net header with checksum and segmentation offloads; true unless said otherwise. */
+  offloads?: boolean;
+  /** One of several queues of the device: each open with this set adds one. */
+  multiQueue?: boolean;
+  mtu?: number;
+  counters?: DeviceCounters;
+}
+
+/** Creates the device `name` in this thread's network namespace, or attaches to a persistent one that nobody has open. */
+export function openTun(options: TunOptions): LinuxTun {
+  const calls = libc();
+  const { name, offloads = true } = options;
+  const descriptor = must(calls.open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC), '/dev/net/tun');
+  try {
+    const request = new Uint8Array(40); // struct ifreq: name[16], short flags
+    request.set(cString(name, 16));
+    const flags = IFF_TUN | IFF_NO_PI | (offloads ? IFF_VNET_HDR : 0) | (options.multiQueue ? IFF_MULTI_QUEUE : 0);
+    new DataView(request.buffer).setUint16(16, flags, true);
+    must(calls.ioctl(descriptor, TUNSETIFF, request), `TUN device ${name}`);
+    return new LinuxTun(calls, descriptor, options, offloads ? setOffloads(calls, descriptor) : undefined);
+  } catch (error) {
+    calls.close(descriptor);
+    throw error;
+  }
+}
+
+interface Offloads {
+  /** UDP super-packets too. */
+  uso: boolean;
+}
+
+function setOffloads(calls: Libc, descriptor: number): Offloads {
+  must(calls.ioctl(descriptor, TUNSETVNETHDRSZ, Int32Array.of(VNET_LENGTH)), 'TUNSETVNETHDRSZ');
+  must(calls.ioctl(descriptor, TUNSETVNETLE, Int32Array.of(1)), 'TUNSETVNETLE');
+  // An older kernel refuses the whole set when it does not know one of the bits.
+  if (calls.ioctl(descriptor, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO | TUN_F_USO) === 0) return { uso: true };
+  must(calls.ioctl(descriptor, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO), 'TUNSETOFFLOAD');
+  return { uso: false };
+}
+
+export class LinuxTun implements Device {
+  readonly name: string;
+  readonly descriptor: number;
+  readonly counters: DeviceCounters;
+  mtu: number;
+  private readonly libc: Libc;
+  private readonly offloads: Offloads | undefined;
+  private readonly vnetLength: number;
+  // Memory of the buffers last read into and written from. A number handed to koffi needs no view per packet.
+  private readBuffer: Uint8Array | undefined;
+  private readAddress = 0;
+  private writeBuffer: Uint8Array | undefined;
+  private writeAddress = 0;
+  /** For packets whose buffer has no room in front, and for the pieces of super-packets. */
+  private readonly spare = new Packet(BUFFER_LENGTH);
+  private readonly piece = new Packet(BUFFER_LENGTH);
+  private closed = false;
+
+  constructor(calls: Libc, descriptor: number, options: TunOptions, offloads: Offloads | undefined) {
+    this.libc = calls;
+    this.name = options.name;
+    this.descriptor = descriptor;
+    this.mtu = options.mtu ?? 1500;
+    this.counters = options.counters ?? new DeviceCounters();
+    this.offloads = offloads;
+    this.vnetLength = offloads ? VNET_LENGTH : 0;
+  }
+
+  read(into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
+    let count = 0;
+    while (count < limit && this.readOne(into, now)) {
+      count++;
+      each(into);
+    }
+    return count;
+  }
+
+  /** Reads one packet into `into`, parsed; false when none is waiting. The loop that cannot afford a callback uses this. */
+  readOne(into: Packet, now: number): boolean {
+    const at = HEADROOM - this.vnetLength;
+    const { bytes } = into;
+    if (bytes !== this.readBuffer) this.readAddress = this.rememberRead(bytes);
+    const length = this.libc.read(this.descriptor, this.readAddress + at, BUFFER_LENGTH - at);
+    // EAGAIN; or the device was deleted (EBADFD): there is nothing more to come either way.
+    if (length <= this.vnetLength) return false;
+    this.counters.received(length - this.vnetLength);
+    into.load(HEADROOM, at + length, now);
+    into.parse();
+    if (this.offloads && (bytes[at] | bytes[at + 1]) !== 0) takeHeader(into, at);
+    return true;
+  }
+
+  /** Takes everything that is waiting as it came, unparsed and without its virtio-net header. For tools that must see each octet. */
+  readRaw(into: Packet, each: (bytes: Uint8Array, from: number, to: number) => void): void {
+    const { bytes } = into;
+    if (bytes !== this.readBuffer) this.readAddress = this.rememberRead(bytes);
+    const at = HEADROOM - this.vnetLength;
+    for (;;) {
+      const length = this.libc.read(this.descriptor, this.readAddress + at, BUFFER_LENGTH - at);
+      if (length <= this.vnetLength) return;
+      this.counters.received(length - this.vnetLength);
+      each(bytes, HEADROOM, at + length);
+    }
+  }
+
+  private rememberRead(bytes: Uint8Array): number {
+    if (bytes.length < BUFFER_LENGTH)
+      throw new RangeError(`a packet to read into needs ${BUFFER_LENGTH} octets of room`);
+    this.readBuffer = bytes;
+    return this.libc.addressOf(bytes);
+  }
+
+  write(pkt: Packet): boolean {
+    if (this.closed) return this.counters.dropped('down');
+    if (pkt.gsoSize !== 0 && !this.takes(pkt.gsoType)) return this.writeSegments(pkt);
+    if (!this.offloads) finishChecksum(pkt);
+    if (pkt.l3 < this.vnetLength || pkt.bytes.length <= 64) return this.writeCopy(pkt);
+    if (pkt.bytes !== this.writeBuffer) {
+      this.writeAddress = this.libc.addressOf(pkt.bytes);
+      this.writeBuffer = pkt.bytes;
+    }
+    const at = pkt.l3 - this.vnetLength;
+    if (this.offloads) putHeader(pkt, at);
+    if (this.libc.write(this.descriptor, this.writeAddress + at, pkt.end - at) < 0) return this.refused();
+    this.counters.sent(pkt.end - pkt.l3);
+    return true;
+  }
+
+  private takes(gsoType: number): boolean {
+    if (!this.offloads) return false;
+    const kind = gsoType & ~GSO_ECN;
+    return kind === GSO_TCP4 || kind === GSO_TCP6 || (kind === GSO_UDP && this.offloads.uso);
+  }
+
+  private writeSegments(pkt: Packet): boolean {
+    let taken = true;
+    const cut = segment(pkt, this.piece, (piece) => {
+      taken = this.write(piece) && taken;
+    });
+    return cut ? taken : this.counters.dropped('refused');
+  }
+
+  private writeCopy(pkt: Packet): boolean {
+    copyPacket(pkt, this.spare);
+    return this.write(this.spare);
+  }
+
+  private refused(): false {
+    const errno = this.libc.errno();
+    if (errno === EIO) return this.counters.dropped('down');
+    if (errno === EAGAIN || errno === ENOBUFS || errno === ENOMEM) return this.counters.dropped('full');
+    return this.counters.dropped('refused');
+  }
+
+  flush(): void {}
+
+  /**
+   * A persistent device outlives its descriptor. Closing one that is not takes 20 to 70 ms in the kernel; in a namespace that is
+   * about to go away it is cheaper to let the device die with it.
+   */
+  persist(on: boolean): void {
+    must(this.libc.ioctl(this.descriptor, TUNSETPERSIST, on ? 1 : 0), 'TUNSETPERSIST');
+  }
+
+  close(): void {
+    if (!this.closed) this.libc.close(this.descriptor);
+    this.closed = true;
+  }
+}
+
+/** The header in front of a packet that was read, into its fields. Not called for the all-zero one. */
+function takeHeader(pkt: Packet, at: number): void {
+  const { bytes, l3 } = pkt;
+  const flags = bytes[at];
+  if (flags & NEEDS_CSUM) {
+    pkt.checksumPartial = true;
+    pkt.checksumStart = l3 + (bytes[at + 6] | (bytes[at + 7] << 8));
+    pkt.checksumField = pkt.checksumStart + (bytes[at + 8] | (bytes[at + 9] << 8));
+    // Cut off by parse(): whoever claims such a packet is lying about its lengths.
+    if (pkt.checksumField + 2 > pkt.end) pkt.checksumPartial = false;
+  }
+  if (flags & DATA_VALID) pkt.checksumTrusted = true;
+  pkt.gsoType = bytes[at + 1];
+  if (pkt.gsoType !== 0) pkt.gsoSize = bytes[at + 4] | (bytes[at + 5] << 8);
+}
+
+function putHeader(pkt: Packet, at: number): void {
+  const { bytes, l3 } = pkt;
+  bytes.fill(0, at, at + VNET_LENGTH);
+  if (pkt.checksumPartial) {
+    const start = pkt.checksumStart - l3;
+    const offset = pkt.checksumField - pkt.checksumStart;
+    bytes[at] = NEEDS_CSUM;
+    bytes[at + 6] = start;
+    bytes[at + 7] = start >>> 8;
+    bytes[at + 8] = offset;
+    bytes[at + 9] = offset >>> 8;
+  }
+  if (pkt.gsoSize !== 0) {
+    const headers = segmentHeaders(pkt);
+    bytes[at + 1] = pkt.gsoType;
+    bytes[at + 2] = headers;
+    bytes[at + 3] = headers >>> 8;
+    bytes[at + 4] = pkt.gsoSize;
+    bytes[at + 5] = pkt.gsoSize >>> 8;
+  }
+}
+
+const POLLIN = 1;
+
+/** poll(2) over descriptors, set up once. */
+export class Poller {
+  private readonly libc: Libc;
+  private readonly descriptors: Int32Array; // struct pollfd: int fd; short events; short revents
+  private readonly count: number;
+
+  constructor(descriptors: readonly number[]) {
+    this.libc = libc();
+    this.count = descriptors.length;
+    this.descriptors = new Int32Array(2 * descriptors.length);
+    descriptors.forEach((descriptor, index) => {
+      this.descriptors[2 * index] = descriptor;
+      this.descriptors[2 * index + 1] = POLLIN;
+    });
+  }
+
+  /** Waits until one is readable (or in error), at most `timeoutMs`; -1 waits for ever, 0 only looks. Returns how many are. */
+  wait(timeoutMs: number): number {
+    const ready = this.libc.poll(this.descriptors, this.count, timeoutMs);
+    if (ready >= 0) return ready;
+    if (this.libc.errno() === EINTR) return 0;
+    throw new SystemError('poll');
+  }
+
+  /** Whether the descriptor number `index` was readable at the last wait(). */
+  ready(index: number): boolean {
+    return this.descriptors[2 * index + 1] >>> 16 !== 0;
+  }
+}
