@@ -28,6 +28,8 @@ export interface Connections {
   protocol(id: number): number;
   zone(id: number): number;
   status(id: number): number;
+  /** Sets IPS_ bits: the nat hooks keep there which of their rules were asked for the connection. */
+  addStatus(id: number, bits: number): void;
   mark(id: number): number;
   setMark(id: number, mark: number): void;
   /** Octet `index` (0-15, mapped form) of the source or destination address of that direction's tuple. No allocation. */
