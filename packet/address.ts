@@ -52,7 +52,7 @@ export function parseAddress6(text: string): Address | undefined {
 }
 
 function groups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return last ? [] : [];
+  if (text === '') return [];
   const octets: number[] = [];
   const parts = text.split(':');
   for (let index = 0; index < parts.length; index++) {
@@ -67,6 +67,13 @@ function groups(text: string, last: boolean): number[] | undefined {
     } else return undefined;
   }
   return octets;
+}
+
+/** Text of either family, by its look: with a colon IPv6. */
+export function parseAnyAddress(text: string): { family: Family; address: Address } | undefined {
+  const family: Family = text.includes(':') ? 6 : 4;
+  const address = parseAddress(text, family);
+  return address && { family, address };
 }
 
 export const parseAddress = (text: string, family: Family): Address | undefined =>
@@ -111,10 +118,11 @@ export function prefixMask(length: number, family: Family): Address {
   return mask;
 }
 
-/** Number of leading ones if `mask` is contiguous, else -1. */
+/** Number of leading ones of the family's own bits if `mask` is contiguous, else -1. */
 export function prefixLength(mask: Address, family: Family): number {
   let length = 0;
   while (length < 128 && mask[length >> 3] & (0x80 >> (length & 7))) length++;
   for (let bit = length; bit < 128; bit++) if (mask[bit >> 3] & (0x80 >> (bit & 7))) return -1;
-  return family === 4 ? length - 96 : length;
+  if (family === 6) return length;
+  return length < 96 ? -1 : length - 96;
 }

@@ -63,7 +63,7 @@ export class Packet {
   /** Offset of this piece in the original datagram in octets; 0 for a whole packet and for a first fragment. */
   fragmentOffset = 0;
   moreFragments = false;
-  /** Offset of the IPv6 fragment header, -1 without one. */
+  /** Offset of the (first) IPv6 fragment header, -1 without one. */
   fragmentHeader = -1;
 
   // --- What the device and the router say ---------------------------------------------------------------------------
@@ -193,9 +193,10 @@ export class Packet {
 
   /**
    * Finds family, edges, protocol and fragment fields from bytes[l3 .. end). Trailing octets beyond the length that the header
-   * claims are cut off, as the kernel does on receipt. False, with `malformed` set, for what the kernel drops before any hook:
-   * not IP, header cut short, length larger than what is there, wrong IPv4 header checksum is *not* looked at here.
-   * Never throws. Source: net/ipv4/ip_input.c ip_rcv_core(), net/ipv6/ip6_input.c ip6_rcv_core().
+   * claims are cut off, as the kernel does on receipt. False, with `malformed` set, for what cannot be read: not IP, header cut
+   * short, length larger than what is there. What else the kernel refuses on receipt, before any hook, is the stack's to look
+   * at, since bridges and own packets are spared some of it: header checksum (ipv4.checksumRight), impossible addresses,
+   * hop-by-hop options. Never throws. Source: net/ipv4/ip_input.c ip_rcv_core(), net/ipv6/ip6_input.c ip6_rcv_core().
    */
   parse(): boolean {
     this.fragmentOffset = 0;
@@ -260,8 +261,11 @@ export class Packet {
           return;
         }
         const field = u16(bytes, at + 2);
-        this.fragmentHeader = at;
-        this.moreFragments = (field & 1) !== 0;
+        // Defragmentation works on the first one (nf_conntrack_reasm.c find_prev_fhdr()); a second one can only lie inside.
+        if (this.fragmentHeader < 0) {
+          this.fragmentHeader = at;
+          this.moreFragments = (field & 1) !== 0;
+        }
         this.fragmentOffset = field & 0xfff8;
         // A later fragment shows no more headers. Its protocol is known only if it is not another extension header.
         if (this.fragmentOffset !== 0) {
