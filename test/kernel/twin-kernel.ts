@@ -163,7 +163,7 @@ export class KernelTwin {
   private load(version: Version, text: string): void {
     const given = new Set([...text.matchAll(/^\*(\S+)/gm)].map(([, table]) => table));
     const emptied = [...this.tables[version]].filter((table) => !given.has(table));
-    if (given.size === 0 && emptied.length === 0) return;
+    if (text.trim() === '' && emptied.length === 0) return;
     const input = emptied.map(emptyTable).join('') + text;
     const done = this.program(`${PROGRAM[version]}-restore`, [], input);
     if (done.status !== 0) throw new Error(`restore ${version}: ${done.stderr.trim()}`);
