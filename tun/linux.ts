@@ -10,6 +10,7 @@
 //
 // A write runs the kernel's whole receive path before it returns; a device that is down answers EIO, which is a counted drop.
 
+import { finishPartial } from '../packet/checksum.ts';
 import { GSO_ECN, GSO_TCP4, GSO_TCP6, GSO_UDP, Packet } from '../packet/packet.ts';
 import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters, HEADROOM } from './device.ts';
 import {
@@ -27,7 +28,7 @@ import {
   O_RDWR,
   SystemError,
 } from './libc.ts';
-import { finishChecksum, segment, segmentHeaders } from './segment.ts';
+import { segment, segmentHeaders } from './segment.ts';
 
 // include/uapi/linux/if_tun.h
 const TUNSETPERSIST = 0x400454cb;
@@ -164,7 +165,7 @@ export class LinuxTun implements Device {
   write(pkt: Packet): boolean {
     if (this.closed) return this.counters.dropped('down');
     if (pkt.gsoSize !== 0 && !this.takes(pkt.gsoType)) return this.writeSegments(pkt);
-    if (!this.offloads) finishChecksum(pkt);
+    if (!this.offloads) finishPartial(pkt);
     if (pkt.l3 < this.vnetLength || pkt.bytes.length <= 64) return this.writeCopy(pkt);
     if (pkt.bytes !== this.writeBuffer) {
       this.writeAddress = this.libc.addressOf(pkt.bytes);

@@ -1,9 +1,10 @@
 // A device in memory: two of them make a wire. What one writes the other reads, in order, with its offload fields. For tests, for
 // `play`, and for the demo on a machine without root.
 
+import { finishPartial } from '../packet/checksum.ts';
 import { Packet } from '../packet/packet.ts';
 import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters } from './device.ts';
-import { finishChecksum, segment } from './segment.ts';
+import { segment } from './segment.ts';
 
 export interface MemoryOptions {
   name: string;
@@ -59,7 +60,7 @@ export class MemoryDevice implements Device {
   write(pkt: Packet): boolean {
     if (!this.up || !this.other) return this.counters.dropped('down');
     if (!this.offloads && pkt.gsoSize !== 0) return this.writeSegments(pkt);
-    if (!this.offloads) finishChecksum(pkt);
+    if (!this.offloads) finishPartial(pkt);
     if (pkt.length > 65_575) return this.counters.dropped('too long');
     if (this.other.waiting.length >= this.other.queueLength) return this.counters.dropped('full');
     const copy = new Packet(BUFFER_LENGTH);

@@ -1,26 +1,18 @@
-// What a network card would do for a packet that travels with a virtio-net header, done here for a device that does not: finish a
-// checksum, cut a super-packet. Not the fast path (that one hands the header on); so views may be allocated.
+// What a network card does with a super-packet, done here for a device that has no offloads. (The other half, an unfinished
+// checksum, is packet/checksum.ts finishPartial().) Not the fast path, which hands the virtio-net header on: views may be allocated.
 //
 // Only plain TCP and UDP over IPv4 or IPv6 come as super-packets: the kernel cuts what is in a tunnel before it reaches a TUN,
 // which offers no tunnel offloads. include/linux/virtio_net.h, net/ipv4/tcp_offload.c tcp_gso_segment(), net/ipv4/udp_offload.c
 // __udp_gso_segment(), net/ipv4/af_inet.c inet_gso_segment().
 
 import { putU16, putU32, u16, u32 } from '../packet/bytes.ts';
-import { fold, sum } from '../packet/checksum.ts';
+import { finishPartial, fold, pseudoSum, sum } from '../packet/checksum.ts';
+import { IPPROTO_TCP, IPPROTO_UDP } from '../packet/numbers.ts';
 import { GSO_ECN, GSO_UDP, type Packet } from '../packet/packet.ts';
 import { BUFFER_LENGTH, HEADROOM } from './device.ts';
 
 const TCP_FIN_PSH = 0x09;
 const TCP_CWR = 0x80;
-
-/** Writes the checksum that `checksumPartial` promises; without it nothing happens. A result of 0 is stored as 0xffff: 0 is "none" in UDP. */
-export function finishChecksum(pkt: Packet): void {
-  if (!pkt.checksumPartial) return;
-  // The pseudo-header sum stands in the field already and so is part of the sum.
-  const value = ~sum(pkt.bytes, pkt.checksumStart, pkt.end) & 0xffff;
-  putU16(pkt.bytes, pkt.checksumField, value === 0 ? 0xffff : value);
-  pkt.checksumPartial = false;
-}
 
 /** Octets of the headers that every segment of `pkt` repeats. */
 export function segmentHeaders(pkt: Packet): number {
@@ -68,13 +60,15 @@ function finishPiece(pkt: Packet, piece: Packet, place: Place): void {
   else finishTcp(bytes, transport, place);
   // The sum of the pseudo header, for the length of this piece instead of the whole.
   const whole = pkt.end - transportAt(pkt);
-  const seed = pkt.checksumPartial ? u16(bytes, field) : pseudoSumOf(pkt);
+  const seed = pkt.checksumPartial
+    ? u16(bytes, field)
+    : pseudoSum(pkt.bytes, pkt.l3, isUdp(pkt) ? IPPROTO_UDP : IPPROTO_TCP, whole);
   putU16(bytes, field, fold(fold(seed + (~whole & 0xffff)) + (piece.end - transport)));
   piece.parse();
   piece.checksumPartial = true;
   piece.checksumStart = transport;
   piece.checksumField = field;
-  finishChecksum(piece);
+  finishPartial(piece);
 }
 
 /** inet_gso_segment(): the identification counts up from one piece to the next. */
@@ -90,11 +84,4 @@ function finishTcp(bytes: Uint8Array, transport: number, { index, before, last }
   putU32(bytes, transport + 4, (u32(bytes, transport + 4) + before) >>> 0);
   if (!last) bytes[transport + 13] &= ~TCP_FIN_PSH;
   if (index > 0) bytes[transport + 13] &= ~TCP_CWR;
-}
-
-function pseudoSumOf(pkt: Packet): number {
-  const { bytes, l3, end, l4 } = pkt;
-  const is4 = bytes[l3] >>> 4 === 4;
-  const start = (isUdp(pkt) ? 17 : 6) + end - l4;
-  return is4 ? sum(bytes, l3 + 12, l3 + 20, start) : sum(bytes, l3 + 8, l3 + 40, start);
 }
