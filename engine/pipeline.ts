@@ -1,0 +1,378 @@
+// The walk of a packet through the hooks. Read top to bottom: the order of the calls is the specification, with netfilter's hook
+// priorities beside them (include/uapi/linux/netfilter_ipv4.h enum nf_ip_hook_priorities). There is one function for each way:
+//
+//   receive ── prerouting ── route ─┬─ forward ─────────── postrouting ── out
+//                                   └─ input ── the host ··· send ── output ── postrouting ── out
+//   bridge ─── prerouting ── forward ── postrouting ── out
+//
+// A table is asked only once it was loaded, tracking and reassembly take part only while a rule of the family needs them: so it is
+// in the kernel, where each of them registers its hooks when it is first used. Every step returns whether the packet goes on; one
+// that ends it has said why in `pkt.reason`, counted the drop, and let go of what the tracker had prepared.
+
+import type { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
+import type { DefragUser } from '../conntrack/defrag/types.ts';
+import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE, type Tracker } from '../conntrack/tracker.ts';
+import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING, type TableName } from '../grammar/tables.ts';
+import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
+import { CT_NEW, CT_RELATED, Packet } from '../packet/packet.ts';
+import { type Drops, OUTSIDE } from './drops.ts';
+import type { Observer } from './reference.ts';
+import type { Stack, Transmit } from './stack/types.ts';
+import { observe, type Table, traverse } from './table.ts';
+import { ACCEPT, QUEUE, STOLEN, type Verdict } from './verdict.ts';
+
+/** What is loaded for one family. */
+export interface FamilyTables {
+  readonly raw: Table | undefined;
+  readonly mangle: Table | undefined;
+  readonly nat: Table | undefined;
+  readonly filter: Table | undefined;
+  readonly security: Table | undefined;
+  /** The tracker and reassembly take part. */
+  readonly tracking: boolean;
+}
+
+export const NO_TABLES: FamilyTables = {
+  raw: undefined,
+  mangle: undefined,
+  nat: undefined,
+  filter: undefined,
+  security: undefined,
+  tracking: false,
+};
+
+/** Watches a walk: the tracer, and later TRACE. */
+export interface WalkObserver extends Observer {
+  hook?(pkt: Packet): void;
+  table?(name: TableName, pkt: Packet): void;
+  tracked?(pkt: Packet): void;
+  gathered?(said: string, pkt: Packet): void;
+  routed?(where: string, pkt: Packet): void;
+  ended?(verdict: Verdict, pkt: Packet): void;
+  sent?(pkt: Packet): void;
+}
+
+/** The wire. `pkt` is the receiver's until the call returns; its buffer is reused then. */
+export type TransmitPacket = (device: string, pkt: Packet) => void;
+
+/** What lies between the devices and the hooks: the router of engine/stack, or the bridge. */
+export interface PipelineParts {
+  readonly tracker: Tracker;
+  readonly defragmenter: Defragmenter;
+  readonly drops: Drops;
+  readonly transmit: TransmitPacket;
+  /** Router mode; undefined: a bridge. */
+  readonly stack: Stack | undefined;
+  /** Bridge mode: the other port, undefined for a device that is no port. */
+  otherPort(device: string): string | undefined;
+  /** Bridge mode: sends `pkt` by its output device, reassembled ones in the pieces that they came in. */
+  readonly emitBridged: (pkt: Packet, transmit: Transmit) => void;
+}
+
+/** Bits of the connection's status that say that its nat rules were asked, by hook. net/netfilter/nf_nat_core.c HOOK2MANIP() */
+const NAT_DONE: Record<number, number> = {
+  [PREROUTING]: IPS_DST_NAT_DONE,
+  [OUTPUT]: IPS_DST_NAT_DONE,
+  [INPUT]: IPS_SRC_NAT_DONE,
+  [POSTROUTING]: IPS_SRC_NAT_DONE,
+};
+
+/** Loopback packets, and answers to answers, that one packet may cause before the rest is thrown away. */
+const MOST_LOOPED = 64;
+
+export class Pipeline {
+  readonly tables: Record<Family, FamilyTables> = { 4: NO_TABLES, 6: NO_TABLES };
+  observer: WalkObserver | undefined = undefined;
+  private readonly parts: PipelineParts;
+  /** Packets to ourselves, waiting for the one at work to end: the loopback device has a queue. */
+  private readonly looped: Packet[] = [];
+  private loops = 0;
+  /** Carries what is sent in pieces. */
+  private readonly piece = new Packet(0);
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts;
+  }
+
+  /** A packet from a device: loaded, parsed, `inDevice` set. */
+  receive(pkt: Packet): void {
+    if (pkt.family === 0) this.refuse(pkt, pkt.malformed);
+    else if (this.parts.stack) this.routed(pkt, this.parts.stack);
+    else this.bridged(pkt);
+    this.loopBack();
+  }
+
+  /** Router mode. net/ipv4/ip_input.c ip_rcv(), net/ipv6/ip6_input.c ipv6_rcv() */
+  private routed(pkt: Packet, stack: Stack): void {
+    if (!stack.receive(pkt)) {
+      this.refuse(pkt, pkt.reason);
+      return;
+    }
+    if (!this.prerouting(pkt)) return;
+    const where = stack.route(pkt);
+    this.observer?.routed?.(where, pkt);
+    if (where === 'forward') this.forward(pkt, stack);
+    else if (where === 'input') this.input(pkt, stack);
+    else this.end(pkt, OUTSIDE);
+  }
+
+  private prerouting(pkt: Packet): boolean {
+    const tables = this.enter(pkt, PREROUTING);
+    return (
+      this.gather(pkt, tables, 'input') && // -400
+      this.ask(tables.raw, pkt) && // -300
+      this.track(pkt, tables) && // -200
+      this.ask(tables.mangle, pkt) && // -150
+      this.askNat(tables.nat, pkt) // -100
+    );
+  }
+
+  /** net/ipv4/ip_forward.c ip_forward(), net/ipv6/ip6_output.c ip6_forward(): TTL and MTU come before the rules. */
+  private forward(pkt: Packet, stack: Stack): void {
+    if (!stack.forward(pkt)) {
+      this.end(pkt, OUTSIDE);
+    } else if (this.forwardHook(pkt)) {
+      stack.forwarded(pkt);
+      if (this.postrouting(pkt)) this.emit(pkt, stack);
+    }
+  }
+
+  private forwardHook(pkt: Packet): boolean {
+    const tables = this.enter(pkt, FORWARD);
+    return (
+      this.ask(tables.mangle, pkt) && // -150
+      this.ask(tables.filter, pkt) && // 0
+      this.ask(tables.security, pkt) // 50
+    );
+  }
+
+  private postrouting(pkt: Packet): boolean {
+    const tables = this.enter(pkt, POSTROUTING);
+    return (
+      this.ask(tables.mangle, pkt) && // -150
+      this.askNat(tables.nat, pkt) && // 100
+      this.confirm(pkt, tables) // last
+    );
+  }
+
+  /** net/ipv4/ip_input.c ip_local_deliver(), net/ipv6/ip6_input.c ip6_input() */
+  private input(pkt: Packet, stack: Stack): void {
+    if (!stack.input(pkt)) {
+      this.end(pkt, OUTSIDE);
+      return;
+    }
+    const tables = this.enter(pkt, INPUT);
+    const passed =
+      this.ask(tables.mangle, pkt) && // -150
+      this.ask(tables.filter, pkt) && // 0
+      this.ask(tables.security, pkt) && // 50
+      this.askNat(tables.nat, pkt) && // 100
+      this.confirm(pkt, tables); // last
+    if (passed) stack.deliver(pkt);
+  }
+
+  /**
+   * A packet of our own. `about` caused it; `attached`: it is an error about `about` and belongs to the same connection.
+   * `octets` is a whole packet and stays the caller's. net/ipv4/ip_output.c __ip_local_out(), net/ipv6/output_core.c
+   */
+  send(octets: Uint8Array, now: number, about?: Packet, attached = false): boolean {
+    const pkt = Packet.of(octets);
+    pkt.now = now;
+    pkt.checksumTrusted = attached;
+    if (pkt.family === 0) {
+      this.refuse(pkt, pkt.malformed);
+      return false;
+    }
+    if (about && attached) this.parts.tracker.attach(pkt, about);
+    const { stack } = this.parts;
+    if (stack) return this.output(pkt, stack);
+    return about !== undefined && this.answerBridged(pkt, about);
+  }
+
+  private output(pkt: Packet, stack: Stack): boolean {
+    if (!stack.routeOutput(pkt)) {
+      this.end(pkt, OUTSIDE);
+      return false;
+    }
+    const tables = this.enter(pkt, OUTPUT);
+    const passed =
+      this.gather(pkt, tables, 'output') && // -400
+      this.ask(tables.raw, pkt) && // -300
+      this.track(pkt, tables) && // -200
+      // A changed mark or TOS makes the kernel route the packet again: without rule-based routes that finds the same way.
+      this.ask(tables.mangle, pkt) && // -150
+      this.askNat(tables.nat, pkt) && // -100
+      this.ask(tables.filter, pkt) && // 0
+      this.ask(tables.security, pkt) && // 50
+      this.postrouting(pkt);
+    if (passed) this.emit(pkt, stack);
+    return passed;
+  }
+
+  private emit(pkt: Packet, stack: Stack): void {
+    if (pkt.outDevice === 'lo') {
+      this.loop(pkt);
+      return;
+    }
+    const emitted = stack.emit(pkt, (bytes, from, to) => this.transmitPiece(pkt, bytes, from, to));
+    if (emitted === 'whole') this.transmit(pkt.outDevice, pkt);
+    else if (emitted === 'dropped') this.parts.drops.add(OUTSIDE, pkt.reason);
+  }
+
+  private transmitPiece(whole: Packet, bytes: Uint8Array, from: number, to: number): void {
+    const { piece } = this;
+    piece.bytes = bytes;
+    piece.load(from, to, whole.now);
+    piece.parse();
+    piece.mark = whole.mark;
+    piece.inDevice = whole.inDevice;
+    piece.outDevice = whole.outDevice;
+    this.transmit(whole.outDevice, piece);
+  }
+
+  private transmit(device: string, pkt: Packet): void {
+    this.observer?.sent?.(pkt);
+    this.parts.transmit(device, pkt);
+  }
+
+  /** drivers/net/loopback.c loopback_xmit(): the packet comes in again with its connection and mark, once the one at work is done. */
+  private loop(pkt: Packet): void {
+    if (this.loops++ >= MOST_LOOPED) {
+      this.parts.drops.add(OUTSIDE, 'loopback queue full');
+      return;
+    }
+    const again = Packet.of(pkt.view());
+    again.now = pkt.now;
+    again.inDevice = 'lo';
+    again.mark = pkt.mark;
+    again.checksumTrusted = true;
+    again.connection = pkt.connection;
+    again.ctState = pkt.ctState;
+    again.direction = pkt.direction;
+    again.fragments = pkt.fragments;
+    this.looped.push(again);
+  }
+
+  /** Lets what was sent to ourselves come in. Call after every packet that did not come through receive(). */
+  loopBack(): void {
+    const { stack } = this.parts;
+    for (let pkt = this.looped.shift(); pkt && stack; pkt = this.looped.shift()) this.routed(pkt, stack);
+    this.loops = 0;
+  }
+
+  // --- Bridge mode ---------------------------------------------------------------------------------------------------
+
+  /** No addresses, no routes, no TTL: what comes in by one port leaves by the other. net/bridge/br_netfilter_hooks.c */
+  private bridged(pkt: Packet): void {
+    const port = this.parts.otherPort(pkt.inDevice);
+    if (port === undefined) {
+      this.refuse(pkt, 'not a port of the bridge');
+      return;
+    }
+    pkt.physIn = pkt.inDevice;
+    if (!this.prerouting(pkt)) return;
+    pkt.outDevice = port;
+    pkt.physOut = port;
+    this.observer?.routed?.('forward', pkt);
+    if (!this.forwardHook(pkt) || !this.postrouting(pkt)) return;
+    if (pkt.fragments === undefined) this.transmit(port, pkt);
+    else this.parts.emitBridged(pkt, (bytes, from, to) => this.transmitPiece(pkt, bytes, from, to));
+  }
+
+  /** REJECT in a bridge: the answer goes out by the port that the packet came in by, past all rules. nf_send_reset() */
+  private answerBridged(pkt: Packet, about: Packet): boolean {
+    pkt.outDevice = about.inDevice;
+    pkt.physOut = about.inDevice;
+    this.transmit(about.inDevice, pkt);
+    return true;
+  }
+
+  // --- Steps ---------------------------------------------------------------------------------------------------------
+
+  private enter(pkt: Packet, hook: number): FamilyTables {
+    pkt.hook = hook;
+    this.observer?.hook?.(pkt);
+    return this.tables[pkt.family as Family];
+  }
+
+  private ask(table: Table | undefined, pkt: Packet): boolean {
+    if (table === undefined) return true;
+    const verdict = this.observer ? this.watch(table, pkt, this.observer) : traverse(table, pkt.hook, pkt);
+    return verdict === ACCEPT || this.stop(pkt, verdict);
+  }
+
+  private watch(table: Table, pkt: Packet, observer: WalkObserver): Verdict {
+    observer.table?.(table.spec.name, pkt);
+    return observe(table, pkt.hook, pkt, observer);
+  }
+
+  /** Not a step of the walk for packets that came through already (loopback), nor for what is attached to a connection. */
+  private gather(pkt: Packet, tables: FamilyTables, user: DefragUser): boolean {
+    if (!tables.tracking || pkt.connection >= 0) return true;
+    if (pkt.fragmentOffset === 0 && !pkt.moreFragments && pkt.fragmentHeader < 0) return true;
+    const said = this.parts.defragmenter.gather(pkt, user);
+    this.observer?.gathered?.(said, pkt);
+    if (said === 'dropped') this.end(pkt, pkt.hook);
+    return said === 'pass' || said === 'whole';
+  }
+
+  private track(pkt: Packet, tables: FamilyTables): boolean {
+    if (!tables.tracking) return true;
+    const verdict = this.parts.tracker.track(pkt);
+    this.observer?.tracked?.(pkt);
+    return verdict === ACCEPT || this.stop(pkt, verdict);
+  }
+
+  private confirm(pkt: Packet, tables: FamilyTables): boolean {
+    if (!tables.tracking || !pkt.unconfirmed) return true;
+    const verdict = this.parts.tracker.confirm(pkt);
+    return verdict === ACCEPT || this.stop(pkt, verdict);
+  }
+
+  /**
+   * The nat table is asked once for each connection and direction of rewriting, at its first packet; errors follow the connection.
+   * A connection confirmed before the table was there is asked with every packet that is still NEW, to no effect.
+   * Source: net/netfilter/nf_nat_core.c nf_nat_inet_fn(), nf_nat_proto.c nf_nat_ipv4_fn()
+   */
+  private askNat(table: Table | undefined, pkt: Packet): boolean {
+    if (table === undefined || pkt.connection < 0) return true;
+    if (pkt.ctState !== CT_NEW && pkt.ctState !== CT_RELATED) return true;
+    const icmp = pkt.family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+    if (pkt.ctState === CT_RELATED && pkt.protocol === icmp) return true;
+    const { connections } = this.parts.tracker;
+    const done = NAT_DONE[pkt.hook];
+    if (connections.status(pkt.connection) & done) return true;
+    if (!this.ask(table, pkt)) return false;
+    // nf_nat_setup_info() leaves a confirmed connection alone.
+    if (pkt.unconfirmed) connections.addStatus(pkt.connection, done);
+    return true;
+  }
+
+  // --- Ends ----------------------------------------------------------------------------------------------------------
+
+  /** A verdict other than ACCEPT. */
+  private stop(pkt: Packet, verdict: Verdict): false {
+    if (verdict === STOLEN) {
+      this.observer?.ended?.(verdict, pkt);
+      this.parts.tracker.release(pkt);
+      return false;
+    }
+    // net/netfilter/nf_queue.c: without anybody at the queue the packet is dropped.
+    if (verdict === QUEUE) pkt.reason = 'nobody reads the queue';
+    this.end(pkt, pkt.hook);
+    return false;
+  }
+
+  private end(pkt: Packet, place: number): void {
+    this.parts.drops.add(place, pkt.reason);
+    this.observer?.ended?.(0, pkt);
+    this.parts.tracker.release(pkt);
+  }
+
+  /** Before the first hook: nothing is to be let go. */
+  private refuse(pkt: Packet, reason: string): void {
+    pkt.reason = reason;
+    this.parts.drops.add(OUTSIDE, reason);
+    this.observer?.ended?.(0, pkt);
+  }
+}

@@ -1,0 +1,104 @@
+// An installed rule: the spec (pure data) bound to what it does to packets, its counter slot, and the state of its extensions.
+// It lives from the install that brings the rule in to the one that leaves it out; edits around it hand the same object on, so its
+// counters and state stay. A rule is "the same" when its RuleSpec is the same object.
+
+import { RuleError } from '../grammar/error.ts';
+import type { RuleSpec } from '../grammar/rule-spec.ts';
+import type { TableName } from '../grammar/tables.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { Counts } from './counters.ts';
+import {
+  type Action,
+  type AnyMatch,
+  type AnyTarget,
+  type CompileContext,
+  type Predicate,
+  turnsTrackingOn,
+} from './extension.ts';
+import type { Services } from './services.ts';
+
+/** Where extensions are looked up: engine/registry.ts, or a literal in a test. */
+export interface Extensions {
+  match(name: string, family: Family): AnyMatch | undefined;
+  target(name: string, family: Family): AnyTarget | undefined;
+}
+
+/** State that rules share by name: hashlimit's tables, recent's lists. Made by the first user, dropped after the last. */
+export class SharedState {
+  readonly byName = new Map<string, unknown>();
+
+  get<T>(name: string, make: () => T): T {
+    if (!this.byName.has(name)) this.byName.set(name, make());
+    return this.byName.get(name) as T;
+  }
+
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const name of this.byName.keys()) if (!names.has(name)) this.byName.delete(name);
+  }
+}
+
+export interface BindContext {
+  readonly table: TableName;
+  readonly extensions: Extensions;
+  readonly services: Services;
+  readonly shared: SharedState;
+  readonly counts: Counts;
+}
+
+export interface Rule {
+  readonly spec: RuleSpec;
+  readonly slot: number;
+  /** One per `spec.matches`, same order. */
+  readonly matches: readonly AnyMatch[];
+  readonly predicates: readonly Predicate[];
+  /** Only where the target is an extension. */
+  readonly target: AnyTarget | undefined;
+  readonly action: Action | undefined;
+  /** What the extensions asked `context.state` for, in the order of asking. */
+  readonly states: readonly unknown[];
+  /** Keys into SharedState that this rule uses. */
+  readonly sharedNames: readonly string[];
+  readonly needsTracking: boolean;
+  /** Why a packet that it drops is dropped: table, chain and number. The number changes with edits before it. */
+  reason: string;
+}
+
+/** Throws RuleError (exit code 2) when an extension is not attached. `states` hands earlier state back, in the order of asking. */
+export function bindRule(spec: RuleSpec, context: BindContext, earlier: readonly unknown[] = []): Rule {
+  const { family } = spec;
+  const states: unknown[] = [];
+  const sharedNames: string[] = [];
+  const compileContext: CompileContext = {
+    family,
+    table: context.table,
+    services: context.services,
+    state<T>(make: () => T): T {
+      const state = states.length < earlier.length ? (earlier[states.length] as T) : make();
+      states.push(state);
+      return state;
+    },
+    shared(name, make) {
+      const key = `${family} ${name}`;
+      sharedNames.push(key);
+      return context.shared.get(key, make);
+    },
+  };
+  const matches = spec.matches.map((match) => known(context.extensions.match(match.name, family), match.name, spec));
+  const predicates = matches.map((match, index) => match.compile(spec.matches[index].checked, compileContext));
+  let target: AnyTarget | undefined;
+  let action: Action | undefined;
+  if (spec.target?.kind === 'extension') {
+    target = known(context.extensions.target(spec.target.name, family), spec.target.name, spec);
+    action = target.compile(spec.target.checked, compileContext);
+  }
+  const needsTracking =
+    matches.some((match, index) => turnsTrackingOn(match, spec.matches[index].checked)) ||
+    (target !== undefined && spec.target?.kind === 'extension' && turnsTrackingOn(target, spec.target.checked));
+  const slot = context.counts.take(spec.counters?.packets, spec.counters?.bytes);
+  return { spec, slot, matches, predicates, target, action, states, sharedNames, needsTracking, reason: '' };
+}
+
+function known<T>(extension: T | undefined, name: string, spec: RuleSpec): T {
+  if (extension) return extension;
+  throw new RuleError(`Couldn't load extension \`${name}':No such file or directory`, spec.origin?.span);
+}

@@ -1,0 +1,20 @@
+// A table on its own, without a firewall around it.
+
+import { Counts } from '../../engine/counters.ts';
+import { type Extensions, SharedState } from '../../engine/rule.ts';
+import { commit, plan, type Table } from '../../engine/table.ts';
+import type { TableSpec } from '../../grammar/rule-spec.ts';
+
+/** Compiles `spec` in place of `earlier`. The extensions get no services. */
+export function build(spec: TableSpec, extensions: Extensions, earlier?: Table): Table {
+  const context = earlier?.context ?? {
+    table: spec.name,
+    extensions,
+    services: undefined as never,
+    shared: new SharedState(),
+    counts: new Counts(),
+  };
+  const table = plan(spec, context, earlier);
+  commit(table, earlier);
+  return table;
+}
