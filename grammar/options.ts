@@ -45,6 +45,8 @@ export interface OptionSettings {
   required?: boolean;
   /** May be given more than once; check() then sees the last one, and all of them in `repeated`. */
   many?: boolean;
+  /** What the tool says when it is given twice, where that is not the common `EXT: option "--x" can only be used once.` */
+  twice?: string;
   /** Options that cannot be used together with this one. */
   excludes?: readonly string[];
   /** Options that must be given as well: `option "--x" also requires "--y"`. */
