@@ -5,7 +5,6 @@
 // beside the devices: a request is taken within one batch of packets, an idle thread wakes at once. Answers and events are posted
 // back and arrive as ordinary messages.
 
-import { once } from 'node:events';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable, Worker } from 'node:worker_threads';
 import type { Packet } from '../packet/packet.ts';
 import { type Device, DeviceCounters, type DeviceCounts } from './device.ts';
@@ -109,10 +108,13 @@ export class DataPlane {
     this.worker = new Worker(options.program, { workerData: start, transferList: [port2] });
     this.port.on('message', (answer: Answer) => this.answered(answer, options));
     this.worker.on('error', (error: Error) => this.died(error, options));
-    this.ended = once(this.worker, 'exit').then(([code]) => {
-      this.died(new Error(`the data plane ended with code ${code}`), options);
-      this.port.close();
-      this.waker.close();
+    this.ended = new Promise((resolve) => {
+      this.worker.on('exit', (code) => {
+        this.died(new Error(`the data plane ended with code ${code}`), options);
+        this.port.close();
+        this.waker.close();
+        resolve();
+      });
     });
   }
 
