@@ -1,6 +1,10 @@
 // Addresses as rules write them: the short and odd forms of IPv4, masks of any bit pattern, lists, host names.
 
-import type { Address } from '../packet/address.ts';
+import { type Address, parseAddress6, prefixLength, prefixMask } from '../packet/address.ts';
+import type { Family } from '../packet/numbers.ts';
+import { RuleError, type Span } from './error.ts';
+import type { Names } from './names.ts';
+import type { MaskedAddress } from './rule-spec.ts';
 import { scanNumber, wholeNumber } from './scan.ts';
 
 /** inet_aton(): one to four parts, each decimal, 0x hex or 0 octal, the last one filling what is left (`10.1` is 10.0.0.1). */
@@ -17,8 +21,7 @@ export function parseAton(text: string): Address | undefined {
     if (!scanned || scanned.end !== part.length || scanned.value > most) return undefined;
     value += Number(scanned.value) * (last ? 1 : 2 ** (8 * (3 - index)));
   }
-  const address = new Uint8Array(16);
-  address[10] = address[11] = 0xff;
+  const address = mapped();
   for (let octet = 0; octet < 4; octet++) address[15 - octet] = Math.floor(value / 2 ** (8 * octet)) & 0xff;
   return address;
 }
@@ -27,8 +30,7 @@ export function parseAton(text: string): Address | undefined {
 export function parseDotted(text: string): Address | undefined {
   const parts = text.split('.');
   if (parts.length > 4) return undefined;
-  const address = new Uint8Array(16);
-  address[10] = address[11] = 0xff;
+  const address = mapped();
   for (let index = 0; index < parts.length; index++) {
     const octet = wholeNumber(parts[index], 0, 255);
     if (octet === undefined) return undefined;
@@ -36,3 +38,77 @@ export function parseDotted(text: string): Address | undefined {
   }
   return address;
 }
+
+function mapped(): Address {
+  const address = new Uint8Array(16);
+  address[10] = address[11] = 0xff;
+  return address;
+}
+
+/** `-s` or `-d` as read: the masked addresses of the whole list, in order. */
+export interface AddressList {
+  readonly addresses: readonly MaskedAddress[];
+}
+
+/**
+ * The value of -s or -d: `address[/mask]`, several between commas, host names (each of a name's addresses counts). Host bits are
+ * cleared. Fails with "host/network `x' not found" or "invalid mask `x' specified".
+ */
+export function readAddresses(
+  text: string,
+  inverted: boolean,
+  family: Family,
+  names: Names,
+  span: Span,
+): MaskedAddress[] {
+  const list: MaskedAddress[] = [];
+  let from = 0;
+  for (const part of text.split(',')) {
+    const blanks = part.length - part.trimStart().length;
+    const at =
+      span.end - span.start === text.length
+        ? { start: span.start + from + blanks, end: span.start + from + part.length }
+        : span;
+    from += part.length + 1;
+    list.push(...readOne(part.slice(blanks), inverted, family, names, at));
+  }
+  return list;
+}
+
+function readOne(text: string, inverted: boolean, family: Family, names: Names, span: Span): MaskedAddress[] {
+  const slash = text.lastIndexOf('/');
+  const host = slash < 0 ? text : text.slice(0, slash);
+  const mask = slash < 0 ? prefixMask(family === 4 ? 32 : 128, family) : readMask(text.slice(slash + 1), family, span);
+  // With mask 0 nothing of the address is left, and the tools do not even look at a name in front of it.
+  const found = readHost(host, family, names) ?? fail(host, family, span);
+  return found.map((address) => ({ address: address.map((octet, at) => octet & mask[at]), mask, inverted }));
+}
+
+function readHost(host: string, family: Family, names: Names): readonly Address[] | undefined {
+  const literal = family === 4 ? (parseDotted(host) ?? parseAton(host)) : parseAddress6(host);
+  if (literal) return [literal];
+  const found = host === '' ? undefined : names.host(host, family);
+  return found && found.length > 0 ? found : undefined;
+}
+
+function fail(host: string, family: Family, span: Span): never {
+  const other = family === 4 ? parseAddress6(host) : parseDotted(host);
+  const hint = other ? `an IPv${family} rule takes IPv${family} addresses only` : undefined;
+  throw new RuleError(`host/network \`${host}' not found`, span, hint);
+}
+
+/** A prefix length, or four octets, or an IPv6 address as a bit pattern. */
+function readMask(text: string, family: Family, span: Span): Address {
+  const mask = family === 4 ? (text.split('.').length === 4 ? parseDotted(text) : undefined) : parseAddress6(text);
+  if (mask) return family === 4 ? mask.fill(0xff, 0, 12) : mask;
+  const bits = family === 4 ? 32 : 128;
+  const length = wholeNumber(text, 0, bits);
+  if (length === undefined) {
+    throw new RuleError(`invalid mask \`${text}' specified`, span, `a prefix length is 0 to ${bits}`);
+  }
+  return prefixMask(length, family);
+}
+
+/** Nothing of the address counts. */
+export const isAny = ({ mask, inverted }: MaskedAddress, family: Family): boolean =>
+  !inverted && prefixLength(mask, family) === 0;

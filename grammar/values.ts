@@ -423,7 +423,7 @@ export const addressMask = <const S extends OptionSettings>(settings: S): Made<A
 function maskLength(word: string, bits: number, scope: ValueScope): number {
   const number = wholeNumber(word, 0, bits);
   if (number !== undefined) return number;
-  const mask = scope.family === 4 ? parseDotted(word) : parseAddress(word, 6);
+  const mask = scope.family === 4 ? parseAton(word) : parseAddress(word, 6);
   if (!mask) {
     const { extension, option } = scope;
     scope.fail(

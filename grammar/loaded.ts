@@ -1,0 +1,182 @@
+// Extensions as a rule loads them, one after the other: their option tables make the language of the words that follow.
+//
+// The most recently loaded one wins a shared name; loading one again makes the earlier copy deaf. Long options may be abbreviated
+// where one option only is meant, over the base options and everything loaded. Source: getopt_long(3) and observation.
+
+import type { Family } from '../packet/numbers.ts';
+import { BASE_OPTIONS, type BaseOption, BY_LONG } from './base-options.ts';
+import { RuleError, type Span } from './error.ts';
+import type { AnySyntax } from './lookup.ts';
+import type { Names } from './names.ts';
+import type { Given, Option, RuleScope, ValueScope } from './options.ts';
+import type { Word } from './words.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: the value's type is known to the extension alone
+type AnyOption = Option<any>;
+
+export interface NamedOption {
+  readonly name: string;
+  readonly option: AnyOption;
+}
+
+/** Every spelling of an extension's options, made once per literal. */
+const SPELLINGS = new WeakMap<AnySyntax, ReadonlyMap<string, NamedOption>>();
+
+export function spellings(syntax: AnySyntax): ReadonlyMap<string, NamedOption> {
+  const known = SPELLINGS.get(syntax);
+  if (known) return known;
+  const made = new Map<string, NamedOption>();
+  for (const [name, option] of Object.entries(syntax.options) as [string, AnyOption][]) {
+    const named = { name, option };
+    made.set(name, named);
+    const alias = option.alias ?? [];
+    for (const other of typeof alias === 'string' ? [alias] : alias) made.set(other, named);
+  }
+  SPELLINGS.set(syntax, made);
+  return made;
+}
+
+/** One `-m` or `-j` of a rule while it is being read. */
+export class Loaded {
+  readonly syntax: AnySyntax;
+  readonly kind: 'match' | 'target';
+  /** The words that loaded it. */
+  readonly span: Span;
+  private readonly given = new Map<string, Given<unknown>>();
+
+  constructor(syntax: AnySyntax, kind: 'match' | 'target', span: Span) {
+    this.syntax = syntax;
+    this.kind = kind;
+    this.span = span;
+  }
+
+  /** Takes one option with its words. `span` covers all of them. */
+  take(named: NamedOption, words: readonly Word[], inverted: boolean, span: Span, context: ReadingContext): void {
+    const { name, option } = named;
+    const extension = this.syntax.name;
+    const earlier = this.given.get(name);
+    if (earlier && !option.many) {
+      throw new RuleError(option.twice ?? `${extension}: option "--${name}" can only be used once.`, span);
+    }
+    if (inverted && !option.invert) throw new RuleError(`${extension}: option "--${name}" cannot be inverted.`, span);
+    const at = words.length > 0 ? { start: words[0].start, end: words[words.length - 1].end } : span;
+    const value = option.parse(
+      words.map((word) => word.text),
+      valueScope(extension, name, inverted, at, context),
+    );
+    const one = { name, value, inverted, span };
+    const repeated = option.many ? [...(earlier?.repeated ?? []), one] : undefined;
+    this.given.set(name, repeated ? { ...one, repeated } : one);
+  }
+
+  /** The checks that the option table states, then the extension's own. */
+  finish(scope: Omit<RuleScope, 'fail'>): unknown {
+    const { name: extension, options } = this.syntax;
+    for (const [name, option] of Object.entries(options) as [string, AnyOption][]) {
+      const given = this.given.get(name);
+      if (!given) {
+        if (option.required) throw new RuleError(`${extension}: option "--${name}" must be specified`, this.span);
+        continue;
+      }
+      for (const other of Object.keys(options)) {
+        if (option.also?.includes(other) && !this.given.has(other)) {
+          throw new RuleError(`${extension}: option "--${name}" also requires "--${other}".`, given.span);
+        }
+        if (option.excludes?.includes(other) && this.given.has(other)) {
+          const later = latest(given, this.given.get(other)!);
+          throw new RuleError(`${extension}: option "--${name}" cannot be used together with "--${other}".`, later);
+        }
+      }
+    }
+    const given: Record<string, Given<unknown> | undefined> = {};
+    for (const name of Object.keys(options)) given[name] = this.given.get(name);
+    const fail = (message: string, at?: Given<unknown>, hint?: string): never => {
+      throw new RuleError(message, at?.span ?? this.span, hint);
+    };
+    return this.syntax.check(given, { ...scope, fail });
+  }
+}
+
+/** The caret belongs under what was written second. */
+const latest = (a: Given<unknown>, b: Given<unknown>): Span => (a.span.start > b.span.start ? a.span : b.span);
+
+export interface ReadingContext {
+  readonly family: Family;
+  readonly names: Names;
+  readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
+}
+
+function valueScope(
+  extension: string,
+  option: string,
+  inverted: boolean,
+  span: Span,
+  context: ReadingContext,
+): ValueScope {
+  const fail = (message: string, hint?: string): never => {
+    throw new RuleError(message, span, hint);
+  };
+  const { family, names, protocol } = context;
+  const outOfRange = (min: number | bigint, max: number | bigint, hint?: string): never =>
+    fail(`${extension}: bad value for option "--${option}", or out of range (${min}-${max}).`, hint);
+  return { family, extension, option, inverted, names, protocol, fail, outOfRange };
+}
+
+/** What a long option means at a point of a rule. */
+export type Meaning =
+  | { readonly kind: 'base'; readonly base: BaseOption }
+  | { readonly kind: 'extension'; readonly loaded: Loaded; readonly named: NamedOption };
+
+/** The long options that are known at a point of a rule. */
+export class Vocabulary {
+  /** In the order of loading; an extension that was loaded again stands here once, at its last place. */
+  private loaded: Loaded[] = [];
+  private readonly family: Family;
+
+  constructor(family: Family) {
+    this.family = family;
+  }
+
+  load(extension: Loaded): void {
+    this.loaded = this.loaded.filter((other) => other.syntax !== extension.syntax);
+    this.loaded.push(extension);
+  }
+
+  /** The meaning of `--name`; undefined when it is unknown, or short for more than one. */
+  find(name: string): Meaning | undefined {
+    return this.exact(name) ?? this.abbreviated(name);
+  }
+
+  /** All long options that could stand here, for "did you mean". */
+  *all(): Iterable<string> {
+    for (const base of BASE_OPTIONS) if (this.has(base)) yield* base.long;
+    for (const { syntax } of this.loaded) yield* spellings(syntax).keys();
+  }
+
+  private has(base: BaseOption): boolean {
+    return base.letter !== 'f' || this.family === 4;
+  }
+
+  private exact(name: string): Meaning | undefined {
+    const base = BY_LONG.get(name);
+    if (base && this.has(base)) return { kind: 'base', base };
+    for (let at = this.loaded.length - 1; at >= 0; at--) {
+      const named = spellings(this.loaded[at].syntax).get(name);
+      if (named) return { kind: 'extension', loaded: this.loaded[at], named };
+    }
+    return undefined;
+  }
+
+  private abbreviated(name: string): Meaning | undefined {
+    const found = new Map<unknown, Meaning>();
+    for (const base of BASE_OPTIONS) {
+      if (this.has(base) && base.long.some((long) => long.startsWith(name))) found.set(base, { kind: 'base', base });
+    }
+    for (const loaded of this.loaded) {
+      for (const [spelling, named] of spellings(loaded.syntax)) {
+        if (spelling.startsWith(name)) found.set(named, { kind: 'extension', loaded, named });
+      }
+    }
+    return found.size === 1 ? found.values().next().value : undefined;
+  }
+}

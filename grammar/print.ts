@@ -1,0 +1,126 @@
+// Canonical save text: what iptables-save 1.8.9 prints, byte for byte, from rules as data.
+//
+// Order in a rule: -s -d -i -o -p -f, matches as loaded, counters of -S -v, target. What says nothing is left out.
+
+import { formatAddress, prefixLength } from '../packet/address.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { Lookup } from './lookup.ts';
+import type { Names } from './names.ts';
+import type { PrintScope } from './options.ts';
+import { protocolName } from './protocols.ts';
+import type { ChainSpec, Counters, InterfaceSpec, MaskedAddress, RuleSpec, TableSpec } from './rule-spec.ts';
+
+/** Who knows the extensions' text and the host's names. */
+export interface Printing {
+  readonly lookup: Lookup;
+  readonly names: Names;
+}
+
+/** Address and mask: the prefix length, or the mask itself where it has holes. */
+export function printMasked({ address, mask }: MaskedAddress, family: Family): string {
+  const length = prefixLength(mask, family);
+  return `${formatAddress(address, family)}/${length >= 0 ? length : formatAddress(mask, family)}`;
+}
+
+const not = (inverted: boolean): string => (inverted ? '! ' : '');
+
+const addressWords = (option: string, given: MaskedAddress | undefined, family: Family): string =>
+  given ? ` ${not(given.inverted)}${option} ${printMasked(given, family)}` : '';
+
+/** A lone `+` is any device and not printed, not even inverted (which no packet matches). */
+const interfaceWords = (option: string, given: InterfaceSpec | undefined): string =>
+  given && given.name !== '+' ? ` ${not(given.inverted)}${option} ${given.name}` : '';
+
+const withBlank = (text: string): string => (text === '' ? '' : ` ${text}`);
+
+/** All of a rule but `-A CHAIN` and counters in front, with a blank before the first word. `counters` puts `-c p b` before the target. */
+export function printConditions(rule: RuleSpec, { lookup, names }: Printing, counters?: Counters): string {
+  const { family, protocol, fragment } = rule;
+  const scope: PrintScope = { family, names, protocol };
+  let text = addressWords('-s', rule.source, family) + addressWords('-d', rule.destination, family);
+  text += interfaceWords('-i', rule.inInterface) + interfaceWords('-o', rule.outInterface);
+  if (protocol) text += ` ${not(protocol.inverted)}-p ${protocolName(protocol.number, names) ?? protocol.number}`;
+  if (fragment) text += ` ${not(fragment.inverted)}-f`;
+  for (const { name, checked } of rule.matches) {
+    text += ` -m ${name}${withBlank(lookup.match(name, family)?.save(checked, scope) ?? '')}`;
+  }
+  if (counters) text += ` -c ${counters.packets} ${counters.bytes}`;
+  return text + printTarget(rule, lookup, scope);
+}
+
+function printTarget({ target, family }: RuleSpec, lookup: Lookup, scope: PrintScope): string {
+  switch (target?.kind) {
+    case undefined:
+      return '';
+    case 'verdict':
+      return ` -j ${target.name}`;
+    case 'jump':
+      return ` -j ${target.chain}`;
+    case 'goto':
+      return ` -g ${target.chain}`;
+    case 'extension':
+      return ` -j ${target.name}${withBlank(lookup.target(target.name, family)?.save(target.checked, scope) ?? '')}`;
+  }
+}
+
+/** One line of save text, without newline: `-A INPUT -s ::1/128 -j ACCEPT`. */
+export const printRule = (chain: string, rule: RuleSpec, printing: Printing): string =>
+  `-A ${chain}${printConditions(rule, printing)}`;
+
+const bracketed = ({ packets, bytes }: Counters): string => `[${packets}:${bytes}]`;
+
+export interface SaveOptions {
+  /** `-c`: packets and bytes in front of every rule. Chains show theirs always. */
+  readonly counters?: boolean;
+  /** Counters of a rule; by default those that the rule itself carries. */
+  countersOf?(rule: RuleSpec): Counters | undefined;
+}
+
+const ZERO: Counters = { packets: 0, bytes: 0 };
+
+/** Built-in chains in hook order, then user chains bytewise. */
+export function orderedChains(table: TableSpec): ChainSpec[] {
+  const chains = [...table.chains.values()];
+  const users = chains.filter((chain) => chain.builtin === undefined);
+  users.sort((a, b) => compareOctets(a.name, b.name));
+  return [...chains.filter((chain) => chain.builtin !== undefined), ...users];
+}
+
+const encoder = new TextEncoder();
+
+/** strcmp() over UTF-8. */
+export function compareOctets(a: string, b: string): number {
+  if (a === b) return 0;
+  if (/^[\0-\x7f]*$/.test(a + b)) return a < b ? -1 : 1;
+  const [left, right] = [encoder.encode(a), encoder.encode(b)];
+  for (let at = 0; at < left.length && at < right.length; at++) if (left[at] !== right[at]) return left[at] - right[at];
+  return left.length - right.length;
+}
+
+/** One table, from `*name` to `COMMIT`, every line with its newline. Without the tools' comment lines, which hold a date. */
+export function printTable(table: TableSpec, printing: Printing, options: SaveOptions = {}): string {
+  const chains = orderedChains(table);
+  const lines = [`*${table.name}`];
+  for (const chain of chains) {
+    const counters = chain.builtin === undefined ? ZERO : chain.counters;
+    lines.push(`:${chain.name} ${chain.policy ?? '-'} ${bracketed(counters)}`);
+  }
+  for (const chain of chains) {
+    for (const rule of chain.rules) {
+      const counters = options.counters ? `${bracketed(options.countersOf?.(rule) ?? rule.counters ?? ZERO)} ` : '';
+      lines.push(counters + printRule(chain.name, rule, printing));
+    }
+  }
+  lines.push('COMMIT', '');
+  return lines.join('\n');
+}
+
+/** Several tables in the order given. */
+export const printSave = (tables: Iterable<TableSpec>, printing: Printing, options?: SaveOptions): string =>
+  [...tables].map((table) => printTable(table, printing, options)).join('');
+
+/** What -S prints of a chain's head: `-P INPUT ACCEPT` or `-N name`; with `counters` `-c p b` behind a policy. */
+export const printHead = (chain: ChainSpec, counters: boolean): string =>
+  chain.builtin === undefined
+    ? `-N ${chain.name}`
+    : `-P ${chain.name} ${chain.policy}${counters ? ` -c ${chain.counters.packets} ${chain.counters.bytes}` : ''}`;

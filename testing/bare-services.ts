@@ -1,0 +1,66 @@
+// Services for one extension on its own: no routes, no connections, a seeded random source, and lists of what was logged and sent.
+
+import { type Connections, IPS_UNTRACKED, type Tracker } from '../conntrack/tracker.ts';
+import type { LogRecord, Services } from '../engine/services.ts';
+import type { Packet } from '../packet/packet.ts';
+
+const nothing = (): never => {
+  throw new Error('no connection here: give the row services of its own');
+};
+
+const noConnections: Connections = {
+  family: nothing,
+  protocol: nothing,
+  zone: nothing,
+  status: () => IPS_UNTRACKED,
+  addStatus: nothing,
+  mark: nothing,
+  setMark: nothing,
+  sourceOctet: nothing,
+  destinationOctet: nothing,
+  sourceKey: nothing,
+  destinationKey: nothing,
+  timeLeft: nothing,
+};
+
+const noTracker: Tracker = {
+  connections: noConnections,
+  track: () => 1,
+  confirm: () => 1,
+  release: () => {},
+  attach: () => {},
+};
+
+/** Numerical Recipes' linear congruence: enough for rows that only need "some number", the same each time. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state;
+  };
+}
+
+export interface BareServices extends Services {
+  readonly logged: LogRecord[];
+  readonly sent: { readonly octets: Uint8Array; readonly about: Packet }[];
+}
+
+export function bareServices(given: Partial<Services> = {}): BareServices {
+  const logged: LogRecord[] = [];
+  const sent: { octets: Uint8Array; about: Packet }[] = [];
+  return {
+    tracker: noTracker,
+    routes: {
+      type: () => 'UNICAST',
+      lookup: () => undefined,
+      sourceFor: () => undefined,
+      mtu: () => 1500,
+    },
+    random: seeded(1),
+    log: (record) => logged.push(record),
+    send: (octets, about) => sent.push({ octets: octets.slice(), about }),
+    ...given,
+    logged,
+    sent,
+  };
+}
