@@ -15,6 +15,8 @@ export interface LogRecord {
   level: number;
   /** The line as the kernel prints it, without time stamp. */
   text: string;
+  /** Only from NFLOG: not for the system log, but for whoever listens to that group. `packet` is a copy, cut to --nflog-size. */
+  nflog?: { readonly group: number; readonly prefix: string; readonly threshold: number; readonly packet: Uint8Array };
 }
 
 /** Route types as addrtype names them; include/uapi/linux/rtnetlink.h RTN_*. */

@@ -1,0 +1,36 @@
+import { defineTarget } from '../engine/extension.ts';
+import type { ValueScope } from '../grammar/options.ts';
+import { flag, own } from '../grammar/values.ts';
+import { notThereYet, parseNatRange, printNatRange } from './shared/nat-range.ts';
+import { words } from './shared/text.ts';
+
+const range = {
+  words: 1 as const,
+  metavar: '[address[-address]][:port[-port[/base]]]',
+  parse: ([word]: readonly string[], scope: ValueScope) => parseNatRange(word, 'kept', scope),
+  print: printNatRange,
+};
+
+export const DNAT = defineTarget({
+  name: 'DNAT',
+  families: [4, 6],
+  summary:
+    'Gives the connection another destination address or port. The engine does not translate yet and refuses to load it.',
+  kernel: 'net/netfilter/xt_nat.c xt_dnat_target_v2()',
+  options: {
+    'to-destination': own(range, { help: 'destination to translate to', required: true }),
+    random: flag({ help: 'choose the port at random' }),
+    persistent: flag({ help: 'the same address for the same client' }),
+  },
+  check: (options) => ({
+    range: options['to-destination'].value,
+    random: options.random !== undefined,
+    persistent: options.persistent !== undefined,
+  }),
+  save: (c) =>
+    words(`--to-destination ${printNatRange(c.range)}`, c.random && '--random', c.persistent && '--persistent'),
+  list: (c) => words(`to:${printNatRange(c.range)}`, c.random && 'random', c.persistent && 'persistent'),
+  placement: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },
+  needsTracking: true,
+  compile: notThereYet,
+});

@@ -1,0 +1,49 @@
+import { type Action, defineTarget } from '../engine/extension.ts';
+import { ACCEPT, QUEUE } from '../engine/verdict.ts';
+import { flag, u16, u16Range } from '../grammar/values.ts';
+import { words } from './shared/text.ts';
+
+export const NFQUEUE = defineTarget({
+  name: 'NFQUEUE',
+  families: [4, 6],
+  summary:
+    'Hands the packet to a program that listens on a numbered queue. None can listen yet: it is dropped, or accepted with bypass.',
+  kernel: 'net/netfilter/xt_NFQUEUE.c nfqueue_tg_v3()',
+  options: {
+    'queue-num': u16({ help: 'queue number, 0 unless given', excludes: ['queue-balance'] }),
+    'queue-balance': u16Range({ help: 'spread flows over the queues FIRST to LAST', excludes: ['queue-num'] }),
+    'queue-bypass': flag({ help: 'accept when nobody listens' }),
+    'queue-cpu-fanout': flag({ help: 'choose the queue by CPU number', also: ['queue-balance'] }),
+  },
+  check(options, scope) {
+    const balance = options['queue-balance'];
+    if (balance && balance.value[0] >= balance.value[1]) {
+      scope.fail(`${balance.value[0]} should be less than ${balance.value[1]}`, balance);
+    }
+    const [first, last] = balance?.value ?? [options['queue-num']?.value ?? 0, options['queue-num']?.value ?? 0];
+    return {
+      first,
+      last,
+      bypass: options['queue-bypass'] !== undefined,
+      fanout: options['queue-cpu-fanout'] !== undefined,
+    };
+  },
+  save: (c) =>
+    words(
+      c.first === c.last ? `--queue-num ${c.first}` : `--queue-balance ${c.first}:${c.last}`,
+      c.bypass && '--queue-bypass',
+      c.fanout && '--queue-cpu-fanout',
+    ),
+  list: (c) =>
+    words(
+      c.first === c.last ? `NFQUEUE num ${c.first}` : `NFQUEUE balance ${c.first}:${c.last}`,
+      c.bypass && 'bypass',
+      c.fanout && 'cpu-fanout',
+    ),
+  placement: {
+    // All 65,536 queues overflow the kernel's 16-bit count.
+    refuses: ({ first, last }) => (last - first === 0xffff ? 'xt_NFQUEUE: number of total queues is 0' : undefined),
+  },
+  // nf_queue.c nf_queue(): without a listener the packet is dropped, or with bypass goes on as if accepted.
+  compile: ({ bypass }): Action => (bypass ? () => ACCEPT : () => QUEUE),
+});
