@@ -96,6 +96,7 @@ function table(rules: RuleSpec[]): Table {
     services: undefined as never,
     shared: new SharedState(),
     counts: new Counts(),
+    keyOf: (part) => part,
   });
 }
 
