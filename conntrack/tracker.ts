@@ -1,46 +1,42 @@
-// Contract first: see the members. (The body comes with the tracker's own commit.)
+// The connection tracker: one table for both families.
+//
+// A packet meets it twice. track() at PREROUTING (or OUTPUT) finds the connection of the packet by its tuple, or makes a new one; the
+// protocol (l4/) says whether the packet can be part of it and moves its state; the packet now has a connection, a direction and a
+// ctstate, which rules ask for. confirm() at POSTROUTING (or INPUT), after all rules, puts a new connection into the table: what the
+// rules drop leaves no trace. A packet that ends in between is given back with release().
+//
+// A connection is unconfirmed, confirmed, dying, gone. Unconfirmed ones belong to one packet. Confirmed ones die by their
+// timeout, by their protocol (a reset, a new SYN after the end), to make room (early drop), or by hand (flush, kill). Ids are
+// reused, but not at once: see table.ts.
+//
+// INVALID means: no connection, the rules decide; nothing here drops a packet but a full table and a clash. `pkt.reason` says why.
+//
+// Time is that of the packets (`pkt.now`) and of advance(); it may jump forward. Expired connections are never found: each is looked
+// at when met, and a sweep over the column of expiry times goes round once a second. A sweep, not a timer wheel: the whole
+// column of a million connections reads in about a millisecond, costs no memory per connection, and nothing has to be moved when a
+// packet prolongs one.
+//
+// Seams: NAT gives a reply tuple of its own to an unconfirmed connection (table.setReply()) and sets IPS_ bits; expectations are to be asked
+// in create(); helpers look at packets between track() and confirm(). Template, zones, events, accounting are in use.
+//
+// Source: net/netfilter/nf_conntrack_core.c
 
-import type { Packet } from '../packet/packet.ts';
+import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE } from '../packet/numbers.ts';
+import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
+import { Accounting } from './accounting.ts';
+import { ConnectionColumns, type Connections } from './connections.ts';
+import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
+import { byProtocol } from './l4/index.ts';
+import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
+import * as status from './status.ts';
+import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
+import { Sysctls } from './sysctl.ts';
+import { ConnectionTable } from './table.ts';
+import type { Template } from './template.ts';
+import { Tuple } from './tuple.ts';
 
-/** Status bits of a connection; include/uapi/linux/netfilter/nf_conntrack_common.h enum ip_conntrack_status. */
-export const IPS_EXPECTED = 1 << 0;
-export const IPS_SEEN_REPLY = 1 << 1;
-export const IPS_ASSURED = 1 << 2;
-export const IPS_CONFIRMED = 1 << 3;
-export const IPS_SRC_NAT = 1 << 4;
-export const IPS_DST_NAT = 1 << 5;
-export const IPS_SEQ_ADJUST = 1 << 6;
-export const IPS_SRC_NAT_DONE = 1 << 7;
-export const IPS_DST_NAT_DONE = 1 << 8;
-export const IPS_DYING = 1 << 9;
-export const IPS_FIXED_TIMEOUT = 1 << 10;
-export const IPS_TEMPLATE = 1 << 11;
-export const IPS_UNTRACKED = 1 << 12;
-export const IPS_HELPER = 1 << 13;
-export const IPS_OFFLOAD = 1 << 14;
-
-/** 0 original, 1 reply. */
-export type Direction = 0 | 1;
-
-/** What rules may ask of a connection by its id (Packet.connection). Ids are small integers, reused after the connection is gone. */
-export interface Connections {
-  family(id: number): 4 | 6;
-  protocol(id: number): number;
-  zone(id: number): number;
-  status(id: number): number;
-  /** Sets IPS_ bits: the nat hooks keep there which of their rules were asked for the connection. */
-  addStatus(id: number, bits: number): void;
-  mark(id: number): number;
-  setMark(id: number, mark: number): void;
-  /** Octet `index` (0-15, mapped form) of the source or destination address of that direction's tuple. No allocation. */
-  sourceOctet(id: number, direction: Direction, index: number): number;
-  destinationOctet(id: number, direction: Direction, index: number): number;
-  /** 16-bit keys of the tuple: ports; ICMP: id as source key, type and code (type << 8 | code) as destination key. */
-  sourceKey(id: number, direction: Direction): number;
-  destinationKey(id: number, direction: Direction): number;
-  /** Milliseconds until it expires. */
-  timeLeft(id: number, now: number): number;
-}
+export type { Connections } from './connections.ts';
+export * from './status.ts';
 
 export interface Tracker {
   readonly connections: Connections;
@@ -52,4 +48,445 @@ export interface Tracker {
   release(pkt: Packet): void;
   /** nf_ct_attach(): `made` (our answer about `about`) belongs to the same connection, RELATED, the other direction. */
   attach(made: Packet, about: Packet): void;
+}
+
+/** Told of each connection's birth, changes and end; `bits` are IPCT_. */
+export type Listener = (what: 'new' | 'update' | 'destroy', id: number, bits: number) => void;
+
+/**
+ * As `conntrack -S` counts. `found` and `insert` are 0 for ordinary packets in current kernels too: they count what NAT and
+ * netlink do.
+ */
+export interface Statistics {
+  found: number;
+  invalid: number;
+  insert: number;
+  insertFailed: number;
+  drop: number;
+  earlyDrop: number;
+  error: number;
+  searchRestart: number;
+  clashResolve: number;
+  chainTooLong: number;
+  expectNew: number;
+  expectCreate: number;
+  expectDelete: number;
+}
+
+const ACCEPT = 1;
+const DROP = 0;
+
+/** The sweep goes round in so many slices, one each SLICE_MS. */
+const SLICES = 16;
+const SLICE_MS = 62.5;
+/** Beyond this the 32-bit times have come round. */
+const AGES = 2 ** 31;
+/** Slots of the index that early drop looks at. The kernel: 8 buckets, of about two entries each. NF_CT_EVICTION_RANGE */
+const EVICTION_RANGE = 32;
+
+const HOOK_PREROUTING = 0;
+
+export class ConnectionTracker implements Tracker, Tracking {
+  readonly table: ConnectionTable;
+  readonly connections: Connections;
+  readonly sysctls = new Sysctls();
+  readonly knobs: Knobs = this.sysctls.knobs;
+  readonly accounting = new Accounting();
+  readonly statistics: Statistics = {
+    found: 0,
+    invalid: 0,
+    insert: 0,
+    insertFailed: 0,
+    drop: 0,
+    earlyDrop: 0,
+    error: 0,
+    searchRestart: 0,
+    clashResolve: 0,
+    chainTooLong: 0,
+    expectNew: 0,
+    expectCreate: 0,
+    expectDelete: 0,
+  };
+  listener: Listener | undefined = undefined;
+  /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
+  now = 0;
+
+  private readonly tuple = new Tuple();
+  private readonly quoted = new Tuple();
+  private readonly find = (tuple: Tuple): number => this.findLive(tuple);
+  private readonly policies = new Map<string, { protocol: number; timeouts: Int32Array }>();
+  private readonly policyOf = new Map<number, Int32Array>();
+  private readonly eventMasks = new Map<number, number>();
+  private readonly helperOf = new Map<number, string>();
+  /** Bits of the event that the packet at hand makes. */
+  private happened = 0;
+  private sweptAt = Number.NEGATIVE_INFINITY;
+  private slice = 0;
+  /** A packet found no room: sweeps also evict, for as many slices. */
+  private pressure = 0;
+
+  /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
+  constructor(random: () => number) {
+    this.table = new ConnectionTable({
+      secret: [random() | 0, random() | 0],
+      invert: (protocol, keys) => byProtocol[protocol].invert(keys),
+      words: (protocol) => byProtocol[protocol].words,
+    });
+    this.connections = new ConnectionColumns(this.table, (id, bits) => this.tell('update', id, bits));
+  }
+
+  // --- The packet's walk -----------------------------------------------------------------------------------------------
+
+  /**
+   * Finds or makes the connection of `pkt` and sets its direction and ctstate. `pkt` is whole (after reassembly). A new connection is
+   * unconfirmed until the last hook. A header that is cut short or a wrong checksum gives INVALID; nothing throws for any
+   * input bytes. Source: nf_conntrack_in()
+   */
+  track(pkt: Packet): 0 | 1 {
+    // Attached to the connection that it answers, come by the loopback device, or not to be tracked.
+    if (pkt.connection >= 0 || pkt.ctState === CT_UNTRACKED) return ACCEPT;
+    const template = pkt.template as Template | undefined;
+    if (template?.untracked) {
+      pkt.ctState = CT_UNTRACKED;
+      return ACCEPT;
+    }
+    this.advance(pkt.now);
+    if (pkt.protocol < 0 || pkt.fragmentOffset !== 0 || (pkt.family === 6 && pkt.protocol === IPPROTO_NONE)) {
+      this.statistics.invalid++;
+      return this.invalid(pkt, 'no transport header');
+    }
+    if (pkt.protocol === IPPROTO_ICMP || pkt.protocol === IPPROTO_ICMPV6) {
+      if (!this.trackIcmp(pkt, template)) return ACCEPT;
+    }
+    return this.trackFlow(pkt, template);
+  }
+
+  /** Errors, and what is not tracked. True: it is a query, and has a flow of its own. nf_conntrack_handle_icmp() */
+  private trackIcmp(pkt: Packet, template: Template | undefined): boolean {
+    const is6 = pkt.protocol === IPPROTO_ICMPV6;
+    // ICMP in IPv6 and ICMPv6 in IPv4 find no tuple later.
+    if (is6 !== (pkt.family === 6)) return true;
+    this.setZones(this.quoted, pkt, template);
+    const about = is6 ? icmpv6Error(this, pkt, this.quoted, this.find) : icmpError(this, pkt, this.quoted, this.find);
+    if (about === QUERY) return true;
+    if (about === UNTRACKED) {
+      pkt.ctState = CT_UNTRACKED;
+    } else if (about === NOT_OURS) {
+      this.statistics.error++;
+      pkt.ctState = CT_INVALID;
+    } else {
+      pkt.connection = about >>> 1;
+      pkt.direction = (about & 1) as Direction;
+      pkt.ctState = CT_RELATED;
+    }
+    return false;
+  }
+
+  private trackFlow(pkt: Packet, template: Template | undefined): 0 | 1 {
+    const { table, tuple, statistics } = this;
+    const l4 = byProtocol[pkt.protocol];
+    tuple.setAddresses(pkt.bytes, pkt.l3, pkt.family as Family);
+    tuple.protocol = pkt.protocol;
+    this.setZones(tuple, pkt, template);
+    if (!l4.keys(tuple, pkt.bytes, pkt.l4, pkt.end, this)) {
+      statistics.invalid++;
+      return this.invalid(pkt, 'no flow of this protocol');
+    }
+    for (;;) {
+      const found = this.findLive(tuple);
+      const id = found < 0 ? this.create(tuple, template, pkt) : found >>> 1;
+      if (id < 0) return this.full(pkt);
+      const direction = found < 0 ? 0 : ((found & 1) as Direction);
+      // The class is taken before the protocol sees the packet, so the one that kills the connection still belongs to it.
+      const ctState = this.classify(id, direction);
+      this.happened = 0;
+      const outcome = l4.packet(this, pkt, id, direction);
+      if (outcome === REPEAT) continue;
+      if (outcome === INVALID) {
+        if (found < 0) table.close(id);
+        statistics.invalid++;
+        return this.invalid(pkt, 'protocol');
+      }
+      pkt.connection = id;
+      pkt.direction = direction;
+      pkt.ctState = ctState;
+      pkt.unconfirmed = found < 0;
+      if (direction === 1) this.seeReply(id);
+      if (this.happened !== 0) this.tell('update', id, this.happened);
+      return ACCEPT;
+    }
+  }
+
+  /** The connection of that tuple, as id * 2 + direction, or -1. Expired ones that it meets end here. */
+  private findLive(tuple: Tuple): number {
+    for (;;) {
+      const found = this.table.find(tuple);
+      if (found < 0 || !this.table.expired(found >>> 1, this.now)) return found;
+      this.kill(found >>> 1);
+    }
+  }
+
+  private classify(id: number, direction: Direction): number {
+    if (direction === 1) return CT_ESTABLISHED;
+    const bits = this.table.status(id);
+    if (bits & IPS_SEEN_REPLY) return CT_ESTABLISHED;
+    return bits & IPS_EXPECTED ? CT_RELATED : CT_NEW;
+  }
+
+  private seeReply(id: number): void {
+    if (this.table.status(id) & IPS_SEEN_REPLY) return;
+    this.table.addStatus(id, IPS_SEEN_REPLY);
+    this.event(id, status.IPCT_REPLY);
+  }
+
+  /** An unconfirmed connection, or -1 when there is no room. init_conntrack() */
+  private create(tuple: Tuple, template: Template | undefined, pkt: Packet): number {
+    const { table, knobs } = this;
+    const { max } = this.sysctls.limits;
+    if (max !== 0 && table.count >= max && !this.earlyDrop(tuple)) {
+      this.pressure = SLICES;
+      return -1;
+    }
+    const id = table.open(tuple);
+    this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, pkt.now);
+    // Expectations would be asked here: one that fits makes the connection IPS_EXPECTED and gives it master and mark.
+    if (template) this.applyTemplate(id, template);
+    return id;
+  }
+
+  private applyTemplate(id: number, template: Template): void {
+    if (template.timeout !== undefined) {
+      const policy = this.policies.get(template.timeout);
+      if (policy?.protocol === this.table.protocol(id)) this.policyOf.set(id, policy.timeouts);
+    }
+    if (template.events !== undefined) this.eventMasks.set(id, template.events);
+    if (template.helper !== undefined) {
+      this.helperOf.set(id, template.helper);
+      this.table.addStatus(id, status.IPS_HELPER);
+    }
+  }
+
+  private setZones(tuple: Tuple, pkt: Packet, template: Template | undefined): void {
+    if (template === undefined) {
+      tuple.setZones(0, 0);
+      return;
+    }
+    const fromMark = template.markZones ?? 0;
+    const mark = pkt.mark & 0xffff;
+    tuple.setZones(fromMark & 1 ? mark : template.zoneOriginal, fromMark & 2 ? mark : template.zoneReply);
+  }
+
+  /** Room for one more: an unassured connection near the new one's place ends. early_drop() */
+  private earlyDrop(tuple: Tuple): boolean {
+    const { table } = this;
+    const place = table.hash(tuple, tuple.zoneOriginal);
+    return table.near(place, EVICTION_RANGE, (id) => {
+      const expired = table.expired(id, this.now);
+      if (!expired && table.status(id) & IPS_ASSURED) return false;
+      if (!expired) this.statistics.earlyDrop++;
+      this.kill(id);
+      return true;
+    });
+  }
+
+  private full(pkt: Packet): 0 {
+    pkt.reason = 'connection table full';
+    this.statistics.drop++;
+    return DROP;
+  }
+
+  private invalid(pkt: Packet, reason: string): 1 {
+    if (pkt.reason === '') pkt.reason = reason;
+    pkt.ctState = CT_INVALID;
+    return ACCEPT;
+  }
+
+  /** __nf_conntrack_confirm() */
+  confirm(pkt: Packet): 0 | 1 {
+    // An answer of ours to a new connection goes the other way: it does not confirm what the rules have not let through.
+    if (!pkt.unconfirmed || pkt.connection < 0 || pkt.direction !== 0) return ACCEPT;
+    const { table, tuple } = this;
+    const id = pkt.connection;
+    this.setClock(pkt.now);
+    table.readTuple(id, 0, tuple);
+    let other = this.findLive(tuple);
+    if (other < 0 && table.replyDiffers(id)) {
+      table.readTuple(id, 1, tuple);
+      other = this.findLive(tuple);
+    }
+    if (other >= 0) return this.resolveClash(pkt, other);
+    table.insert(id);
+    pkt.unconfirmed = false;
+    this.tell('new', id, table.status(id) & IPS_EXPECTED ? status.IPCT_RELATED : status.IPCT_NEW);
+    return ACCEPT;
+  }
+
+  /**
+   * Two packets of the same new flow were on their way together, and the other one was confirmed first. Protocols that can
+   * bear it continue with that one's entry. nf_ct_resolve_clash()
+   */
+  private resolveClash(pkt: Packet, other: number): 0 | 1 {
+    const { table, tuple } = this;
+    const id = other >>> 1;
+    table.readTuple(pkt.connection, 1, tuple);
+    const same = (other & 1) === 0 && table.find(tuple) === 2 * id + 1;
+    if (!same || !byProtocol[table.protocol(id)].allowClash) {
+      this.statistics.insertFailed++;
+      this.statistics.drop++;
+      pkt.reason = 'clash with another new connection';
+      return DROP;
+    }
+    table.close(pkt.connection);
+    pkt.connection = id;
+    pkt.unconfirmed = false;
+    pkt.ctState = this.classify(id, 0);
+    this.statistics.clashResolve++;
+    return ACCEPT;
+  }
+
+  release(pkt: Packet): void {
+    if (pkt.unconfirmed && pkt.connection >= 0) {
+      this.table.close(pkt.connection);
+      this.forget(pkt.connection);
+    }
+    pkt.forgetConnection();
+  }
+
+  attach(made: Packet, about: Packet): void {
+    if (about.connection < 0) return;
+    made.connection = about.connection;
+    made.direction = about.direction === 0 ? 1 : 0;
+    made.ctState = CT_RELATED;
+    made.unconfirmed = false;
+  }
+
+  // --- What protocols use ------------------------------------------------------------------------------------------------
+
+  timeouts(id: number, protocol: number): Int32Array {
+    const policy = this.policyOf.size === 0 ? undefined : this.policyOf.get(id);
+    return policy ?? this.sysctls.timeouts[protocol];
+  }
+
+  refresh(id: number, pkt: Packet, direction: Direction, timeoutMs: number): void {
+    const { table } = this;
+    if (!(table.status(id) & status.IPS_FIXED_TIMEOUT)) table.expires[id] = this.now + timeoutMs;
+    if (this.accounting.size !== 0) this.accounting.add(id, direction, pkt.end - pkt.l3);
+  }
+
+  /** Ends a confirmed connection. */
+  kill(id: number): void {
+    const { table } = this;
+    if (!table.live(id)) return;
+    table.remove(id);
+    this.tell('destroy', id, status.IPCT_DESTROY);
+    table.close(id);
+    this.forget(id);
+  }
+
+  private forget(id: number): void {
+    this.policyOf.delete(id);
+    this.eventMasks.delete(id);
+    this.helperOf.delete(id);
+  }
+
+  event(id: number, bits: number): void {
+    if (this.listener && this.table.live(id)) this.happened |= bits;
+  }
+
+  private tell(what: 'new' | 'update' | 'destroy', id: number, bits: number): void {
+    this.happened = 0;
+    if (!this.listener) return;
+    const wanted = bits & (this.eventMasks.get(id) ?? -1);
+    if (wanted !== 0) this.listener(what, id, wanted);
+  }
+
+  verifies(pkt: Packet): boolean {
+    return this.knobs.checksum !== 0 && pkt.hook === HOOK_PREROUTING && !pkt.checksumTrusted && !pkt.checksumPartial;
+  }
+
+  greKey(_tuple: Tuple): number {
+    // The PPTP helper's map of call ids would be asked here.
+    return 0;
+  }
+
+  // --- Time --------------------------------------------------------------------------------------------------------------
+
+  private setClock(now: number): void {
+    this.now = Math.floor(now) | 0;
+  }
+
+  /** Time goes on: ends what has expired, in slices. `now` is monotonic ms. Cheap when called often. */
+  advance(now: number): void {
+    this.setClock(now);
+    const elapsed = now - this.sweptAt;
+    if (elapsed < SLICE_MS) return;
+    if (elapsed >= AGES) this.flush();
+    if (elapsed >= SLICES * SLICE_MS) {
+      this.sweptAt = now;
+      this.sweep(0, this.table.top);
+      return;
+    }
+    const { top } = this.table;
+    while (now - this.sweptAt >= SLICE_MS) {
+      this.sweptAt += SLICE_MS;
+      this.sweep(Math.floor((this.slice * top) / SLICES), Math.floor(((this.slice + 1) * top) / SLICES));
+      this.slice = (this.slice + 1) % SLICES;
+    }
+  }
+
+  /** gc_worker() */
+  private sweep(from: number, to: number): void {
+    const { table } = this;
+    for (let id = table.nextExpired(from, to, this.now); id >= 0; id = table.nextExpired(id + 1, to, this.now)) {
+      this.kill(id);
+    }
+    if (this.pressure > 0) this.relieve(from, to);
+  }
+
+  /** Above 95% of the limit, after a packet found no room: unassured connections end, and those that are closing. */
+  private relieve(from: number, to: number): void {
+    const { table } = this;
+    this.pressure--;
+    const enough = Math.floor(this.sysctls.limits.max / 100) * 95;
+    for (let id = from; id < to && table.count > enough; id++) {
+      if (!table.live(id)) continue;
+      const l4: L4 = byProtocol[table.protocol(id)];
+      if (table.status(id) & IPS_ASSURED && !l4.canEarlyDrop?.(table.state(id))) continue;
+      this.statistics.earlyDrop++;
+      this.kill(id);
+    }
+  }
+
+  // --- For tools -----------------------------------------------------------------------------------------------------------
+
+  /** Ids of all connections in the table whose time is not over at `now`. Do not change the table while walking. */
+  *entries(now: number): Generator<number> {
+    const { table } = this;
+    const time = Math.floor(now) | 0;
+    for (let id = 0; id < table.top; id++) if (table.live(id) && !table.expired(id, time)) yield id;
+  }
+
+  /** Ends all connections. */
+  flush(): void {
+    for (let id = 0; id < this.table.top; id++) this.kill(id);
+  }
+
+  /**
+   * A named timeout policy for `CT --timeout`: seconds by state index, in the order of the protocol's list; what is left
+   * out has the protocol's present values. Of connections made from now on.
+   */
+  setTimeoutPolicy(name: string, protocol: number, seconds: Readonly<Record<number, number>>): void {
+    const timeouts = this.sysctls.timeouts[protocol].slice();
+    for (const [index, value] of Object.entries(seconds)) timeouts[Number(index)] = value * 1_000;
+    this.policies.set(name, { protocol, timeouts });
+  }
+
+  hasTimeoutPolicy(name: string): boolean {
+    return this.policies.has(name);
+  }
+
+  /** Name of the helper that the connection was given by CT, or undefined. */
+  helper(id: number): string | undefined {
+    return this.helperOf.get(id);
+  }
 }

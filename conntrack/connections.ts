@@ -1,0 +1,96 @@
+// The rules' view of the connections: what matches and targets may ask and set, by id.
+
+import { type Direction, IPCT_MARK, IPS_CONFIRMED } from './status.ts';
+import type { ConnectionTable } from './table.ts';
+
+/** What rules may ask of a connection by its id (Packet.connection). Ids are small integers, reused after the connection is gone. */
+export interface Connections {
+  family(id: number): 4 | 6;
+  protocol(id: number): number;
+  zone(id: number): number;
+  status(id: number): number;
+  /** Sets IPS_ bits: the nat hooks keep there which of their rules were asked for the connection. */
+  addStatus(id: number, bits: number): void;
+  mark(id: number): number;
+  setMark(id: number, mark: number): void;
+  /** Octet `index` (0-15, mapped form) of the source or destination address of that direction's tuple. No allocation. */
+  sourceOctet(id: number, direction: Direction, index: number): number;
+  destinationOctet(id: number, direction: Direction, index: number): number;
+  /** 16-bit keys of the tuple: ports; ICMP: id as source key, type and code (type << 8 | code) as destination key. */
+  sourceKey(id: number, direction: Direction): number;
+  destinationKey(id: number, direction: Direction): number;
+  /** Milliseconds until it expires; 0 while it is unconfirmed, as `--ctexpire` sees it. */
+  timeLeft(id: number, now: number): number;
+}
+
+/** The rules' view of the table. */
+export class ConnectionColumns implements Connections {
+  private readonly table: ConnectionTable;
+  private readonly changed: (id: number, bits: number) => void;
+
+  /** `changed` is told of changes that the rules make to confirmed connections, as IPCT_ bits. */
+  constructor(table: ConnectionTable, changed: (id: number, bits: number) => void) {
+    this.table = table;
+    this.changed = changed;
+  }
+
+  family(id: number): 4 | 6 {
+    return this.table.family(id);
+  }
+
+  protocol(id: number): number {
+    return this.table.protocol(id);
+  }
+
+  zone(id: number): number {
+    return this.table.zone(id, 0) || this.table.zone(id, 1);
+  }
+
+  status(id: number): number {
+    return this.table.status(id);
+  }
+
+  addStatus(id: number, bits: number): void {
+    this.table.addStatus(id, bits);
+  }
+
+  mark(id: number): number {
+    return this.table.marks[id] >>> 0;
+  }
+
+  setMark(id: number, mark: number): void {
+    if (this.table.marks[id] === (mark | 0)) return;
+    this.table.marks[id] = mark;
+    if (this.table.status(id) & IPS_CONFIRMED) this.changed(id, IPCT_MARK);
+  }
+
+  sourceOctet(id: number, direction: Direction, index: number): number {
+    return this.octet(id, direction, 0, index);
+  }
+
+  destinationOctet(id: number, direction: Direction, index: number): number {
+    return this.octet(id, direction, 4, index);
+  }
+
+  private octet(id: number, direction: Direction, from: number, index: number): number {
+    if (this.table.family(id) === 4) {
+      if (index < 10) return 0;
+      if (index < 12) return 0xff;
+      return (this.table.tupleWord(id, direction, from) >>> (24 - 8 * (index - 12))) & 0xff;
+    }
+    return (this.table.tupleWord(id, direction, from + (index >>> 2)) >>> (24 - 8 * (index & 3))) & 0xff;
+  }
+
+  sourceKey(id: number, direction: Direction): number {
+    return this.table.tupleKeys(id, direction) >>> 16;
+  }
+
+  destinationKey(id: number, direction: Direction): number {
+    return this.table.tupleKeys(id, direction) & 0xffff;
+  }
+
+  timeLeft(id: number, now: number): number {
+    if (!(this.table.status(id) & IPS_CONFIRMED)) return 0;
+    return Math.max(0, (this.table.expires[id] - (Math.floor(now) | 0)) | 0);
+  }
+}

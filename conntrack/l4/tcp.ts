@@ -1,0 +1,452 @@
+// TCP, net/netfilter/nf_conntrack_proto_tcp.c: a state per connection that follows what both ends must believe, moved by the kind of
+// each segment, and a window that keeps forged segments from moving it (tcp-window.ts).
+//
+// The tracker sees packets that an end may never see, and may have missed some that both ends saw. So it does not believe what
+// could be a stranger's (ignored segments pass without moving anything and are only remembered), and it falls back in step when the
+// other end's answer shows that a remembered one was right.
+
+import { transportChecksumRight } from '../../packet/checksum.ts';
+import { IPPROTO_TCP } from '../../packet/numbers.ts';
+import type { Packet } from '../../packet/packet.ts';
+import * as header from '../../packet/tcp.ts';
+import type { Slab } from '../slab.ts';
+import {
+  type Direction,
+  IPCT_ASSURED,
+  IPCT_PROTOINFO,
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_FIXED_TIMEOUT,
+  IPS_SEEN_REPLY,
+} from '../status.ts';
+import { defineL4, INVALID, type Outcome, portKeys, REPEAT, swapKeys, type Tracking, VALID } from './l4.ts';
+import * as win from './tcp-window.ts';
+
+export const NONE = 0;
+export const SYN_SENT = 1;
+export const SYN_RECV = 2;
+export const ESTABLISHED = 3;
+export const FIN_WAIT = 4;
+export const CLOSE_WAIT = 5;
+export const LAST_ACK = 6;
+export const TIME_WAIT = 7;
+export const CLOSE = 8;
+export const SYN_SENT2 = 9;
+/** Not states: what the tables may say instead. */
+const IGNORE = 10;
+const BAD = 11;
+/** Two more timeouts behind those of the states. */
+const MAX_RETRANS = 10;
+const UNACKNOWLEDGED = 11;
+
+/** Kinds of segments, in the order in which the tables have them. */
+const SYN_SET = 0;
+const SYNACK_SET = 1;
+const FIN_SET = 2;
+const ACK_SET = 3;
+const RST_SET = 4;
+const NONE_SET = 5;
+
+const iv = BAD;
+const ig = IGNORE;
+const [sS, sR, es, fw, cw, la, tw, cl, s2] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+/**
+ * Next state by direction, kind of segment and state. Source: tcp_conntracks.
+ *
+ * Original SYN: in a live connection it may be a new incarnation or a forgery; only the SYN/ACK will tell (ignored). In TIME_WAIT
+ * and CLOSE it opens again. SYN/ACK: only an answer in a simultaneous open. FIN: the first one leads to FIN_WAIT, the other side's to
+ * LAST_ACK. ACK: NONE picks up a connection whose beginning was not seen; in FIN_WAIT it acknowledges the FIN, in LAST_ACK the last one.
+ */
+const NEXT: readonly (readonly Uint8Array[])[] = [
+  [
+    //               NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2
+    Uint8Array.of(/* SYN     */ sS, sS, ig, ig, ig, ig, ig, sS, sS, s2),
+    Uint8Array.of(/* SYN/ACK */ iv, iv, sR, iv, iv, iv, iv, iv, iv, sR),
+    Uint8Array.of(/* FIN     */ iv, iv, fw, fw, la, la, la, tw, cl, iv),
+    Uint8Array.of(/* ACK     */ es, iv, es, es, cw, cw, tw, tw, cl, iv),
+    Uint8Array.of(/* RST     */ iv, cl, cl, cl, cl, cl, cl, cl, cl, cl),
+    Uint8Array.of(/* none    */ iv, iv, iv, iv, iv, iv, iv, iv, iv, iv),
+  ],
+  [
+    // Reply SYN: simultaneous open, or a new connection the other way round. SYN/ACK in a live connection: it may answer a SYN that
+    // was ignored. ACK in SYN_SENT: a challenge ACK (RFC 5961 4) of an end that still has an older connection.
+    Uint8Array.of(/* SYN     */ iv, s2, iv, iv, iv, iv, iv, sS, iv, s2),
+    Uint8Array.of(/* SYN/ACK */ iv, sR, ig, ig, ig, ig, ig, ig, ig, sR),
+    Uint8Array.of(/* FIN     */ iv, iv, fw, fw, la, la, la, tw, cl, iv),
+    Uint8Array.of(/* ACK     */ iv, ig, sR, es, cw, cw, tw, tw, cl, ig),
+    Uint8Array.of(/* RST     */ iv, cl, cl, cl, cl, cl, cl, cl, cl, cl),
+    Uint8Array.of(/* none    */ iv, iv, iv, iv, iv, iv, iv, iv, iv, iv),
+  ],
+];
+
+/** Flag sets that make sense, PSH, ECE and CWR aside. Source: tcp_valid_flags. */
+const LEGAL_FLAGS = new Uint8Array(256);
+for (const flags of [
+  header.SYN,
+  header.SYN | header.URG,
+  header.SYN | header.ACK,
+  header.RST,
+  header.RST | header.ACK,
+  header.FIN | header.ACK,
+  header.FIN | header.ACK | header.URG,
+  header.ACK,
+  header.ACK | header.URG,
+])
+  LEGAL_FLAGS[flags] = 1;
+
+function kindOf(flags: number): number {
+  if (flags & header.RST) return RST_SET;
+  if (flags & header.SYN) return flags & header.ACK ? SYNACK_SET : SYN_SET;
+  if (flags & header.FIN) return FIN_SET;
+  return flags & header.ACK ? ACK_SET : NONE_SET;
+}
+
+/** FIN_WAIT to CLOSE: the connection is ending or over. */
+const isClosing = (state: number): boolean => state >= FIN_WAIT && state <= CLOSE;
+
+export const tcp = defineL4({
+  name: 'tcp',
+  protocol: IPPROTO_TCP,
+  timeouts: [
+    ['', 120],
+    ['tcp_timeout_syn_sent', 120],
+    ['tcp_timeout_syn_recv', 60],
+    ['tcp_timeout_established', 432_000],
+    ['tcp_timeout_fin_wait', 120],
+    ['tcp_timeout_close_wait', 60],
+    ['tcp_timeout_last_ack', 30],
+    ['tcp_timeout_time_wait', 120],
+    ['tcp_timeout_close', 10],
+    ['', 120], // SYN_SENT2 has no sysctl
+    ['tcp_timeout_max_retrans', 300],
+    ['tcp_timeout_unacknowledged', 300],
+  ],
+  states: [
+    'NONE',
+    'SYN_SENT',
+    'SYN_RECV',
+    'ESTABLISHED',
+    'FIN_WAIT',
+    'CLOSE_WAIT',
+    'LAST_ACK',
+    'TIME_WAIT',
+    'CLOSE',
+    'SYN_SENT2',
+  ],
+  words: win.WORDS,
+  allowClash: false,
+  keys: portKeys,
+  invert: swapKeys,
+  canEarlyDrop: isClosing,
+  packet(tracking, pkt, id, direction) {
+    if (broken(tracking, pkt)) return INVALID;
+    const { table } = tracking;
+    const slab = table.slabs[IPPROTO_TCP] as Slab;
+    const record = table.own[id] * win.WORDS;
+    const kind = kindOf(header.flags(pkt.bytes, pkt.l4));
+    if (!(table.status(id) & IPS_CONFIRMED) && !open(tracking, slab, record, pkt, kind)) return INVALID;
+    return follow(tracking, slab, record, pkt, id, direction, kind);
+  },
+});
+
+/** tcp_error() */
+function broken(tracking: Tracking, pkt: Packet): boolean {
+  const { bytes, l4, end } = pkt;
+  if (!header.whole(bytes, l4, end)) pkt.reason = 'TCP header cut short';
+  else if (tracking.verifies(pkt) && !transportChecksumRight(pkt, IPPROTO_TCP)) pkt.reason = 'TCP checksum wrong';
+  else if (!LEGAL_FLAGS[header.flags(bytes, l4) & ~(header.ECE | header.CWR | header.PSH)])
+    pkt.reason = 'TCP flags that do not go together';
+  else return false;
+  return true;
+}
+
+/** The first packet. Only a SYN opens; an ACK is taken for the middle of a connection that began before us, if that is wanted. tcp_new() */
+function open({ knobs }: Tracking, slab: Slab, record: number, pkt: Packet, kind: number): boolean {
+  const state = NEXT[0][kind][NONE];
+  if (state === BAD || (state !== SYN_SENT && !knobs.tcpLoose)) {
+    pkt.reason = state === BAD ? 'TCP connection does not start like this' : 'TCP connection whose start was not seen';
+    return false;
+  }
+  const { words, octets } = slab;
+  words.fill(0, record, record + win.WORDS);
+  const end = (header.sequence(pkt.bytes, pkt.l4) + win.segmentLength(pkt)) | 0;
+  const window = header.window(pkt.bytes, pkt.l4) || 1;
+  words[record + win.END] = end;
+  words[record + win.MAXWIN] = window;
+  if (state === SYN_SENT) {
+    words[record + win.MAXEND] = end;
+    win.readOptions(slab, record, 0, pkt);
+  } else {
+    // The scales are unknown: nothing can be said about windows.
+    words[record + win.MAXEND] = end + window;
+    octets[4 * record + win.FLAGS] = win.SACK_PERM | win.BE_LIBERAL;
+    octets[4 * record + win.FLAGS + 1] = win.SACK_PERM | win.BE_LIBERAL;
+  }
+  win.setLast(octets, record, NONE_SET, 0);
+  return true;
+}
+
+/** nf_conntrack_tcp_packet() */
+function follow(
+  tracking: Tracking,
+  slab: Slab,
+  record: number,
+  pkt: Packet,
+  id: number,
+  direction: Direction,
+  kind: number,
+): Outcome {
+  const { table, knobs } = tracking;
+  const { octets } = slab;
+  const state = table.state(id);
+  let next = NEXT[direction][kind][state];
+  let from = state;
+  let judged = false;
+
+  switch (next) {
+    case SYN_SENT:
+      if (state < TIME_WAIT) break;
+      if (mayReopen(octets, record, direction)) {
+        tracking.kill(id);
+        return REPEAT;
+      }
+      ignore(slab, record, pkt, direction, kind, state);
+      return VALID;
+    case IGNORE:
+      if (!answersIgnoredSyn(slab, record, pkt, direction, kind)) {
+        ignore(slab, record, pkt, direction, kind, state);
+        return VALID;
+      }
+      resynchronise(slab, record, direction);
+      from = SYN_SENT;
+      next = SYN_RECV;
+      break;
+    case BAD:
+      pkt.reason = 'TCP segment that the state does not allow';
+      return INVALID;
+    case TIME_WAIT:
+      if (state === LAST_ACK && kind === ACK_SET && isChallengeAck(octets, record, direction)) {
+        octets[4 * record + win.LAST_FLAGS] &= ~win.EXP_CHALLENGE_ACK;
+        return VALID;
+      }
+      break;
+    case SYN_SENT2:
+      octets[4 * record + win.LAST_FLAGS] |= win.SIMULTANEOUS_OPEN;
+      break;
+    case SYN_RECV:
+      if (direction === 1 && kind === ACK_SET && octets[4 * record + win.LAST_FLAGS] & win.SIMULTANEOUS_OPEN)
+        next = ESTABLISHED;
+      break;
+    case CLOSE: {
+      if (kind !== RST_SET) break;
+      const judgment = judgeReset(tracking, slab, record, pkt, id, direction);
+      if (judgment === RESET_INVALID) {
+        pkt.reason = 'TCP reset before the last acknowledgment';
+        return INVALID;
+      }
+      if (judgment & RESET_INEXACT) next = state;
+      judged = (judgment & RESET_CERTAIN) !== 0;
+      break;
+    }
+  }
+
+  if (!judged) {
+    const opening = state === SYN_SENT || state === SYN_RECV;
+    const liberal = knobs.tcpBeLiberal !== 0;
+    const verdict = win.judgeWindow(
+      slab,
+      record,
+      direction,
+      pkt,
+      opening,
+      state === SYN_SENT,
+      kind === ACK_SET,
+      liberal,
+    );
+    if (verdict === win.IGNORED) return VALID;
+    if (verdict === win.OUT_OF_WINDOW) {
+      shorten(tracking, octets, record, id, direction, kind);
+      return INVALID;
+    }
+  }
+  win.setLast(octets, record, kind, direction);
+  table.setState(id, next);
+  if (state !== next && next === FIN_WAIT) octets[4 * record + win.FLAGS + direction] |= win.CLOSE_INIT;
+  if (from !== next) tracking.event(id, IPCT_PROTOINFO);
+  settle(tracking, pkt, id, direction, kind, from, next, chooseTimeout(tracking, slab, record, id, kind, next));
+  return VALID;
+}
+
+/** A SYN after the end: taken if the end was orderly, or if the same side broke the connection off. */
+const mayReopen = (octets: Uint8Array, record: number, direction: Direction): boolean =>
+  ((octets[4 * record + win.FLAGS] | octets[4 * record + win.FLAGS + 1]) & win.CLOSE_INIT) !== 0 ||
+  (win.lastDirection(octets, record) === direction && win.lastKind(octets, record) === RST_SET);
+
+/** A SYN/ACK for the SYN that was let through without belief: both ends agree, and only we were wrong. */
+const answersIgnoredSyn = (
+  { words, octets }: Slab,
+  record: number,
+  pkt: Packet,
+  direction: Direction,
+  kind: number,
+): boolean =>
+  kind === SYNACK_SET &&
+  win.lastKind(octets, record) === SYN_SET &&
+  win.lastDirection(octets, record) !== direction &&
+  (header.acknowledgment(pkt.bytes, pkt.l4) | 0) === win.lastEnd(words, record);
+
+/** The side of the remembered SYN starts anew from it, the other side from the SYN/ACK at hand. */
+function resynchronise({ words, octets }: Slab, record: number, direction: Direction): void {
+  const other = (1 - direction) as Direction;
+  const side = record + 4 * other;
+  const end = win.lastEnd(words, record);
+  words[side + win.END] = end;
+  words[side + win.MAXEND] = end;
+  words[side + win.MAXWIN] = win.lastWindow(words, record) || 1;
+  octets[4 * record + win.LAST_FLAGS] &= ~win.EXP_CHALLENGE_ACK;
+  octets[4 * record + win.SCALE + other] = octets[4 * record + win.LAST_SCALE];
+  octets[4 * record + win.FLAGS + other] = octets[4 * record + win.LAST_FLAGS];
+  words.fill(0, record + 4 * direction, record + 4 * direction + 4);
+  octets[4 * record + win.SCALE + direction] = 0;
+  octets[4 * record + win.FLAGS + direction] = 0;
+}
+
+function ignore(slab: Slab, record: number, pkt: Packet, direction: Direction, kind: number, state: number): void {
+  const { words, octets } = slab;
+  const { bytes, l4, end } = pkt;
+  win.setLast(octets, record, kind, direction);
+  win.remember(slab, record, header.sequence(bytes, l4), win.segmentLength(pkt), header.window(bytes, l4));
+  if (kind === SYN_SET && direction === 0) {
+    const offered = win.offeredOptions(bytes, l4, end);
+    // In LAST_ACK the ACK that a host sends to an unexpected SYN (RFC 5961 4) must not be taken for that of the last FIN.
+    octets[4 * record + win.LAST_FLAGS] =
+      (offered < 0 ? 0 : offered & 0xff) | (state === LAST_ACK ? win.EXP_CHALLENGE_ACK : 0);
+    octets[4 * record + win.LAST_SCALE] = offered < 0 ? 0 : offered >>> 8;
+  }
+  if (state === SYN_SENT && kind === ACK_SET && direction === 1)
+    words[record + win.LAST_ACK] = header.acknowledgment(bytes, l4);
+}
+
+const isChallengeAck = (octets: Uint8Array, record: number, direction: Direction): boolean =>
+  win.lastDirection(octets, record) !== direction &&
+  win.lastKind(octets, record) === SYN_SET &&
+  (octets[4 * record + win.LAST_FLAGS] & win.EXP_CHALLENGE_ACK) !== 0;
+
+const RESET_TO_WINDOW = 0;
+/** No need to ask the window. */
+const RESET_CERTAIN = 1;
+/** The state stays: the receiver may answer with a challenge ACK (RFC 5961 3). */
+const RESET_INEXACT = 2;
+const RESET_INVALID = 4;
+
+function judgeReset(
+  { table, knobs }: Tracking,
+  { words, octets }: Slab,
+  record: number,
+  pkt: Packet,
+  id: number,
+  direction: Direction,
+): number {
+  const state = table.state(id);
+  const status = table.status(id);
+  // The ports may be in use again already; what is remembered of the window is of no value.
+  if (isClosing(state)) return RESET_CERTAIN;
+  const kind = win.lastKind(octets, record);
+  const seq = header.sequence(pkt.bytes, pkt.l4) | 0;
+  let judgment = RESET_TO_WINDOW;
+  // After a SYN that was let through, the highest acknowledgment may be of another connection.
+  if (octets[4 * record + win.FLAGS + 1 - direction] & win.MAXACK_SET && kind !== SYN_SET) {
+    const established = state === ESTABLISHED && (status & IPS_ASSURED) !== 0;
+    const acknowledged = words[record + 4 * (1 - direction) + win.MAXACK];
+    if (seq === 0 && !established) return RESET_TO_WINDOW;
+    if (((seq - acknowledged) | 0) < 0 && !knobs.tcpIgnoreInvalidRst) return RESET_INVALID;
+    if (!established || seq === acknowledged) return RESET_TO_WINDOW;
+    // Right behind data that the sender of the reset sent last.
+    if (kind === ACK_SET && win.lastDirection(octets, record) === direction && seq === win.lastEnd(words, record))
+      return RESET_TO_WINDOW;
+    judgment = RESET_INEXACT;
+  }
+  const answersIgnored =
+    ((status & IPS_SEEN_REPLY) !== 0 && kind === SYN_SET) || (!(status & IPS_ASSURED) && kind === ACK_SET);
+  if (answersIgnored && (header.acknowledgment(pkt.bytes, pkt.l4) | 0) === win.lastEnd(words, record))
+    return judgment | RESET_CERTAIN;
+  // The answer to a challenge ACK that was let through.
+  const challenged = state === SYN_SENT && kind === ACK_SET && win.lastDirection(octets, record) === 1;
+  return challenged && seq === words[record + win.LAST_ACK] ? judgment | RESET_CERTAIN : judgment;
+}
+
+/**
+ * FIN and RST outside the window from both sides: the ends know something that we do not, and the entry shall not live for days.
+ * nf_tcp_handle_invalid()
+ */
+function shorten(
+  tracking: Tracking,
+  octets: Uint8Array,
+  record: number,
+  id: number,
+  direction: Direction,
+  kind: number,
+): void {
+  const { table, now } = tracking;
+  const status = table.status(id);
+  if (!(status & IPS_ASSURED) || status & IPS_FIXED_TIMEOUT || (kind !== FIN_SET && kind !== RST_SET)) return;
+  const last = win.lastKind(octets, record);
+  if (win.lastDirection(octets, record) === direction || (last !== FIN_SET && last !== RST_SET)) {
+    win.setLast(octets, record, kind, direction);
+    return;
+  }
+  const left = (table.expires[id] - now) | 0;
+  const timeout = tracking.timeouts(id, IPPROTO_TCP)[UNACKNOWLEDGED];
+  if (left >= 120_000 && left > timeout) table.expires[id] = now + timeout;
+}
+
+function chooseTimeout(
+  tracking: Tracking,
+  { words, octets }: Slab,
+  record: number,
+  id: number,
+  kind: number,
+  next: number,
+): number {
+  const timeouts = tracking.timeouts(id, IPPROTO_TCP);
+  const own = timeouts[next];
+  const flags = octets[4 * record + win.FLAGS] | octets[4 * record + win.FLAGS + 1];
+  const retransmitted = octets[4 * record + win.RETRANS] >= tracking.knobs.tcpMaxRetrans;
+  if (retransmitted && own > timeouts[MAX_RETRANS]) return timeouts[MAX_RETRANS];
+  // Also a reset that did not change the state.
+  if (kind === RST_SET) return timeouts[CLOSE];
+  if (flags & win.DATA_UNACKNOWLEDGED && own > timeouts[UNACKNOWLEDGED]) return timeouts[UNACKNOWLEDGED];
+  if (win.lastWindow(words, record) === 0 && own > timeouts[MAX_RETRANS]) return timeouts[MAX_RETRANS];
+  return own;
+}
+
+/** What the accepted packet means for life and death of the connection. */
+function settle(
+  tracking: Tracking,
+  pkt: Packet,
+  id: number,
+  direction: Direction,
+  kind: number,
+  from: number,
+  next: number,
+  timeout: number,
+): void {
+  const { table } = tracking;
+  const status = table.status(id);
+  if (!(status & IPS_SEEN_REPLY)) {
+    // The port is closed: that was all of the connection.
+    if (kind === RST_SET) {
+      tracking.kill(id);
+      return;
+    }
+    // A SYN sent again and again must not keep the entry, and the mapping that goes with it, for ever.
+    if (kind === SYN_SET && from === SYN_SENT) return;
+    // Picked up, and only one side seen.
+    if (next === ESTABLISHED) timeout = Math.min(timeout, tracking.timeouts(id, IPPROTO_TCP)[UNACKNOWLEDGED]);
+  } else if (!(status & IPS_ASSURED) && (from === SYN_RECV || from === ESTABLISHED) && next === ESTABLISHED) {
+    table.addStatus(id, IPS_ASSURED);
+    tracking.event(id, IPCT_ASSURED);
+  }
+  tracking.refresh(id, pkt, direction, timeout);
+}

@@ -1,0 +1,114 @@
+// The tracker's switches and timeouts under the kernel's names, `net.netfilter.nf_conntrack_...`, settable while running. A timeout
+// counts from the next refresh of a connection on. Source: net/netfilter/nf_conntrack_standalone.c nf_ct_sysctl_table, read back
+// from /proc/sys/net/netfilter of a 6.18 kernel for names and ranges.
+
+import { byProtocol, protocols } from './l4/index.ts';
+import type { Knobs } from './l4/l4.ts';
+
+export const PREFIX = 'net.netfilter.nf_conntrack_';
+
+export interface Limits {
+  max: number;
+  buckets: number;
+  expectMax: number;
+  events: number;
+  logInvalid: number;
+}
+
+/** Seconds that still fit into 2^31 - 1 milliseconds. */
+const MOST_SECONDS = 2_147_483;
+
+interface Setting {
+  readonly least: number;
+  readonly most: number;
+  get(): number;
+  set(value: number): void;
+}
+
+export class Sysctls {
+  readonly knobs: Knobs = {
+    checksum: 1,
+    acct: 0,
+    timestamp: 0,
+    tcpLoose: 1,
+    tcpBeLiberal: 0,
+    tcpMaxRetrans: 3,
+    tcpIgnoreInvalidRst: 0,
+  };
+  readonly limits: Limits = { max: 262_144, buckets: 262_144, expectMax: 4_096, events: 2, logInvalid: 0 };
+  /** Timeouts in ms by protocol number; protocols without a file of their own share one list. */
+  readonly timeouts: readonly Int32Array[];
+  private readonly settings = new Map<string, Setting>();
+
+  constructor() {
+    const lists = new Map(protocols.map((l4) => [l4, Int32Array.from(l4.timeouts, ([, seconds]) => seconds * 1_000)]));
+    this.timeouts = byProtocol.map((l4) => lists.get(l4) as Int32Array);
+    for (const [l4, list] of lists) {
+      l4.timeouts.forEach(([name], index) => {
+        if (name !== '') this.addTimeout(name, list, index);
+      });
+    }
+    const { knobs, limits } = this;
+    this.add('checksum', knobs, 'checksum', 1);
+    this.add('acct', knobs, 'acct', 1);
+    this.add('timestamp', knobs, 'timestamp', 1);
+    this.add('tcp_loose', knobs, 'tcpLoose', 1);
+    this.add('tcp_be_liberal', knobs, 'tcpBeLiberal', 1);
+    this.add('tcp_max_retrans', knobs, 'tcpMaxRetrans', 255);
+    this.add('tcp_ignore_invalid_rst', knobs, 'tcpIgnoreInvalidRst', 1);
+    this.add('max', limits, 'max', 0x7fffffff);
+    this.add('buckets', limits, 'buckets', 0x7fffffff);
+    this.add('expect_max', limits, 'expectMax', 0x7fffffff);
+    this.add('events', limits, 'events', 2);
+    this.add('log_invalid', limits, 'logInvalid', 255);
+  }
+
+  /** Full names, in order. */
+  names(): string[] {
+    return [...this.settings.keys()].sort().map((name) => PREFIX + name);
+  }
+
+  /** Value of a full name; undefined: not ours. */
+  get(name: string): number | undefined {
+    return this.find(name)?.get();
+  }
+
+  /** Sets the value of a full name. False: not ours, or out of range, and nothing changed. */
+  set(name: string, value: number): boolean {
+    const setting = this.find(name);
+    if (!setting || !Number.isInteger(value) || value < setting.least || value > setting.most) return false;
+    setting.set(value);
+    return true;
+  }
+
+  private find(name: string): Setting | undefined {
+    // The old place of one of them: /proc/sys/net/nf_conntrack_max.
+    if (name === 'net.nf_conntrack_max') return this.settings.get('max');
+    return name.startsWith(PREFIX) ? this.settings.get(name.slice(PREFIX.length)) : undefined;
+  }
+
+  private add<Name extends string>(name: string, place: Record<Name, number>, member: Name, most: number): void {
+    this.settings.set(name, {
+      least: 0,
+      most,
+      get: () => place[member],
+      set: (value) => {
+        place[member] = value;
+      },
+    });
+  }
+
+  /** UDP-Lite has the values of UDP: one name may set several. */
+  private addTimeout(name: string, list: Int32Array, index: number): void {
+    const also = this.settings.get(name);
+    this.settings.set(name, {
+      least: 0,
+      most: MOST_SECONDS,
+      get: () => list[index] / 1_000,
+      set: (seconds) => {
+        list[index] = seconds * 1_000;
+        also?.set(seconds);
+      },
+    });
+  }
+}
