@@ -2,43 +2,76 @@
 
 import type { AnyMatch } from '../engine/extension.ts';
 import { addrtype } from './addrtype.ts';
+import { ah4, ah6 } from './ah.ts';
 import { comment } from './comment.ts';
 import { connmark } from './connmark.ts';
 import { conntrack } from './conntrack.ts';
+import { dccp } from './dccp.ts';
+import { dscp } from './dscp.ts';
+import { dst } from './dst.ts';
+import { ecn } from './ecn.ts';
+import { esp } from './esp.ts';
 import { frag } from './frag.ts';
+import { hbh } from './hbh.ts';
 import { hl } from './hl.ts';
 import { icmp } from './icmp.ts';
 import { icmp6 } from './icmp6.ts';
+import { ipcomp } from './ipcomp.ts';
 import { iprange } from './iprange.ts';
+import { ipv6header } from './ipv6header.ts';
 import { length } from './length.ts';
 import { limit } from './limit.ts';
 import { mac } from './mac.ts';
 import { mark } from './mark.ts';
+import { mh } from './mh.ts';
 import { multiport } from './multiport.ts';
 import { physdev } from './physdev.ts';
+import { pkttype } from './pkttype.ts';
+import { rt } from './rt.ts';
+import { sctp } from './sctp.ts';
 import { state } from './state.ts';
+import { statistic } from './statistic.ts';
 import { tcp } from './tcp.ts';
+import { tcpmss } from './tcpmss.ts';
+import { tos } from './tos.ts';
 import { ttl } from './ttl.ts';
 import { udp } from './udp.ts';
 
 export const matches: readonly AnyMatch[] = [
   addrtype,
+  ah4,
+  ah6,
   comment,
   connmark,
   conntrack,
+  dccp,
+  dscp,
+  dst,
+  ecn,
+  esp,
   frag,
+  hbh,
   hl,
   icmp,
   icmp6,
+  ipcomp,
   iprange,
+  ipv6header,
   length,
   limit,
   mac,
   mark,
+  mh,
   multiport,
   physdev,
+  pkttype,
+  rt,
+  sctp,
   state,
+  statistic,
   tcp,
+  tcpmss,
+  tos,
   ttl,
   udp,
 ];

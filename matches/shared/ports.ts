@@ -31,3 +31,7 @@ export function listPorts(
 /** The service's name, unless numbers are asked for or it has none. */
 export const portText = (port: number, scope: ListScope, service: string | undefined): string =>
   (scope.numeric ? undefined : scope.names.serviceName(port, service)) ?? port.toString();
+
+/** A range whose ends are the wrong way round holds nothing. */
+export const portRangeTest = ([low, high]: NumberRange, inverted: boolean): ((port: number) => boolean) =>
+  inverted ? (port) => port < low || port > high : (port) => low <= port && port <= high;
