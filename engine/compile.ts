@@ -33,12 +33,13 @@ export interface Runnable {
   readonly run: Run;
   /** Some rule in it, or reached from it, runs an extension target, which may rewrite the packet. */
   readonly acts: boolean;
+  /** Longest way of jumps below it. */
+  readonly depth: number;
 }
 
 export interface PieceContext {
   readonly family: Family;
   readonly counts: Counts;
-  chain(name: string): Runnable;
 }
 
 /** What the generated text refers to by name. */
@@ -65,10 +66,15 @@ function brokenChain(pkt: Packet): Verdict {
   return DROP;
 }
 
-export function compilePiece(rules: readonly Rule[], context: PieceContext): Run {
+/** `callees` has for each rule the chain that it jumps to. */
+export function compilePiece(
+  rules: readonly Rule[],
+  callees: readonly (Runnable | undefined)[],
+  context: PieceContext,
+): Run {
   const bindings = new Bindings();
   const words = new Set<string>();
-  const bodies = rules.map((rule) => ruleText(rule, context, bindings, words));
+  const bodies = rules.map((rule, index) => ruleText(rule, callees[index], bindings, words));
   const load = [...words].sort().map((name) => `${name} = word(b, o + ${wordOffset(name, context.family)})`);
   const text = [
     '"use strict";',
@@ -97,7 +103,7 @@ export function compilePiece(rules: readonly Rule[], context: PieceContext): Run
 
 const RELOAD = '/*reload*/';
 
-function ruleText(rule: Rule, context: PieceContext, bindings: Bindings, words: Set<string>): string {
+function ruleText(rule: Rule, callee: Runnable | undefined, bindings: Bindings, words: Set<string>): string {
   const { spec } = rule;
   const conditions = [
     ...addressText(spec.source, 's', spec.family, words),
@@ -116,14 +122,14 @@ function ruleText(rule: Rule, context: PieceContext, bindings: Bindings, words: 
   }
   if (spec.fragment) conditions.push(`pkt.fragmentOffset ${spec.fragment.inverted ? '===' : '!=='} 0`);
   const asked = rule.predicates.map((predicate) => `${bindings.add('p', predicate)}(pkt)`);
-  const matched = matchedText(rule, context, bindings);
+  const matched = matchedText(rule, callee, bindings);
   const inner =
     asked.length > 0 ? `if (${asked.join(' && ')}) { ${matched} } else if (pkt.hotDropped) return ${DROP};` : matched;
   return conditions.length > 0 ? `if (${conditions.join(' && ')}) { ${guard} ${inner} }` : `{ ${inner} }`;
 }
 
 /** What happens once the rule matched. */
-function matchedText(rule: Rule, context: PieceContext, bindings: Bindings): string {
+function matchedText(rule: Rule, callee: Runnable | undefined, bindings: Bindings): string {
   const count = `counts.packets[${rule.slot}]++; counts.bytes[${rule.slot}] += pkt.end - pkt.l3;`;
   const drop = () => `pkt.reason = ${bindings.add('r', rule)}.reason; return ${DROP};`;
   const { target } = rule.spec;
@@ -134,11 +140,9 @@ function matchedText(rule: Rule, context: PieceContext, bindings: Bindings): str
     case 'extension':
       return `${count} v = ${bindings.add('a', rule.action)}(pkt); if (v === ${DROP}) { ${drop()} } if (v !== ${CONTINUE}) return v; ${RELOAD}`;
     case 'goto':
-      return `${count} v = ${bindings.add('c', context.chain(target.chain))}.run(pkt); return v < 0 ? ${RETURN} : v;`;
-    case 'jump': {
-      const chain = context.chain(target.chain);
-      return `${count} v = ${bindings.add('c', chain)}.run(pkt); if (v >= 0) return v; ${chain.acts ? RELOAD : ''}`;
-    }
+      return `${count} v = ${bindings.add('c', callee)}.run(pkt); return v < 0 ? ${RETURN} : v;`;
+    case 'jump':
+      return `${count} v = ${bindings.add('c', callee)}.run(pkt); if (v >= 0) return v; ${callee?.acts ? RELOAD : ''}`;
   }
 }
 

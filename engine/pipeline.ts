@@ -12,14 +12,15 @@
 import type { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
 import type { DefragUser } from '../conntrack/defrag/types.ts';
 import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE, type Tracker } from '../conntrack/tracker.ts';
-import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING, type TableName } from '../grammar/tables.ts';
+import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
-import { CT_NEW, CT_RELATED, Packet } from '../packet/packet.ts';
+import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
+import type { Bridge } from './bridge.ts';
 import { type Drops, OUTSIDE } from './drops.ts';
 import type { Observer } from './reference.ts';
-import type { Stack, Transmit } from './stack/types.ts';
+import type { Stack } from './stack/types.ts';
 import { observe, type Table, traverse } from './table.ts';
-import { ACCEPT, QUEUE, STOLEN, type Verdict } from './verdict.ts';
+import { ACCEPT, DROP, QUEUE, STOLEN, type Verdict } from './verdict.ts';
 
 /** What is loaded for one family. */
 export interface FamilyTables {
@@ -41,15 +42,20 @@ export const NO_TABLES: FamilyTables = {
   tracking: false,
 };
 
-/** Watches a walk: the tracer, and later TRACE. */
+/** Watches a walk: the tracer, and later TRACE. Must not change the packet, nor keep it. */
 export interface WalkObserver extends Observer {
   hook?(pkt: Packet): void;
-  table?(name: TableName, pkt: Packet): void;
+  table?(table: Table, pkt: Packet): void;
   tracked?(pkt: Packet): void;
+  /** What reassembly said of a fragment. */
   gathered?(said: string, pkt: Packet): void;
   routed?(where: string, pkt: Packet): void;
+  /** Passed INPUT, and is the host's now. */
+  delivered?(pkt: Packet): void;
+  /** Left by `sent.outDevice`: `whole` itself or a piece of it. */
+  sent?(sent: Packet, whole: Packet): void;
+  /** DROP or STOLEN. */
   ended?(verdict: Verdict, pkt: Packet): void;
-  sent?(pkt: Packet): void;
 }
 
 /** The wire. `pkt` is the receiver's until the call returns; its buffer is reused then. */
@@ -61,12 +67,9 @@ export interface PipelineParts {
   readonly defragmenter: Defragmenter;
   readonly drops: Drops;
   readonly transmit: TransmitPacket;
-  /** Router mode; undefined: a bridge. */
+  /** Router mode, or bridge mode: one of them is there. */
   readonly stack: Stack | undefined;
-  /** Bridge mode: the other port, undefined for a device that is no port. */
-  otherPort(device: string): string | undefined;
-  /** Bridge mode: sends `pkt` by its output device, reassembled ones in the pieces that they came in. */
-  readonly emitBridged: (pkt: Packet, transmit: Transmit) => void;
+  readonly bridge: Bridge | undefined;
 }
 
 /** Bits of the connection's status that say that its nat rules were asked, by hook. net/netfilter/nf_nat_core.c HOOK2MANIP() */
@@ -96,9 +99,10 @@ export class Pipeline {
 
   /** A packet from a device: loaded, parsed, `inDevice` set. */
   receive(pkt: Packet): void {
+    const { stack, bridge } = this.parts;
     if (pkt.family === 0) this.refuse(pkt, pkt.malformed);
-    else if (this.parts.stack) this.routed(pkt, this.parts.stack);
-    else this.bridged(pkt);
+    else if (stack) this.routed(pkt, stack);
+    else if (bridge) this.bridged(pkt, bridge);
     this.loopBack();
   }
 
@@ -168,16 +172,19 @@ export class Pipeline {
       this.ask(tables.security, pkt) && // 50
       this.askNat(tables.nat, pkt) && // 100
       this.confirm(pkt, tables); // last
-    if (passed) stack.deliver(pkt);
+    if (!passed) return;
+    this.observer?.delivered?.(pkt);
+    stack.deliver(pkt);
   }
 
   /**
    * A packet of our own. `about` caused it; `attached`: it is an error about `about` and belongs to the same connection.
    * `octets` is a whole packet and stays the caller's. net/ipv4/ip_output.c __ip_local_out(), net/ipv6/output_core.c
    */
-  send(octets: Uint8Array, now: number, about?: Packet, attached = false): boolean {
+  send(octets: Uint8Array, now: number, about?: Packet, attached = false, owner?: Owner): boolean {
     const pkt = Packet.of(octets);
     pkt.now = now;
+    pkt.owner = owner;
     pkt.checksumTrusted = attached;
     if (pkt.family === 0) {
       this.refuse(pkt, pkt.malformed);
@@ -209,14 +216,14 @@ export class Pipeline {
     return passed;
   }
 
-  private emit(pkt: Packet, stack: Stack): void {
+  private emit(pkt: Packet, way: Stack | Bridge): void {
     if (pkt.outDevice === 'lo') {
       this.loop(pkt);
       return;
     }
-    const emitted = stack.emit(pkt, (bytes, from, to) => this.transmitPiece(pkt, bytes, from, to));
-    if (emitted === 'whole') this.transmit(pkt.outDevice, pkt);
-    else if (emitted === 'dropped') this.parts.drops.add(OUTSIDE, pkt.reason);
+    const emitted = way.emit(pkt, (bytes, from, to) => this.transmitPiece(pkt, bytes, from, to));
+    if (emitted === 'whole') this.transmit(pkt);
+    else if (emitted === 'dropped') this.refuse(pkt, pkt.reason);
   }
 
   private transmitPiece(whole: Packet, bytes: Uint8Array, from: number, to: number): void {
@@ -227,12 +234,12 @@ export class Pipeline {
     piece.mark = whole.mark;
     piece.inDevice = whole.inDevice;
     piece.outDevice = whole.outDevice;
-    this.transmit(whole.outDevice, piece);
+    this.transmit(piece, whole);
   }
 
-  private transmit(device: string, pkt: Packet): void {
-    this.observer?.sent?.(pkt);
-    this.parts.transmit(device, pkt);
+  private transmit(pkt: Packet, whole = pkt): void {
+    this.observer?.sent?.(pkt, whole);
+    this.parts.transmit(pkt.outDevice, pkt);
   }
 
   /** drivers/net/loopback.c loopback_xmit(): the packet comes in again with its connection and mark, once the one at work is done. */
@@ -263,8 +270,8 @@ export class Pipeline {
   // --- Bridge mode ---------------------------------------------------------------------------------------------------
 
   /** No addresses, no routes, no TTL: what comes in by one port leaves by the other. net/bridge/br_netfilter_hooks.c */
-  private bridged(pkt: Packet): void {
-    const port = this.parts.otherPort(pkt.inDevice);
+  private bridged(pkt: Packet, bridge: Bridge): void {
+    const port = bridge.otherPort(pkt.inDevice);
     if (port === undefined) {
       this.refuse(pkt, 'not a port of the bridge');
       return;
@@ -274,16 +281,14 @@ export class Pipeline {
     pkt.outDevice = port;
     pkt.physOut = port;
     this.observer?.routed?.('forward', pkt);
-    if (!this.forwardHook(pkt) || !this.postrouting(pkt)) return;
-    if (pkt.fragments === undefined) this.transmit(port, pkt);
-    else this.parts.emitBridged(pkt, (bytes, from, to) => this.transmitPiece(pkt, bytes, from, to));
+    if (this.forwardHook(pkt) && this.postrouting(pkt)) this.emit(pkt, bridge);
   }
 
   /** REJECT in a bridge: the answer goes out by the port that the packet came in by, past all rules. nf_send_reset() */
   private answerBridged(pkt: Packet, about: Packet): boolean {
     pkt.outDevice = about.inDevice;
     pkt.physOut = about.inDevice;
-    this.transmit(about.inDevice, pkt);
+    this.transmit(pkt);
     return true;
   }
 
@@ -302,7 +307,7 @@ export class Pipeline {
   }
 
   private watch(table: Table, pkt: Packet, observer: WalkObserver): Verdict {
-    observer.table?.(table.spec.name, pkt);
+    observer.table?.(table, pkt);
     return observe(table, pkt.hook, pkt, observer);
   }
 
@@ -365,14 +370,14 @@ export class Pipeline {
 
   private end(pkt: Packet, place: number): void {
     this.parts.drops.add(place, pkt.reason);
-    this.observer?.ended?.(0, pkt);
+    this.observer?.ended?.(DROP, pkt);
     this.parts.tracker.release(pkt);
   }
 
-  /** Before the first hook: nothing is to be let go. */
+  /** Before the first hook or after the last: nothing is to be let go. */
   private refuse(pkt: Packet, reason: string): void {
     pkt.reason = reason;
     this.parts.drops.add(OUTSIDE, reason);
-    this.observer?.ended?.(0, pkt);
+    this.observer?.ended?.(DROP, pkt);
   }
 }

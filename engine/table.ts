@@ -21,16 +21,17 @@ const DEEPEST = 500;
 interface Piece {
   readonly rules: readonly Rule[];
   /** Chains that it jumps to: it can be used again as long as these are the same. */
-  readonly callees: readonly (Chain | undefined)[];
+  readonly callees: readonly (Runnable | undefined)[];
   readonly run: Run;
 }
 
 export interface Chain extends Runnable {
+  /** Our own copy: whoever gave the spec may go on editing it. */
   readonly spec: ChainSpec;
+  /** Identity of the spec that was given: the counters of a policy stay as long as it does. */
+  readonly key: unknown;
   readonly rules: readonly Rule[];
   readonly pieces: readonly Piece[];
-  /** Longest way of jumps below it. */
-  readonly depth: number;
   /** Built-in chains: counter slot of the policy; else -1. */
   readonly slot: number;
   readonly policy: Verdict;
@@ -43,6 +44,8 @@ export interface Table extends Interpreted {
   /** By hook number; undefined where the table has no chain. */
   readonly builtin: readonly (Chain | undefined)[];
   readonly ruleOf: ReadonlyMap<RuleSpec, Rule>;
+  /** By identity (BindContext.keyOf). */
+  readonly known: ReadonlyMap<unknown, Rule>;
   readonly needsTracking: boolean;
   readonly deep: boolean;
   readonly context: BindContext;
@@ -67,7 +70,7 @@ export const observe = (table: Table, hook: number, pkt: Packet, observer: Obser
 
 /**
  * Builds the table for `spec`, taking over from `earlier` what is the same. Throws RuleError for an extension that is not attached,
- * a jump to a chain that is not there, a loop. `statesOf` gives state to rules that `earlier` does not have.
+ * a jump to a chain that is not there. The caller has checked that no packet can run in a circle (load-check.ts). `statesOf` gives state to rules that `earlier` does not have.
  */
 export function plan(
   spec: TableSpec,
@@ -95,7 +98,7 @@ export function commit(table: Table, earlier: Table | undefined): void {
 /** Gives back the slots of all that `table` has and `other` has not: of an old table, or of a planned one that is not to be. */
 export function retire(table: Table, other: Table | undefined): void {
   const { counts } = table.context;
-  for (const [spec, rule] of table.ruleOf) if (other?.ruleOf.get(spec) !== rule) counts.give(rule.slot);
+  for (const [key, rule] of table.known) if (other?.known.get(key) !== rule) counts.give(rule.slot);
   for (const [hook, chain] of table.builtin.entries()) {
     if (chain && other?.builtin[hook]?.slot !== chain.slot) counts.give(chain.slot);
   }
@@ -108,8 +111,7 @@ class Builder {
   private readonly statesOf: (rule: RuleSpec) => readonly unknown[] | undefined;
   private readonly ruleOf = new Map<RuleSpec, Rule>();
   private readonly chains = new Map<string, Chain>();
-  /** Chains being built, to notice a loop. */
-  private readonly open = new Set<string>();
+  private readonly known = new Map<unknown, Rule>();
   private readonly fresh: number[] = [];
 
   constructor(
@@ -127,7 +129,7 @@ class Builder {
   build(): Table {
     const { spec, context, ruleOf, chains } = this;
     for (const chain of spec.chains.values()) for (const rule of chain.rules) this.bind(rule);
-    for (const name of spec.chains.keys()) this.chain(name);
+    this.buildChains();
     const builtin = HOOKS.map((hook) => {
       if (!(TABLES[spec.name] as readonly string[]).includes(hook)) return undefined;
       const chain = chains.get(hook);
@@ -136,11 +138,12 @@ class Builder {
     });
     const { counts } = context;
     return {
-      spec,
+      spec: { ...spec, chains: new Map([...chains].map(([name, chain]) => [name, chain.spec])) },
       family: spec.family,
       chains,
       builtin,
       ruleOf,
+      known: this.known,
       needsTracking: [...ruleOf.values()].some((rule) => rule.needsTracking),
       deep: [...chains.values()].some((chain) => chain.depth > DEEPEST),
       context,
@@ -158,69 +161,94 @@ class Builder {
   }
 
   private bind(spec: RuleSpec): void {
-    if (this.ruleOf.has(spec)) throw new RuleError('the same rule object stands in two places', spec.origin?.span);
-    let rule = this.earlier?.ruleOf.get(spec);
+    const key = this.context.keyOf(spec);
+    if (this.known.has(key)) throw new RuleError('the same rule object stands in two places', spec.origin?.span);
+    let rule = this.earlier?.known.get(key);
     if (!rule) {
       rule = bindRule(spec, this.context, this.statesOf(spec));
       this.fresh.push(rule.slot);
     }
-    this.ruleOf.set(spec, rule);
+    this.known.set(key, rule);
+    this.ruleOf.set(rule.spec, rule);
   }
 
-  /** Builds a chain after the chains that it jumps to. */
-  private chain(name: string): Chain {
-    const built = this.chains.get(name);
-    if (built) return built;
-    if (this.open.has(name)) throw new RuleError('Too many levels of symbolic links.', undefined, loopHint(name), 1);
-    this.open.add(name);
-    const spec = this.spec.chains.get(name)!;
-    const rules = spec.rules.map((rule) => this.ruleOf.get(rule)!);
-    const callees = rules.map((rule) => this.callee(rule));
-    const chain = this.assemble(spec, rules, callees);
-    this.open.delete(name);
-    this.chains.set(name, chain);
-    return chain;
+  /**
+   * Builds the chains, each after those that it jumps to. Chains that no packet can enter may go round in circles: there, the jump
+   * back is looked up when it is taken, which is never.
+   */
+  private buildChains(): void {
+    const path: { spec: ChainSpec; next: number }[] = [];
+    const begun = new Set<string>();
+    const begin = (name: string) => {
+      if (begun.has(name)) return;
+      begun.add(name);
+      path.push({ spec: this.spec.chains.get(name)!, next: 0 });
+    };
+    for (const name of this.spec.chains.keys()) {
+      begin(name);
+      while (path.length > 0) {
+        const step = path[path.length - 1];
+        const rule = step.spec.rules[step.next++];
+        if (rule) {
+          const callee = this.calleeOf(rule);
+          if (callee !== undefined) begin(callee);
+        } else {
+          this.chains.set(step.spec.name, this.assemble(step.spec));
+          path.pop();
+        }
+      }
+    }
   }
 
-  private callee({ spec }: Rule): Chain | undefined {
-    const { target } = spec;
+  private calleeOf({ target, origin }: RuleSpec): string | undefined {
     if (target?.kind !== 'jump' && target?.kind !== 'goto') return undefined;
-    if (this.spec.chains.has(target.chain)) return this.chain(target.chain);
-    throw new RuleError(`Couldn't load target \`${target.chain}':No such file or directory`, spec.origin?.span);
+    if (this.spec.chains.has(target.chain)) return target.chain;
+    throw new RuleError(`Couldn't load target \`${target.chain}':No such file or directory`, origin?.span);
   }
 
-  private assemble(spec: ChainSpec, rules: readonly Rule[], callees: readonly (Chain | undefined)[]): Chain {
+  private runnable(name: string): Runnable {
+    return this.chains.get(name) ?? { acts: true, depth: 0, run: (pkt) => this.chains.get(name)!.run(pkt) };
+  }
+
+  private assemble(spec: ChainSpec): Chain {
+    const rules = spec.rules.map((rule) => this.known.get(this.context.keyOf(rule))!);
+    const callees = spec.rules.map((rule) => {
+      const name = this.calleeOf(rule);
+      return name === undefined ? undefined : this.runnable(name);
+    });
     const earlier = this.earlier?.chains.get(spec.name);
     const pieces = this.cut(rules, callees, earlier?.pieces ?? []);
     const called = callees.filter((callee) => callee !== undefined);
     const samePieces =
       pieces.length === earlier?.pieces.length && pieces.every((piece, at) => piece === earlier.pieces[at]);
+    const key = this.context.keyOf(spec);
     // A chain that is the same in all is kept as the same object, so that the pieces that jump to it can be kept as well.
-    if (earlier && samePieces && earlier.spec === spec && earlier.policy === policyOf(spec)) return earlier;
+    if (earlier && samePieces && earlier.key === key && earlier.policy === policyOf(spec)) return earlier;
     return {
-      spec,
+      spec: { ...spec, rules: rules.map((rule) => rule.spec) },
+      key,
       rules,
       pieces,
       run: inTurn(pieces.map((piece) => piece.run)),
       acts: rules.some((rule) => rule.action) || called.some((callee) => callee.acts),
       depth: called.reduce((depth, callee) => Math.max(depth, callee.depth + 1), 0),
-      slot: this.policySlot(spec, earlier),
+      slot: this.policySlot(spec, key, earlier),
       policy: policyOf(spec),
       policyReason: policyReason(this.spec, spec),
     };
   }
 
-  private policySlot(spec: ChainSpec, earlier: Chain | undefined): number {
+  /** Counters of a policy stay when its chain is edited, and start anew with another policy or another restore. */
+  private policySlot(spec: ChainSpec, key: unknown, earlier: Chain | undefined): number {
     if (!spec.builtin) return -1;
-    // The counters of a policy stay as long as the chain is edited and not replaced by another restore.
-    if (earlier && earlier.spec === spec) return earlier.slot;
+    if (earlier && earlier.key === key && earlier.policy === policyOf(spec)) return earlier.slot;
     const slot = this.context.counts.take(spec.counters.packets, spec.counters.bytes);
     this.fresh.push(slot);
     return slot;
   }
 
   /** Cuts a chain into pieces, the earlier ones wherever their rules still stand in a row. */
-  private cut(rules: readonly Rule[], callees: readonly (Chain | undefined)[], earlier: readonly Piece[]): Piece[] {
+  private cut(rules: readonly Rule[], callees: readonly (Runnable | undefined)[], earlier: readonly Piece[]): Piece[] {
     const byFirst = new Map(earlier.map((piece) => [piece.rules[0], piece]));
     const pieces: Piece[] = [];
     let from = 0;
@@ -242,22 +270,18 @@ class Builder {
     return this.cut(rules, callees, []);
   }
 
-  private piece(rules: readonly Rule[], callees: readonly (Chain | undefined)[], from: number, to: number): Piece {
-    const run = compilePiece(rules.slice(from, to), {
-      family: this.spec.family,
-      counts: this.context.counts,
-      chain: (name) => this.chains.get(name)!,
-    });
-    return { rules: rules.slice(from, to), callees: callees.slice(from, to), run };
+  private piece(rules: readonly Rule[], callees: readonly (Runnable | undefined)[], from: number, to: number): Piece {
+    const [cutRules, cutCallees] = [rules.slice(from, to), callees.slice(from, to)];
+    const { family } = this.spec;
+    const run = compilePiece(cutRules, cutCallees, { family, counts: this.context.counts });
+    return { rules: cutRules, callees: cutCallees, run };
   }
 }
 
-const fits = (piece: Piece, rules: readonly Rule[], callees: readonly (Chain | undefined)[], at: number): boolean =>
+const fits = (piece: Piece, rules: readonly Rule[], callees: readonly (Runnable | undefined)[], at: number): boolean =>
   piece.rules.every((rule, i) => rules[at + i] === rule && callees[at + i] === piece.callees[i]);
 
 const policyOf = (spec: ChainSpec): Verdict => (spec.policy === 'DROP' ? DROP : ACCEPT);
-
-const loopHint = (name: string): string => `chain ${name} can be reached from itself`;
 
 /** One piece after the other until one has the last word. A chain of one piece is that piece. */
 function inTurn(runs: readonly Run[]): Run {

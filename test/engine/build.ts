@@ -13,6 +13,7 @@ export function build(spec: TableSpec, extensions: Extensions, earlier?: Table):
     services: undefined as never,
     shared: new SharedState(),
     counts: new Counts(),
+    keyOf: (part) => part,
   };
   const table = plan(spec, context, earlier);
   commit(table, earlier);

@@ -64,7 +64,7 @@ describe('compiled tables and the interpreter agree', () => {
         }
         expect(counters(compiled)).toEqual(counters(plain));
       }),
-      { numRuns: 10 },
+      { numRuns: 10, endOnFailure: true },
     );
   });
 });
