@@ -19,6 +19,8 @@ export class RuleError extends Error {
   readonly span: Span | undefined;
   readonly hint: string | undefined;
   readonly code: ExitCode;
+  /** The tool prints the message without its name and version in front. */
+  readonly bare: boolean = false;
 
   constructor(message: string, span?: Span, hint?: string, code: ExitCode = 2) {
     super(message);

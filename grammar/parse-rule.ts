@@ -31,7 +31,7 @@ export function parseCommand(line: string | readonly string[], context: ParseCon
     table: context.table ?? 'filter',
     restore: undefined,
     isChain: context.isChain ?? (() => false),
-    source: { file: '', line: 1, text: cut.source },
+    source: { file: '', line: 1, text: cut.source, start: 0 },
   });
   return readCommand(cut.words, reader, { start: 0, end: cut.source.length });
 }

@@ -31,7 +31,9 @@ export interface ReaderContext {
   /** Whether a user chain of that name exists: a chain hides a target of the same name. */
   isChain(table: string, name: string): boolean;
   /** For the origin of rules. */
-  readonly source: { readonly file: string; readonly line: number; readonly text: string } | undefined;
+  readonly source:
+    | { readonly file: string; readonly line: number; readonly text: string; readonly start: number }
+    | undefined;
 }
 
 /** Length of chain and target names in octets, at most. */
@@ -685,7 +687,12 @@ export class Reader {
     span: Span,
   ): RuleSpec {
     const { family, source: where } = this.context;
-    const origin: Origin | undefined = where && { file: where.file, line: where.line, text: where.text, span };
+    const origin: Origin | undefined = where && {
+      file: where.file,
+      line: where.line,
+      text: where.text,
+      span: { start: span.start - where.start, end: span.start - where.start + where.text.length },
+    };
     return {
       family,
       source,
@@ -712,6 +719,8 @@ export class Reader {
 
 /** "Bad argument `x'": the one message that the real tool prints without its name and version in front. */
 export class BadArgument extends RuleError {
+  override readonly bare = true;
+
   constructor(word: Word, hint?: string) {
     super(`Bad argument \`${word.text}'`, word, hint);
   }

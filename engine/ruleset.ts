@@ -1,0 +1,546 @@
+// The rules of one family as they are edited: tables that commands change, with libiptc's semantics and words.
+//
+// A table is opened as a Draft, a copy that shares its rules; commands work on the draft; commit() checks it as the kernel would and
+// puts it in the old one's place, whole. A rule that no command touched is the same object before and after, which is how
+// installed counters and state find their rule again. As with the real tools, a commit starts the policies' counters anew.
+
+import type { Command } from '../grammar/command.ts';
+import { RuleError } from '../grammar/error.ts';
+import { describeRule, type ListOptions, listHead, listRule } from '../grammar/list.ts';
+import type { Lookup } from '../grammar/lookup.ts';
+import { type Names, noNames } from '../grammar/names.ts';
+import {
+  compareOctets,
+  orderedChains,
+  type Printing,
+  printConditions,
+  printHead,
+  printTable,
+} from '../grammar/print.ts';
+import { isVerdict } from '../grammar/reader.ts';
+import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import { isTableName, TABLES, type TableName } from '../grammar/tables.ts';
+import type { Family } from '../packet/numbers.ts';
+import { checkTable, placementsOf } from './load-check.ts';
+import { Refusal } from './refusal.ts';
+import { sameRule } from './same-rule.ts';
+
+const NO_CHAIN = 'No chain/target/match by that name';
+
+/** Where live counters are. Without one they are those of the specs. */
+export interface CounterStore {
+  rule(rule: RuleSpec): Counters;
+  chain(chain: ChainSpec): Counters;
+  zero(rule: RuleSpec): void;
+}
+
+/** Counters that stand in the specs, zeroed ones beside them: for rules that no engine runs. */
+export class SpecCounters implements CounterStore {
+  private readonly zeroed = new WeakSet<RuleSpec>();
+
+  rule(rule: RuleSpec): Counters {
+    return this.zeroed.has(rule) ? { packets: 0, bytes: 0 } : { packets: 0, bytes: 0, ...rule.counters };
+  }
+
+  chain(chain: ChainSpec): Counters {
+    return chain.counters;
+  }
+
+  zero(rule: RuleSpec): void {
+    this.zeroed.add(rule);
+  }
+}
+
+export interface RulesetOptions {
+  readonly lookup: Lookup;
+  readonly names?: Names;
+  readonly counters?: CounterStore;
+  /** Called with each table that is about to be put in place; throws to refuse it. An engine installs it here. */
+  readonly install?: (table: TableSpec) => void;
+}
+
+/** A table with nothing in it: built-in chains, policy ACCEPT. */
+export function emptyTable(family: Family, name: TableName): TableSpec {
+  const chains = new Map<string, ChainSpec>();
+  for (const hook of TABLES[name]) {
+    chains.set(hook, { name: hook, builtin: hook, policy: 'ACCEPT', counters: { packets: 0, bytes: 0 }, rules: [] });
+  }
+  return { family, name, chains };
+}
+
+export class Ruleset {
+  readonly family: Family;
+  readonly printing: Printing;
+  readonly counters: CounterStore;
+  private readonly install: (table: TableSpec) => void;
+  /** In the order of first use; tools print the last one first. */
+  private readonly loaded = new Map<TableName, TableSpec>();
+
+  constructor(family: Family, options: RulesetOptions) {
+    this.family = family;
+    this.printing = { lookup: options.lookup, names: options.names ?? noNames };
+    this.counters = options.counters ?? new SpecCounters();
+    this.install = options.install ?? (() => {});
+  }
+
+  /** Tables that were ever used, the latest first: the order in which -save prints them. */
+  get tables(): readonly TableSpec[] {
+    return [...this.loaded.values()].reverse();
+  }
+
+  table(name: TableName): TableSpec | undefined {
+    return this.loaded.get(name);
+  }
+
+  /** Whether a user chain of that name exists: it hides a target. */
+  isChain(table: string, name: string): boolean {
+    return isTableName(table) && this.loaded.get(table)?.chains.has(name) === true;
+  }
+
+  /** Puts a table in place as it is, unchecked: what was stored, in the order of first use. */
+  adopt(table: TableSpec): void {
+    this.loaded.set(table.name, table);
+  }
+
+  /** A draft of `name`; opening a table makes it exist, as it makes the kernel load it. Undefined: there is no such table. */
+  open(name: string): Draft | undefined {
+    if (!isTableName(name)) return undefined;
+    let table = this.loaded.get(name);
+    if (!table) {
+      table = emptyTable(this.family, name);
+      this.install(table);
+      this.loaded.set(name, table);
+    }
+    return new Draft(table, this);
+  }
+
+  /** Checks the draft and puts it in place; throws a RuleError and changes nothing when the kernel would refuse it. */
+  commit(draft: Draft): void {
+    const table = draft.finish();
+    if (!table) return;
+    checkTable(table, placementsOf(this.printing.lookup));
+    this.install(table);
+    this.loaded.set(table.name, table);
+    for (const rule of draft.zeroed) this.counters.zero(rule);
+  }
+
+  /** What -save prints, without its comment lines; all tables, or one. */
+  save(options: { counters?: boolean; table?: string } = {}): string {
+    const tables = this.tables.filter((table) => options.table === undefined || table.name === options.table);
+    return tables.map((table) => this.saveTable(table, options.counters ?? false)).join('');
+  }
+
+  private saveTable(table: TableSpec, counters: boolean): string {
+    const chains = new Map(
+      [...table.chains].map(([name, chain]) => [name, { ...chain, counters: this.counters.chain(chain) }]),
+    );
+    const countersOf = (rule: RuleSpec): Counters => this.counters.rule(rule);
+    return printTable({ ...table, chains }, this.printing, { counters, countersOf });
+  }
+}
+
+/** A table being edited. Methods throw Refusal (exit code 1) or RuleError (2) and then leave the draft in a state not to be committed. */
+export class Draft {
+  readonly name: TableName;
+  /** Rules whose counters are to be zero after the commit. */
+  readonly zeroed = new Set<RuleSpec>();
+  private readonly ruleset: Ruleset;
+  private readonly chains = new Map<string, ChainSpec>();
+  private readonly policyCounters = new Map<string, Counters>();
+  private changed = false;
+
+  constructor(table: TableSpec, ruleset: Ruleset) {
+    this.name = table.name;
+    this.ruleset = ruleset;
+    for (const [name, chain] of table.chains) this.chains.set(name, { ...chain, rules: chain.rules });
+    this.base = table;
+  }
+
+  private readonly base: TableSpec;
+
+  /** The new table, or undefined when nothing was changed. Chains without a change keep their rules' arrays. */
+  finish(): TableSpec | undefined {
+    if (!this.changed) return undefined;
+    for (const chain of this.chains.values()) {
+      if (chain.builtin !== undefined) chain.counters = this.policyCounters.get(chain.name) ?? { packets: 0, bytes: 0 };
+    }
+    return { family: this.base.family, name: this.name, chains: this.chains };
+  }
+
+  has(name: string): boolean {
+    return this.chains.has(name);
+  }
+
+  isBuiltin(name: string): boolean {
+    return this.chains.get(name)?.builtin !== undefined;
+  }
+
+  // --- Chains -------------------------------------------------------------------------------------------------------
+
+  newChain(name: string): void {
+    if (this.chains.has(name) || isVerdict(name)) throw new Refusal('Chain already exists');
+    this.chains.set(name, {
+      name,
+      builtin: undefined,
+      policy: undefined,
+      counters: { packets: 0, bytes: 0 },
+      rules: [],
+    });
+    this.changed = true;
+  }
+
+  deleteChain(name: string): void {
+    const chain = this.chain(name);
+    if (chain.builtin !== undefined) throw new Refusal('Invalid argument', undefined, 'built-in chains stay', true);
+    const references = this.references(name);
+    if (references > 0) throw new Refusal('Too many links', undefined, `${references} rules jump to ${name}`);
+    if (chain.rules.length > 0) {
+      throw new Refusal(
+        'Directory not empty',
+        undefined,
+        `${name} still has ${chain.rules.length} rules; flush it first`,
+      );
+    }
+    this.chains.delete(name);
+    this.changed = true;
+  }
+
+  rename(from: string, to: string): void {
+    if (this.chains.has(to) || isVerdict(to)) throw new Refusal('File exists', undefined, `there is a chain ${to}`);
+    const chain = this.chains.get(from);
+    if (!chain || chain.builtin !== undefined) throw new Refusal(NO_CHAIN);
+    this.chains.delete(from);
+    this.chains.set(to, { ...chain, name: to });
+    for (const other of this.chains.values()) {
+      if (other.rules.some((rule) => jumpsTo(rule, from))) {
+        other.rules = other.rules.map((rule) => (jumpsTo(rule, from) ? this.retarget(rule, to) : rule));
+      }
+    }
+    this.changed = true;
+  }
+
+  setPolicy(name: string, policy: string, counters: Counters | undefined): void {
+    const chain = this.chains.get(name);
+    if (chain?.builtin === undefined) throw new Refusal('Bad built-in chain name');
+    if (policy !== 'ACCEPT' && policy !== 'DROP') {
+      throw new Refusal('Bad policy name', undefined, 'a policy is ACCEPT or DROP', true);
+    }
+    chain.policy = policy;
+    if (counters) this.policyCounters.set(name, { packets: counters.packets, bytes: counters.bytes });
+    else this.policyCounters.delete(name);
+    this.changed = true;
+  }
+
+  flush(name: string): void {
+    const chain = this.chain(name);
+    chain.rules = [];
+    this.changed = true;
+  }
+
+  /** Empties the table: rules and user chains. */
+  clear(): void {
+    for (const chain of [...this.chains.values()]) {
+      if (chain.builtin === undefined) this.chains.delete(chain.name);
+      else chain.rules = [];
+    }
+    this.changed = true;
+  }
+
+  /** How many rules jump or go to it. */
+  references(name: string): number {
+    let count = 0;
+    for (const chain of this.chains.values()) for (const rule of chain.rules) if (jumpsTo(rule, name)) count++;
+    return count;
+  }
+
+  // --- Rules --------------------------------------------------------------------------------------------------------
+
+  append(name: string, rule: RuleSpec): void {
+    const chain = this.chain(name);
+    this.checkJump(rule);
+    this.own(chain).push(rule);
+  }
+
+  /** Before the rule that has that number now; one past the last is allowed. */
+  insert(name: string, rule: RuleSpec, number: number): void {
+    const chain = this.chain(name);
+    if (number > chain.rules.length + 1) throw this.tooBig('insertion', chain);
+    this.checkJump(rule);
+    this.own(chain).splice(number - 1, 0, rule);
+  }
+
+  replace(name: string, rule: RuleSpec, number: number): void {
+    const chain = this.chain(name);
+    if (number > chain.rules.length) throw this.tooBig('replacement', chain);
+    this.checkJump(rule);
+    this.own(chain)[number - 1] = rule;
+  }
+
+  deleteNumber(name: string, number: number): void {
+    const chain = this.chain(name);
+    if (number > chain.rules.length) throw this.tooBig('deletion', chain);
+    this.own(chain).splice(number - 1, 1);
+  }
+
+  delete(name: string, rule: RuleSpec): void {
+    const { chain, index } = this.find(name, rule);
+    this.own(chain).splice(index, 1);
+  }
+
+  /** Throws unless a rule like it is there. */
+  find(name: string, rule: RuleSpec): { chain: ChainSpec; index: number } {
+    const chain = this.chains.get(name);
+    const missing = 'Bad rule (does a matching rule exist in that chain?)';
+    if (!chain) throw new Refusal(missing, undefined, `there is no chain ${name}`);
+    this.checkJump(rule);
+    const index = chain.rules.findIndex((other) => sameRule(other, rule));
+    // libiptc asked last whether the target is a built-in chain, and words the refusal by what it asked last.
+    const plain = rule.target === undefined || rule.target.kind === 'verdict';
+    if (index < 0) throw new Refusal(plain ? missing : NO_CHAIN, undefined, `no such rule in ${name}`);
+    return { chain, index };
+  }
+
+  zero(name: string): void {
+    for (const rule of this.chain(name).rules) this.zeroed.add(rule);
+    this.changed = true;
+  }
+
+  zeroRule(name: string, number: number): void {
+    const chain = this.chain(name);
+    if (number > chain.rules.length) throw this.tooBig('counter', chain);
+    this.zeroed.add(chain.rules[number - 1]);
+    this.changed = true;
+  }
+
+  /** Built-in chains in hook order, user chains bytewise. */
+  ordered(): ChainSpec[] {
+    return orderedChains({ family: this.base.family, name: this.name, chains: this.chains });
+  }
+
+  userChains(): string[] {
+    return [...this.chains.values()]
+      .filter((chain) => chain.builtin === undefined)
+      .map((chain) => chain.name)
+      .sort(compareOctets);
+  }
+
+  countersOf(rule: RuleSpec): Counters {
+    return this.zeroed.has(rule) ? { packets: 0, bytes: 0 } : this.ruleset.counters.rule(rule);
+  }
+
+  policyCountersOf(name: string): Counters {
+    const before = this.base.chains.get(name);
+    return this.policyCounters.get(name) ?? (before ? this.ruleset.counters.chain(before) : { packets: 0, bytes: 0 });
+  }
+
+  chain(name: string): ChainSpec {
+    const chain = this.chains.get(name);
+    if (!chain) throw new Refusal(NO_CHAIN, undefined, `there is no chain ${name} in table ${this.name}`);
+    return chain;
+  }
+
+  /** A target that is no chain and no extension fails before anything else is looked at (exit code 2). */
+  checkTarget({ target }: RuleSpec): void {
+    if (target?.kind === 'goto' && !this.chains.has(target.chain)) {
+      throw new RuleError(
+        `goto '${target.chain}' is not a chain`,
+        undefined,
+        'declare it before the rule: -N, or a line with a colon',
+      );
+    }
+    if (target?.kind === 'jump' && !this.chains.has(target.chain)) {
+      const hint = `no chain and no target of that name; a chain is declared before the first jump to it`;
+      throw new RuleError(`Couldn't load target \`${target.chain}':No such file or directory`, undefined, hint);
+    }
+  }
+
+  private checkJump({ target }: RuleSpec): void {
+    if ((target?.kind === 'jump' || target?.kind === 'goto') && this.isBuiltin(target.chain)) {
+      throw new Refusal(
+        'Invalid argument',
+        undefined,
+        `${target.chain} is a built-in chain: nothing may jump to it`,
+        true,
+      );
+    }
+  }
+
+  /** A new rule to everyone who knows rules by identity, so it takes its counters along. */
+  private retarget(rule: RuleSpec, chain: string): RuleSpec {
+    const kind = rule.target!.kind as 'jump' | 'goto';
+    return { ...rule, target: { kind, chain }, counters: this.countersOf(rule) };
+  }
+
+  private tooBig(what: string, chain: ChainSpec): Refusal {
+    return new Refusal(`Index of ${what} too big`, undefined, `${chain.name} has ${chain.rules.length} rules`);
+  }
+
+  /** The chain's rules, as an array of this draft's own. */
+  private own(chain: ChainSpec): RuleSpec[] {
+    this.changed = true;
+    if (this.base.chains.get(chain.name)?.rules === chain.rules) chain.rules = chain.rules.slice();
+    return chain.rules;
+  }
+}
+
+const jumpsTo = ({ target }: RuleSpec, name: string): boolean =>
+  (target?.kind === 'jump' || target?.kind === 'goto') && target.chain === name;
+
+// --- Commands ---------------------------------------------------------------------------------------------------------
+
+/**
+ * Carries out one command on a draft; what it prints is returned. Throws RuleError: 2 for a target that is none, 1 for what the
+ * rule set refuses. The caller commits.
+ */
+export function apply(command: Command, draft: Draft, printing: Printing): string {
+  try {
+    return carryOut(command, draft, printing);
+  } catch (error) {
+    if (error instanceof RuleError && error.span === undefined) throw placed(error, command);
+    throw error;
+  }
+}
+
+/** The same refusal, at the words that caused it. */
+function placed(error: RuleError, command: Command): RuleError {
+  if (error instanceof Refusal) return new Refusal(error.message, command.chainSpan, error.reason, error.dmesg);
+  return new RuleError(error.message, command.targetSpan ?? command.span, error.hint, error.code);
+}
+
+function carryOut(command: Command, draft: Draft, printing: Printing): string {
+  const { verbose } = command.flags;
+  switch (command.kind) {
+    case 'append':
+      return edit(command, draft, printing, (rule) => draft.append(command.chain, rule));
+    case 'insert':
+      return edit(command, draft, printing, (rule) => draft.insert(command.chain, rule, command.number));
+    case 'replace':
+      return edit(command, draft, printing, (rule) => draft.replace(command.chain, rule, command.number));
+    case 'delete':
+      return edit(command, draft, printing, (rule) => draft.delete(command.chain, rule));
+    case 'check':
+      return edit(command, draft, printing, (rule) => draft.find(command.chain, rule));
+    case 'deleteNumber':
+      draft.deleteNumber(command.chain, command.number);
+      return '';
+    case 'newChain':
+      draft.newChain(command.chain);
+      return '';
+    case 'rename':
+      draft.rename(command.chain, command.newName);
+      return '';
+    case 'policy':
+      draft.setPolicy(command.chain, command.policy, command.counters);
+      return '';
+    case 'flush':
+      return each(command.chain, draft.ordered(), verbose, 'Flushing', (name) => draft.flush(name));
+    case 'deleteChain':
+      return deleteChains(command.chain, draft, verbose);
+    case 'zero':
+      if (command.chain !== undefined && command.number !== undefined) {
+        draft.zeroRule(command.chain, command.number);
+        return '';
+      }
+      return each(command.chain, draft.ordered(), verbose, 'Zeroing', (name) => draft.zero(name));
+    case 'list':
+    case 'listRules': {
+      const listed = command.kind === 'list' ? list(command, draft, printing) : listRules(command, draft, printing);
+      if (!command.zero) return listed;
+      return listed + each(command.chain, draft.ordered(), verbose, 'Zeroing', (name) => draft.zero(name));
+    }
+    default:
+      return '';
+  }
+}
+
+type RuleCommand = Command & { readonly chain: string; readonly rules: readonly RuleSpec[] };
+
+function edit(command: RuleCommand, draft: Draft, printing: Printing, one: (rule: RuleSpec) => void): string {
+  let said = '';
+  for (const rule of command.rules) draft.checkTarget(rule);
+  for (const rule of command.rules) {
+    if (command.flags.verbose > 0) said += `${describeRule(rule, printing)}\n`;
+    one(rule);
+  }
+  return said;
+}
+
+function each(
+  only: string | undefined,
+  chains: readonly ChainSpec[],
+  verbose: number,
+  verb: string,
+  act: (name: string) => void,
+): string {
+  let said = '';
+  for (const name of only === undefined ? chains.map((chain) => chain.name) : [only]) {
+    if (verbose > 0) said += `${verb} chain \`${name}'\n`;
+    act(name);
+  }
+  return said;
+}
+
+/** All user chains, or one. The first that cannot go does not keep the others from being tried, but nothing is committed then. */
+function deleteChains(only: string | undefined, draft: Draft, verbose: number): string {
+  let problem: unknown;
+  const said = each(
+    only,
+    only === undefined ? draft.userChains().map((name) => draft.chain(name)) : [],
+    verbose,
+    'Deleting',
+    (name) => {
+      try {
+        draft.deleteChain(name);
+      } catch (error) {
+        problem = error;
+      }
+    },
+  );
+  if (problem) throw problem;
+  return said;
+}
+
+type ListCommand = Command & { readonly chain: string | undefined; readonly number: number | undefined };
+
+function list(command: ListCommand, draft: Draft, printing: Printing): string {
+  const { flags } = command;
+  const options: ListOptions = {
+    numeric: flags.numeric,
+    verbose: flags.verbose > 0,
+    exact: flags.exact,
+    lineNumbers: flags.lineNumbers,
+  };
+  const chains = command.chain === undefined ? draft.ordered() : [draft.chain(command.chain)];
+  return chains
+    .map((chain) => {
+      const { number } = command;
+      const head = listHead(chain, draft.policyCountersOf(chain.name), draft.references(chain.name), options);
+      const rows = chain.rules.map((rule, index) =>
+        number === undefined || number === index + 1
+          ? `${listRule(rule, index + 1, draft.countersOf(rule), printing, options)}\n`
+          : '',
+      );
+      return (number === undefined ? head : '') + rows.join('');
+    })
+    .join('\n');
+}
+
+function listRules(command: ListCommand, draft: Draft, printing: Printing): string {
+  const counted = command.flags.verbose > 0;
+  const { number } = command;
+  const chains = command.chain === undefined ? draft.ordered() : [draft.chain(command.chain)];
+  let text = '';
+  if (number === undefined) {
+    for (const chain of chains) {
+      text += `${printHead({ ...chain, counters: draft.policyCountersOf(chain.name) }, counted)}\n`;
+    }
+  }
+  for (const chain of chains) {
+    chain.rules.forEach((rule, index) => {
+      if (number !== undefined && number !== index + 1) return;
+      const counters = counted ? draft.countersOf(rule) : undefined;
+      text += `-A ${chain.name}${printConditions(rule, printing, counters)}\n`;
+    });
+  }
+  return text;
+}
