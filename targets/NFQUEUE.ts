@@ -1,7 +1,23 @@
 import { type Action, defineTarget } from '../engine/extension.ts';
 import { ACCEPT, QUEUE } from '../engine/verdict.ts';
-import { flag, u16, u16Range } from '../grammar/values.ts';
+import type { ValueScope } from '../grammar/options.ts';
+import { flag, type NumberRange, own, u16, u16Range } from '../grammar/values.ts';
 import { words } from './shared/text.ts';
+
+const numbers = u16Range({ help: '' });
+
+/** Two different queue numbers, the lower one first. */
+const queueRange = {
+  words: 1 as const,
+  metavar: 'first:last',
+  parse(given: readonly string[], scope: ValueScope): NumberRange {
+    const [first, last] = numbers.parse(given, scope);
+    if (!given[0].includes(':')) scope.fail(`Bad range "${given[0]}"`, 'FIRST:LAST; for one queue use --queue-num');
+    if (first >= last) scope.fail(`${first} should be less than ${last}`);
+    return [first, last];
+  },
+  print: numbers.print,
+};
 
 export const NFQUEUE = defineTarget({
   name: 'NFQUEUE',
@@ -11,16 +27,16 @@ export const NFQUEUE = defineTarget({
   kernel: 'net/netfilter/xt_NFQUEUE.c nfqueue_tg_v3()',
   options: {
     'queue-num': u16({ help: 'queue number, 0 unless given', excludes: ['queue-balance'] }),
-    'queue-balance': u16Range({ help: 'spread flows over the queues FIRST to LAST', excludes: ['queue-num'] }),
+    'queue-balance': own(queueRange, {
+      help: 'spread flows over the queues FIRST to LAST',
+      excludes: ['queue-num'],
+    }),
     'queue-bypass': flag({ help: 'accept when nobody listens' }),
     'queue-cpu-fanout': flag({ help: 'choose the queue by CPU number', also: ['queue-balance'] }),
   },
-  check(options, scope) {
-    const balance = options['queue-balance'];
-    if (balance && balance.value[0] >= balance.value[1]) {
-      scope.fail(`${balance.value[0]} should be less than ${balance.value[1]}`, balance);
-    }
-    const [first, last] = balance?.value ?? [options['queue-num']?.value ?? 0, options['queue-num']?.value ?? 0];
+  check(options) {
+    const number = options['queue-num']?.value ?? 0;
+    const [first, last] = options['queue-balance']?.value ?? [number, number];
     return {
       first,
       last,

@@ -47,10 +47,10 @@ export const TCPMSS = defineTarget({
     'clamp-mss-to-pmtu': flag({ help: 'lower the MSS to the path MTU less 40 (IPv4) or 60 (IPv6) octets' }),
   },
   check(options, scope): { readonly mss: number | 'clamp' } {
-    if (options['clamp-mss-to-pmtu']) return { mss: 'clamp' };
-    return options['set-mss']
-      ? { mss: options['set-mss'].value }
-      : scope.fail('TCPMSS target: At least one parameter is required');
+    const { 'set-mss': set, 'clamp-mss-to-pmtu': clamp } = options;
+    // Both write into one field: the later one counts.
+    if (clamp && !(set && set.span.start > clamp.span.start)) return { mss: 'clamp' };
+    return set ? { mss: set.value } : scope.fail('TCPMSS target: At least one parameter is required');
   },
   save: ({ mss }) => (mss === 'clamp' ? '--clamp-mss-to-pmtu' : `--set-mss ${mss}`),
   list: ({ mss }) => (mss === 'clamp' ? 'TCPMSS clamp to PMTU' : `TCPMSS set ${mss}`),
