@@ -304,9 +304,15 @@ function mendTransport(pkt: Packet, sumAt: number, delta: number): void {
  * is partial, absent or not there. `at` may be odd in the segment: then the halves of the word belong to two words of the sum.
  */
 export function rewriteTransportU16(pkt: Packet, at: number, value: number): void {
-  const { bytes } = pkt;
+  const { bytes, protocol } = pkt;
+  if (protocol === IPPROTO_UDPLITE || protocol === IPPROTO_DCCP) {
+    // Only one of the two octets may be covered.
+    rewriteTransportU8(pkt, at, value >>> 8);
+    rewriteTransportU8(pkt, at + 1, value);
+    return;
+  }
   const sumAt = transportChecksumAt(pkt);
-  if (sumAt >= 0 && !isPartial(pkt, sumAt) && isCovered(pkt, at)) {
+  if (sumAt >= 0 && !isPartial(pkt, sumAt)) {
     const delta = difference(u16(bytes, at), value);
     mendTransport(pkt, sumAt, (at - pkt.l4) & 1 ? swap(delta) : delta);
   }
