@@ -1,0 +1,231 @@
+// What differs between the kernel's result of a scenario and ours, as text for people. Empty: nothing does.
+//
+// Masked is only what the kernel draws at random, and only in packets that it made itself or cut anew:
+//   IPv4 identification of generated packets (counts up from a random start), and the header checksum with it;
+//   flow label of generated IPv6 packets (a hash with a secret);
+//   identification of IPv6 fragments that were cut anew.
+// A value that the kernel took over from a packet that went in is no random one: there we must have it too.
+// Timeouts of connections run while the scenario does: two seconds either way.
+
+import { fromHex, toHex, u16, u32 } from '../../packet/bytes.ts';
+import { describeBytes } from '../../packet/describe.ts';
+import * as ipv4 from '../../packet/ipv4.ts';
+import { IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_HOPOPTS, IPPROTO_ROUTING } from '../../packet/numbers.ts';
+import type { Counted, CtEntry, Emitted, Result, Scenario, Side, Step, StepResult } from './scenario.ts';
+import { ctKey, sortedBy } from './twin-dumps.ts';
+
+const TIMEOUT_SLACK = 2; // seconds
+
+export function compareResults(kernel: Result, ours: Result, scenario?: Scenario): string[] {
+  if (kernel.steps.length !== ours.steps.length) {
+    return [`the kernel did ${kernel.steps.length} steps, we ${ours.steps.length}`];
+  }
+  return kernel.steps.flatMap((step, index) => {
+    const given = scenario?.steps[index];
+    const differences = compareStep(step, ours.steps[index], given && new InputFields(given));
+    if (differences.length === 0) return [];
+    return [`step ${index}${given ? `, ${describeStep(given)}` : ''}:`, ...differences.map((line) => `  ${line}`)];
+  });
+}
+
+function compareStep(kernel: StepResult, ours: StepResult, seen: InputFields | undefined): string[] {
+  return [
+    ...(['A', 'B'] as const).flatMap((side) => compareOut(side, kernel.out ?? [], ours.out ?? [], seen)),
+    ...compareCt(kernel.ct, ours.ct),
+    ...compareExpectations(kernel.expect, ours.expect),
+    ...compareCounters('v4', kernel.v4, ours.v4),
+    ...compareCounters('v6', kernel.v6, ours.v6),
+    ...compareLog(kernel, ours),
+    ...compareErrors(kernel, ours),
+  ];
+}
+
+/**
+ * Rules: both refuse, or neither does; the words are compared elsewhere. A packet that the kernel would not take (EINVAL for one that is
+ * not IP, EPERM for a local one dropped in OUTPUT) simply has no output here as there.
+ */
+function compareErrors(kernel: StepResult, ours: StepResult): string[] {
+  if (kernel.out !== undefined || (kernel.err === undefined) === (ours.err === undefined)) return [];
+  return [`error: kernel ${kernel.err ?? 'none'}`, `       ours   ${ours.err ?? 'none'}`];
+}
+
+// --- Packets --------------------------------------------------------------------------------------------------------------
+
+function compareOut(side: Side, kernel: Emitted[], ours: Emitted[], seen: InputFields | undefined): string[] {
+  const [theirs, mine] = [kernel, ours].map((out) => out.filter((packet) => packet.out === side).map(({ hex }) => hex));
+  const lines: string[] = [];
+  for (let index = 0; index < Math.max(theirs.length, mine.length); index++) {
+    const [wanted, got] = [theirs[index], mine[index]];
+    if (wanted === undefined) lines.push(`out ${side}: we sent what the kernel did not: ${describeHex(got)}`);
+    else if (got === undefined) lines.push(`out ${side}: missing, the kernel sent: ${describeHex(wanted)}`);
+    else if (wanted !== got && !sameMasked(wanted, got, seen)) lines.push(...differing(side, wanted, got));
+  }
+  return lines;
+}
+
+function differing(side: Side, wanted: string, got: string): string[] {
+  const at = [...wanted].findIndex((digit, index) => digit !== got[index]);
+  return [
+    `out ${side}: differs from octet ${at < 0 ? wanted.length >> 1 : at >> 1} on`,
+    `  kernel ${describeHex(wanted)}`,
+    `  ours   ${describeHex(got)}`,
+    `  kernel ${wanted}`,
+    `  ours   ${got}`,
+  ];
+}
+
+function sameMasked(wanted: string, got: string, seen: InputFields | undefined): boolean {
+  const [kernel, ours] = [fromHex(wanted), fromHex(got)];
+  if (!kernel || !ours || kernel.length !== ours.length) return false;
+  for (const [from, to] of randomFields(kernel, seen)) {
+    kernel.fill(0, from, to);
+    ours.fill(0, from, to);
+  }
+  return toHex(kernel) === toHex(ours);
+}
+
+type Field = readonly [from: number, to: number];
+
+/** Where the kernel's packet holds what it drew at random. */
+function randomFields(packet: Uint8Array, seen: InputFields | undefined): Field[] {
+  if (packet.length >= 20 && packet[0] >>> 4 === 4) {
+    const id = u16(packet, ipv4.ID_AT);
+    // An identification of 0 is a decision (DF is set), not a draw.
+    if (id === 0 || seen?.ids.has(id)) return [];
+    return [
+      [ipv4.ID_AT, ipv4.ID_AT + 2],
+      [ipv4.CHECKSUM_AT, ipv4.CHECKSUM_AT + 2],
+    ];
+  }
+  if (packet.length < 40 || packet[0] >>> 4 !== 6) return [];
+  const fields: Field[] = [];
+  const label = u32(packet, 0) & 0xf_ffff;
+  if (label !== 0 && !seen?.labels.has(label)) fields.push([1, 4]);
+  const fragment = fragmentHeader(packet);
+  if (fragment >= 0 && !seen?.fragmentIds.has(u32(packet, fragment + 4))) fields.push([fragment + 4, fragment + 8]);
+  return fields;
+}
+
+function fragmentHeader(packet: Uint8Array): number {
+  let next = packet[6];
+  let at = 40;
+  while (at + 8 <= packet.length) {
+    if (next === IPPROTO_FRAGMENT) return at;
+    if (next !== IPPROTO_HOPOPTS && next !== IPPROTO_ROUTING && next !== IPPROTO_DSTOPTS) return -1;
+    next = packet[at];
+    at += (packet[at + 1] + 1) << 3;
+  }
+  return -1;
+}
+
+/** Values of such fields in the packets that went in with a step. */
+class InputFields {
+  readonly ids = new Set<number>();
+  readonly labels = new Set<number>();
+  readonly fragmentIds = new Set<number>();
+
+  constructor(step: Step) {
+    const hexes = 'in' in step ? [step.hex].flat() : 'local' in step ? [step.local] : [];
+    for (const hex of hexes) {
+      const packet = fromHex(hex);
+      if (!packet || packet.length < 20) continue;
+      if (packet[0] >>> 4 === 4) this.ids.add(u16(packet, ipv4.ID_AT));
+      else if (packet.length >= 40) this.addVersion6(packet);
+    }
+  }
+
+  private addVersion6(packet: Uint8Array): void {
+    this.labels.add(u32(packet, 0) & 0xf_ffff);
+    const fragment = fragmentHeader(packet);
+    if (fragment >= 0) this.fragmentIds.add(u32(packet, fragment + 4));
+  }
+}
+
+// --- Dumps ----------------------------------------------------------------------------------------------------------------
+
+function compareCt(kernel: CtEntry[] | undefined, ours: CtEntry[] | undefined): string[] {
+  if (!kernel && !ours) return [];
+  const theirs = new Map(sortedBy(kernel ?? [], ctKey).map((entry) => [ctKey(entry), entry]));
+  const mine = new Map(sortedBy(ours ?? [], ctKey).map((entry) => [ctKey(entry), entry]));
+  const lines: string[] = [];
+  for (const [key, wanted] of theirs) {
+    const got = mine.get(key);
+    if (!got) lines.push(`connection missing: ${describeEntry(wanted)}`);
+    else if (!sameEntry(wanted, got))
+      lines.push('connection differs:', `  kernel ${describeEntry(wanted)}`, `  ours   ${describeEntry(got)}`);
+  }
+  for (const [key, got] of mine)
+    if (!theirs.has(key)) lines.push(`connection the kernel does not have: ${describeEntry(got)}`);
+  return lines;
+}
+
+function sameEntry(kernel: CtEntry, ours: CtEntry): boolean {
+  if (Math.abs((kernel.timeout ?? 0) - (ours.timeout ?? 0)) > TIMEOUT_SLACK) return false;
+  return canonical({ ...kernel, timeout: null }) === canonical({ ...ours, timeout: null });
+}
+
+/** JSON with members by name; an undefined member is none. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
+    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+function describeEntry(entry: CtEntry): string {
+  const tuple = (of: CtEntry['orig']) =>
+    Object.entries(of ?? {})
+      .map(([key, value]) => `${key}=${value}`)
+      .join(' ');
+  const { family, proto, timeout, state, flags, orig, reply, ...rest } = entry;
+  const more = Object.entries(rest).map(([key, value]) => `${key}=${value}`);
+  return [family, proto, state ?? '-', `${timeout} s`, tuple(orig), '|', tuple(reply), ...(flags ?? []), ...more].join(
+    ' ',
+  );
+}
+
+/** Expectations: the first word of a line is the time left. */
+function compareExpectations(kernel: string[] | undefined, ours: string[] | undefined): string[] {
+  const untimed = (lines: string[] | undefined) => (lines ?? []).map((line) => line.replace(/^\d+/, 'T')).sort();
+  const [theirs, mine] = [untimed(kernel), untimed(ours)];
+  if (theirs.join('\n') === mine.join('\n')) return [];
+  return [`expectations: kernel ${JSON.stringify(theirs)}`, `              ours   ${JSON.stringify(mine)}`];
+}
+
+function compareCounters(version: string, kernel: Counted[] | undefined, ours: Counted[] | undefined): string[] {
+  if (!kernel && !ours) return [];
+  const print = (line: Counted | undefined) =>
+    line
+      ? `[${line.pkts}:${line.bytes}] ${line.table} ${line.chain} ${line.rule ?? `policy ${line.policy}`}`
+      : 'nothing';
+  const lines: string[] = [];
+  for (let index = 0; index < Math.max(kernel?.length ?? 0, ours?.length ?? 0); index++) {
+    const [wanted, got] = [print(kernel?.[index]), print(ours?.[index])];
+    if (wanted !== got) lines.push(`${version} counter: kernel ${wanted}`, `            ours   ${got}`);
+  }
+  return lines;
+}
+
+/** ID and flow label of own packets are random here as well. */
+function compareLog(kernel: StepResult, ours: StepResult): string[] {
+  const plain = (step: StepResult) =>
+    (step.log ?? []).map(
+      ({ level, msg }) => `<${level}> ${msg.includes('IN= ') ? msg.replace(/ (ID|FLOWLBL)=\d+/g, ' $1=*') : msg}`,
+    );
+  const [theirs, mine] = [plain(kernel), plain(ours)];
+  if (theirs.join('\n') === mine.join('\n')) return [];
+  return ['log differs:', ...theirs.map((line) => `  kernel ${line}`), ...mine.map((line) => `  ours   ${line}`)];
+}
+
+// --- Words ----------------------------------------------------------------------------------------------------------------
+
+export function describeHex(hex: string): string {
+  const octets = fromHex(hex);
+  return octets ? describeBytes(octets) : hex;
+}
+
+export function describeStep(step: Step): string {
+  if ('in' in step) return `${step.in} < ${[step.hex].flat().map(describeHex).join(' ; ')}`;
+  if ('local' in step) return `local ${describeHex(step.local)}`;
+  return JSON.stringify(step);
+}

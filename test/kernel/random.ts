@@ -1,0 +1,151 @@
+// Random scenarios for the kernel and for us, each from one seed; and the way from one that differs to the few lines that matter.
+
+import { protocols } from '../../conntrack/l4/index.ts';
+import { matches } from '../../matches/index.ts';
+import { targets } from '../../targets/index.ts';
+import { notThereYet } from '../../targets/shared/nat-range.ts';
+import { Dice } from './dice.ts';
+import { hintsOf, type RuleOptions, randomTables, rulesText, type TableText } from './random-rules.ts';
+import { randomTraffic, stepOf, type TrafficOptions } from './random-traffic.ts';
+import type { Scenario, Step } from './scenario.ts';
+
+/** A scenario in parts that can be taken out one by one. */
+export interface RandomCase {
+  seed: number;
+  v4: TableText[];
+  v6: TableText[];
+  rest: Omit<Scenario, 'name' | 'v4rules' | 'v6rules' | 'steps'>;
+  steps: RandomStep[];
+}
+
+/** A step, or a reload of rules kept as lines. */
+type RandomStep = Step | { reload: { v4: TableText[]; v6: TableText[] } };
+
+const SYSCTLS: readonly (readonly [string, readonly number[]])[] = [
+  ['net.netfilter.nf_conntrack_tcp_loose', [0]],
+  ['net.netfilter.nf_conntrack_tcp_be_liberal', [1]],
+  ['net.netfilter.nf_conntrack_checksum', [0]],
+  ['net.netfilter.nf_conntrack_acct', [1]],
+  ['net.netfilter.nf_conntrack_tcp_max_retrans', [1, 5]],
+  ['net.netfilter.nf_conntrack_tcp_ignore_invalid_rst', [1]],
+  ['net.netfilter.nf_conntrack_udp_timeout', [77]],
+  ['net.netfilter.nf_conntrack_generic_timeout', [55]],
+  ['net.ipv4.ip_default_ttl', [33]],
+];
+
+/** Names of the attached extensions that act on packets, and tables that go with them. */
+function ruleOptions(): RuleOptions {
+  const acting = new Set(targets.filter(({ compile }) => compile !== notThereYet).map(({ name }) => name));
+  return {
+    matches: new Set(matches.map(({ name }) => name)),
+    targets: acting,
+    tables: { raw: 0.3, mangle: 0.4, filter: 0.95, security: 0.1, nat: acting.has('SNAT') ? 0.4 : 0 },
+  };
+}
+
+/** Protocols whose tracking (or lack of it) is the kernel's. */
+function trafficOptions(dice: Dice, packets: number): TrafficOptions {
+  const tracked = protocols.map(({ protocol }) => protocol);
+  const names = [
+    [47, 'gre'],
+    [136, 'udplite'],
+  ] as const;
+  const known = names.filter(([number]) => tracked.includes(number)).map(([, name]) => name);
+  const families = dice.pick([[4], [6], [6], [4, 6]] as const);
+  return { packets, families, protocols: new Set(['esp', 'ah', 'other', ...known]) };
+}
+
+export function randomCase(seed: number, packets = 100): RandomCase {
+  const dice = new Dice(seed);
+  const traffic = trafficOptions(dice, packets);
+  const sent = randomTraffic(dice, traffic);
+  const options = ruleOptions();
+  const tables = (family: 4 | 6): TableText[] =>
+    traffic.families.includes(family) ? randomTables(dice, hintsOf(family, sent), options) : [];
+  const [v4, v6] = [tables(4), tables(6)];
+  const steps: RandomStep[] = sent.map(stepOf);
+  if (dice.chance(0.1)) steps.splice(steps.length >> 1, 0, { reload: { v4: tables(4), v6: tables(6) } });
+  if (dice.chance(0.05)) steps.splice(dice.int(0, steps.length), 0, { flush_ct: true });
+  if (dice.chance(0.3)) steps.splice(steps.length >> 1, 0, { ct: true });
+  steps.push({ counters: true }, { ct: true });
+  return { seed, v4, v6, rest: randomRest(dice), steps };
+}
+
+function randomRest(dice: Dice): RandomCase['rest'] {
+  const rest: RandomCase['rest'] = {};
+  if (dice.chance(0.15)) rest.force_ct = true;
+  if (dice.chance(0.3)) {
+    const chosen = dice.some(SYSCTLS, 0.15);
+    rest.sysctls = Object.fromEntries(chosen.map(([name, values]) => [name, dice.pick(values)]));
+  }
+  if (dice.chance(0.2)) rest.topology = { [dice.pick(['A', 'B'])]: { mtu: dice.pick([1280, 1400, 9000]) } };
+  return rest;
+}
+
+export function scenarioOf(given: RandomCase): Scenario {
+  const v4rules = rulesText(given.v4);
+  const v6rules = rulesText(given.v6);
+  const steps = given.steps.map(
+    (step): Step =>
+      'reload' in step ? { rules: { v4: rulesText(step.reload.v4), v6: rulesText(step.reload.v6) } } : step,
+  );
+  const log = `${v4rules}${v6rules}${JSON.stringify(steps)}`.includes('-j LOG');
+  return { name: `seed ${given.seed}`, v4rules, v6rules, ...given.rest, ...(log && { log }), steps };
+}
+
+/**
+ * The smallest case that still `fails`, by taking out steps, then rules, then the rest, in ever smaller portions. `budget` bounds
+ * how often `fails` is asked.
+ */
+export async function minimise(
+  given: RandomCase,
+  fails: (smaller: RandomCase) => Promise<boolean>,
+  budget = 400,
+): Promise<RandomCase> {
+  let best = given;
+  let left = budget;
+  const keeps = async (candidate: RandomCase): Promise<boolean> => {
+    if (left-- <= 0 || !(await fails(candidate))) return false;
+    best = candidate;
+    return true;
+  };
+  for (let before = -1; before !== sizeOf(best) && left > 0; ) {
+    before = sizeOf(best);
+    await shrink(
+      () => best.steps,
+      (steps) => keeps({ ...best, steps }),
+    );
+    for (const family of ['v4', 'v6'] as const) {
+      await shrink(
+        () => best[family],
+        (tables) => keeps({ ...best, [family]: tables }),
+      );
+      for (let index = 0; index < best[family].length; index++) {
+        const replaced = (table: Partial<TableText>) =>
+          best[family].map((old, at) => (at === index ? { ...old, ...table } : old));
+        await shrink(
+          () => best[family][index].rules,
+          (rules) => keeps({ ...best, [family]: replaced({ rules }) }),
+        );
+      }
+    }
+    for (const key of Object.keys(best.rest) as (keyof RandomCase['rest'])[]) {
+      const { [key]: _, ...rest } = best.rest;
+      await keeps({ ...best, rest });
+    }
+  }
+  return best;
+}
+
+const sizeOf = ({ steps, v4, v6, rest }: RandomCase): number =>
+  steps.length + [...v4, ...v6].reduce((sum, { rules }) => sum + 1 + rules.length, 0) + Object.keys(rest).length;
+
+/** Takes portions out of a list while `keeps` says that it still fails: halves, quarters, ... single items. */
+async function shrink<T>(list: () => T[], keeps: (shorter: T[]) => Promise<boolean>): Promise<void> {
+  for (let portion = Math.ceil(list().length / 2); portion >= 1; portion = portion === 1 ? 0 : Math.ceil(portion / 2)) {
+    for (let at = 0; at < list().length; ) {
+      const shorter = list().toSpliced(at, portion);
+      if (!(await keeps(shorter))) at += portion;
+    }
+  }
+}
