@@ -5,11 +5,12 @@ import { gre } from './gre.ts';
 import { icmp } from './icmp.ts';
 import { icmpv6 } from './icmpv6.ts';
 import type { L4 } from './l4.ts';
+import { sctp } from './sctp.ts';
 import { tcp } from './tcp.ts';
 import { udp } from './udp.ts';
 import { udplite } from './udplite.ts';
 
-export const protocols: readonly L4[] = [icmp, tcp, udp, gre, icmpv6, udplite, generic];
+export const protocols: readonly L4[] = [icmp, tcp, udp, gre, icmpv6, sctp, udplite, generic];
 
 /** By protocol number. */
 export const byProtocol: readonly L4[] = Array.from(

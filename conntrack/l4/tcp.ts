@@ -296,7 +296,10 @@ const answersIgnoredSyn = (
   win.lastDirection(octets, record) !== direction &&
   (header.acknowledgment(pkt.bytes, pkt.l4) | 0) === win.lastEnd(words, record);
 
-/** The side of the remembered SYN starts anew from it, the other side from the SYN/ACK at hand. */
+/**
+ * The side of the remembered SYN starts anew from it, the other side from the SYN/ACK at hand; that one stays liberal if it was, as the
+ * kernel has it.
+ */
 function resynchronise({ words, octets }: Slab, record: number, direction: Direction): void {
   const other = (1 - direction) as Direction;
   const side = record + 4 * other;
@@ -309,7 +312,7 @@ function resynchronise({ words, octets }: Slab, record: number, direction: Direc
   octets[4 * record + win.FLAGS + other] = octets[4 * record + win.LAST_FLAGS];
   words.fill(0, record + 4 * direction, record + 4 * direction + 4);
   octets[4 * record + win.SCALE + direction] = 0;
-  octets[4 * record + win.FLAGS + direction] = 0;
+  octets[4 * record + win.FLAGS + direction] &= win.BE_LIBERAL;
 }
 
 function ignore(slab: Slab, record: number, pkt: Packet, direction: Direction, kind: number, state: number): void {
@@ -367,8 +370,11 @@ function judgeReset(
       return RESET_TO_WINDOW;
     judgment = RESET_INEXACT;
   }
+  // The answer to a SYN of the other side, or to an ACK, that we let through and that was wrong.
   const answersIgnored =
-    ((status & IPS_SEEN_REPLY) !== 0 && kind === SYN_SET) || (!(status & IPS_ASSURED) && kind === ACK_SET);
+    kind === SYN_SET
+      ? (status & IPS_SEEN_REPLY) !== 0 && win.lastDirection(octets, record) !== direction
+      : kind === ACK_SET && !(status & IPS_ASSURED);
   if (answersIgnored && (header.acknowledgment(pkt.bytes, pkt.l4) | 0) === win.lastEnd(words, record))
     return judgment | RESET_CERTAIN;
   // The answer to a challenge ACK that was let through.
