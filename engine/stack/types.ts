@@ -7,8 +7,10 @@
 // sent what is to be answered and has written `pkt.reason`.
 
 import type { Defragmenter } from '../../conntrack/defrag/defragmenter.ts';
+import type { Family } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import type { Random, Routes } from '../services.ts';
+import type { Route } from './routes.ts';
 
 /** Interfaces of the router: device names with addresses ("10.0.1.1/24"), routes ("10.1.0.0/16", "2001:db8::/32 via fd00:a::9"), MTU. */
 export interface Topology {
@@ -22,6 +24,8 @@ export interface Topology {
 export interface StackOptions {
   readonly topology: Topology;
   readonly random: Random;
+  /** Milliseconds since midnight, universal time, for timestamp replies and options; without it `now` is counted from a midnight. */
+  timeOfDay?(now: number): number;
   /** The one that also serves the hooks; here it serves a host whose tracker is off. */
   readonly defragmenter: Defragmenter;
   /**
@@ -83,7 +87,9 @@ export interface Stack {
 
 /** engine/stack/routes.ts: interface addresses, connected and static routes of both families, longest prefix first. */
 export interface RouteTable extends Routes {
+  /** The route to the address at `at` in `bytes`, compared in place; with `only`, among those of one device. */
+  find(bytes: Uint8Array, at: number, family: Family, only?: string): Route | undefined;
   /** Whether this is an address of ours on any device. Reads the packet in place; `at` is the offset of the address. */
-  isLocal(bytes: Uint8Array, at: number, family: 4 | 6): boolean;
+  isLocal(bytes: Uint8Array, at: number, family: Family): boolean;
   readonly devices: readonly string[];
 }

@@ -1,0 +1,270 @@
+// Addresses and routes of the router: which address is ours, where the others are.
+//
+// An interface address brings three routes: itself (local), its network (connected), and the network's broadcast (IPv4) or its
+// subnet-router anycast address (IPv6). The list is sorted by prefix length, so the first that fits is the longest. Everything is
+// compared in place, word by word: IPv4 fills the last word behind ::ffff:0:0/96, as in packet/address.ts.
+
+import { type Address, parseAddress } from '../../packet/address.ts';
+import { u32 } from '../../packet/bytes.ts';
+import type { Family } from '../../packet/numbers.ts';
+import type { RouteType } from '../services.ts';
+import type { RouteTable, Topology } from './types.ts';
+
+type Words = readonly [number, number, number, number];
+
+export interface Route {
+  readonly family: Family;
+  readonly network: Words;
+  readonly mask: Words;
+  /** Prefix length in the family's own bits. */
+  readonly length: number;
+  readonly type: 'LOCAL' | 'BROADCAST' | 'ANYCAST' | 'UNICAST';
+  readonly device: string;
+  readonly via: Address | undefined;
+}
+
+/** An address of an interface, with the length of its network. */
+interface Own {
+  readonly family: Family;
+  readonly address: Address;
+  readonly length: number;
+  readonly device: string;
+}
+
+export const LOOPBACK = 'lo';
+const LOOPBACK_MTU = 65_536;
+
+/** The router of the scenarios: 10.0.1.1 and fd00:a::1 on tunA, 10.0.2.1 and fd00:b::1 on tunB, everything unknown behind B. */
+export const DEFAULT_TOPOLOGY: Topology = {
+  tunA: { addresses: ['10.0.1.1/24', 'fd00:a::1/64'], routes: ['10.1.0.0/16', 'fd00:1::/32'], mtu: 1500 },
+  tunB: { addresses: ['10.0.2.1/24', 'fd00:b::1/64'], routes: ['0.0.0.0/0', '::/0'], mtu: 1500 },
+};
+
+/** Throws RangeError for an address or prefix that is none. */
+export function createRoutes(topology: Topology): RouteTable {
+  return new Table(topology);
+}
+
+class Table implements RouteTable {
+  readonly devices: readonly string[];
+  private readonly mtus: Record<string, number>;
+  private readonly routes: Record<Family, readonly Route[]>;
+  /** Interface addresses in the order given. */
+  private readonly own: Record<Family, readonly Own[]>;
+  private readonly answers = new Map<Route, { device: string; via: Address | undefined }>();
+
+  constructor(topology: Topology) {
+    this.devices = Object.keys(topology);
+    this.mtus = { [LOOPBACK]: LOOPBACK_MTU };
+    for (const device of this.devices) this.mtus[device] = topology[device].mtu;
+    const all = [...loopbackRoutes(), ...this.devices.flatMap((device) => deviceRoutes(device, topology[device]))];
+    for (const route of all) {
+      const device = route.type === 'LOCAL' || route.type === 'ANYCAST' ? LOOPBACK : route.device;
+      this.answers.set(route, { device, via: route.via });
+    }
+    this.routes = { 4: sorted(all, 4), 6: sorted(all, 6) };
+    const own = this.devices.flatMap((device) =>
+      topology[device].addresses.map((text) => ({ ...parsePrefix(text), device })),
+    );
+    this.own = { 4: own.filter(({ family }) => family === 4), 6: own.filter(({ family }) => family === 6) };
+  }
+
+  find(bytes: Uint8Array, at: number, family: Family, only?: string): Route | undefined {
+    const w0 = family === 6 ? u32(bytes, at) : 0;
+    const w1 = family === 6 ? u32(bytes, at + 4) : 0;
+    const w2 = family === 6 ? u32(bytes, at + 8) : 0xffff;
+    const w3 = family === 6 ? u32(bytes, at + 12) : u32(bytes, at);
+    for (const route of this.routes[family]) {
+      const { network, mask } = route;
+      if (
+        (((w3 & mask[3]) ^ network[3]) |
+          ((w2 & mask[2]) ^ network[2]) |
+          ((w1 & mask[1]) ^ network[1]) |
+          ((w0 & mask[0]) ^ network[0])) ===
+          0 &&
+        (only === undefined || route.device === only)
+      )
+        return route;
+    }
+    return undefined;
+  }
+
+  isLocal(bytes: Uint8Array, at: number, family: Family): boolean {
+    return this.find(bytes, at, family)?.type === 'LOCAL';
+  }
+
+  lookup(address: Address, family: Family): { device: string; via: Address | undefined } | undefined {
+    const route = this.find(address, family === 4 ? 12 : 0, family);
+    return route && this.answers.get(route);
+  }
+
+  /**
+   * IPv4: from the local table alone, the rest is unicast (net/ipv4/fib_frontend.c __inet_dev_addr_type()).
+   * IPv6: by form, then by a route lookup (net/netfilter/xt_addrtype.c match_lookup_rt6()).
+   */
+  type(address: Address, family: Family, device?: string): RouteType {
+    const at = family === 4 ? 12 : 0;
+    if (isMulticast(address, at, family)) return 'MULTICAST';
+    const value = u32(address, 12);
+    if (family === 4 && (value === 0 || value === 0xffffffff)) return 'BROADCAST';
+    if (family === 6 && isUnspecified6(address, 0)) return 'UNSPEC';
+    const route = this.find(address, at, family, device);
+    if (route) return route.type;
+    return family === 4 ? 'UNICAST' : 'UNREACHABLE';
+  }
+
+  /**
+   * The address on `device` whose network `towards` is in, else (IPv4) the first one, (IPv6) the one that shares the longest prefix;
+   * one of another device when it has none. net/ipv4/devinet.c inet_select_addr(), net/ipv6/addrconf.c ipv6_dev_get_saddr()
+   */
+  sourceFor(device: string, family: Family, towards: Address): Address | undefined {
+    const own = this.own[family];
+    if (device === LOOPBACK && this.isLocal(towards, family === 4 ? 12 : 0, family)) return towards;
+    const here = own.filter((candidate) => candidate.device === device);
+    return family === 4 ? pick4(here.length > 0 ? here : own, towards) : pick6(here.length > 0 ? here : own, towards);
+  }
+
+  mtu(device: string): number {
+    return this.mtus[device] ?? 0;
+  }
+}
+
+function pick4(candidates: readonly Own[], towards: Address): Address | undefined {
+  const value = u32(towards, 12);
+  const near = candidates.find(({ address, length }) => {
+    const mask = maskWords(4, length)[3];
+    return ((u32(address, 12) ^ value) & mask) === 0;
+  });
+  return (near ?? candidates[0])?.address;
+}
+
+function pick6(candidates: readonly Own[], towards: Address): Address | undefined {
+  let best: Address | undefined;
+  let most = -1;
+  for (const { address } of candidates) {
+    const common = commonPrefix(address, towards);
+    if (common <= most) continue;
+    best = address;
+    most = common;
+  }
+  return best;
+}
+
+/** Leading bits that two addresses share; RFC 6724 5 rule 8. */
+function commonPrefix(one: Address, other: Address): number {
+  for (let octet = 0; octet < 16; octet++) {
+    const differ = one[octet] ^ other[octet];
+    if (differ !== 0) return octet * 8 + Math.clz32(differ) - 24;
+  }
+  return 128;
+}
+
+// --- From text --------------------------------------------------------------------------------------------------------
+
+function deviceRoutes(device: string, { addresses, routes }: Topology[string]): Route[] {
+  return [
+    ...addresses.flatMap((text) => addressRoutes(device, text)),
+    ...routes.map((text) => {
+      const [prefix, via] = text.split(' via ');
+      const { family, address, length } = parsePrefix(prefix);
+      const next = via === undefined ? undefined : parseAddress(via.trim(), family);
+      if (via !== undefined && !next) throw new RangeError(`route "${text}": "${via}" is no IPv${family} address`);
+      return route(family, address, length, 'UNICAST', device, next);
+    }),
+  ];
+}
+
+function addressRoutes(device: string, text: string): Route[] {
+  const { family, address, length } = parsePrefix(text);
+  const bits = family === 4 ? 32 : 128;
+  const list = [route(family, address, bits, 'LOCAL', device), route(family, address, length, 'UNICAST', device)];
+  // The broadcast of a /31 or /32 does not exist (RFC 3021); an anycast address is of networks with room for one.
+  if (family === 4 && length < 31) list.push(route(4, broadcastOf(address, length), 32, 'BROADCAST', device));
+  if (family === 6 && length < 127) list.push(route(6, masked(address, 6, length), 128, 'ANYCAST', device));
+  return list;
+}
+
+function loopbackRoutes(): Route[] {
+  const four = parsePrefix('127.0.0.0/8');
+  const six = parsePrefix('::1/128');
+  return [
+    route(4, parseAddress('127.255.255.255', 4)!, 32, 'BROADCAST', LOOPBACK),
+    route(4, four.address, 8, 'LOCAL', LOOPBACK),
+    route(6, six.address, 128, 'LOCAL', LOOPBACK),
+  ];
+}
+
+function route(
+  family: Family,
+  address: Address,
+  length: number,
+  type: Route['type'],
+  device: string,
+  via?: Address,
+): Route {
+  return {
+    family,
+    network: words(masked(address, family, length)),
+    mask: maskWords(family, length),
+    length,
+    type,
+    device,
+    via,
+  };
+}
+
+function parsePrefix(text: string): { family: Family; address: Address; length: number } {
+  const [part, lengthText] = text.trim().split('/');
+  const family: Family = part.includes(':') ? 6 : 4;
+  const address = parseAddress(part, family);
+  const most = family === 4 ? 32 : 128;
+  const length = lengthText === undefined ? most : /^\d{1,3}$/.test(lengthText) ? Number(lengthText) : -1;
+  if (!address || length < 0 || length > most) throw new RangeError(`"${text}" is no address with prefix length`);
+  return { family, address, length };
+}
+
+const words = (address: Address): Words => [
+  u32(address, 0) | 0,
+  u32(address, 4) | 0,
+  u32(address, 8) | 0,
+  u32(address, 12) | 0,
+];
+
+function maskWords(family: Family, length: number): Words {
+  const bits = family === 4 ? 96 + length : length;
+  const word = (index: number) => {
+    const ones = Math.max(0, Math.min(32, bits - 32 * index));
+    return ones === 0 ? 0 : -1 << (32 - ones);
+  };
+  return [word(0), word(1), word(2), word(3)];
+}
+
+function masked(address: Address, family: Family, length: number): Address {
+  const mask = maskWords(family, length);
+  return address.map((octet, index) => octet & (mask[index >> 2] >>> (24 - 8 * (index & 3))));
+}
+
+function broadcastOf(address: Address, length: number): Address {
+  const mask = maskWords(4, length);
+  return address.map((octet, index) => octet | (~mask[index >> 2] >>> (24 - 8 * (index & 3))));
+}
+
+/** Longest prefix first; of the same length, local ones before the rest, then in the order given. */
+function sorted(all: readonly Route[], family: Family): readonly Route[] {
+  const rank = ({ length, type }: Route) => length * 2 + (type === 'UNICAST' ? 0 : 1);
+  return all.filter((route) => route.family === family).sort((a, b) => rank(b) - rank(a));
+}
+
+// --- Kinds of addresses, in place -------------------------------------------------------------------------------------
+
+export const isMulticast = (bytes: Uint8Array, at: number, family: Family): boolean =>
+  family === 4 ? bytes[at] >>> 4 === 14 : bytes[at] === 0xff;
+
+export const isUnspecified6 = (bytes: Uint8Array, at: number): boolean =>
+  (u32(bytes, at) | u32(bytes, at + 4) | u32(bytes, at + 8) | u32(bytes, at + 12)) === 0;
+
+export const isLoopback6 = (bytes: Uint8Array, at: number): boolean =>
+  (u32(bytes, at) | u32(bytes, at + 4) | u32(bytes, at + 8)) === 0 && u32(bytes, at + 12) === 1;
+
+export const isLinkLocal6 = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === 0xfe && (bytes[at + 1] & 0xc0) === 0x80;
