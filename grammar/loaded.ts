@@ -78,14 +78,14 @@ export class Loaded {
         if (option.required) throw new RuleError(`${extension}: option "--${name}" must be specified`, this.span);
         continue;
       }
-      for (const other of Object.keys(options)) {
-        if (option.also?.includes(other) && !this.given.has(other)) {
-          throw new RuleError(`${extension}: option "--${name}" also requires "--${other}".`, given.span);
-        }
-        if (option.excludes?.includes(other) && this.given.has(other)) {
-          const later = latest(given, this.given.get(other)!);
-          throw new RuleError(`${extension}: option "--${name}" cannot be used together with "--${other}".`, later);
-        }
+      for (const other of option.also ?? []) {
+        if (this.given.has(other)) continue;
+        throw new RuleError(`${extension}: option "--${name}" also requires "--${other}".`, given.span);
+      }
+      for (const other of option.excludes ?? []) {
+        if (!this.given.has(other)) continue;
+        const later = latest(given, this.given.get(other)!);
+        throw new RuleError(`${extension}: option "--${name}" cannot be used together with "--${other}".`, later);
       }
     }
     const given: Record<string, Given<unknown> | undefined> = {};

@@ -12,7 +12,8 @@ type Checked = (
   readonly shift: { readonly way: 'left' | 'right'; readonly bits: number };
 };
 
-const MODES = ['set-xmark', 'set-mark', 'and-mark', 'or-mark', 'xor-mark'];
+const MODES = ['set-mark', 'save-mark', 'restore-mark', 'and-mark', 'or-mark', 'xor-mark', 'set-xmark'];
+const others = (mode: string): string[] => MODES.filter((other) => other !== mode);
 
 type Shift = (value: number) => number;
 
@@ -29,17 +30,17 @@ export const CONNMARK = defineTarget({
     ...xmarkOptions('the connection mark', ['save-mark', 'restore-mark']),
     'save-mark': flag({
       help: 'copy the packet mark to the connection',
-      excludes: [...MODES, 'restore-mark'],
+      excludes: others('save-mark'),
     }),
     'restore-mark': flag({
       help: 'copy the connection mark to the packet',
-      excludes: [...MODES, 'save-mark'],
+      excludes: others('restore-mark'),
     }),
     'left-shift-mark': u8({ help: 'shift the new value left by so many bits', max: 32 }),
     'right-shift-mark': u8({ help: 'shift the new value right by so many bits', max: 32 }),
-    ctmask: u32({ help: 'bits of the connection mark', excludes: ['mask'] }),
-    nfmask: u32({ help: 'bits of the packet mark', excludes: ['mask'] }),
-    mask: u32({ help: 'bits of both', excludes: ['ctmask', 'nfmask'] }),
+    ctmask: u32({ help: 'bits of the connection mark' }),
+    nfmask: u32({ help: 'bits of the packet mark' }),
+    mask: u32({ help: 'bits of both' }),
   },
   check(options, scope): Checked {
     // libxt_CONNMARK stores each option into one record as it comes: a mask that stands after --set-mark overrides its mask.
@@ -63,6 +64,12 @@ export const CONNMARK = defineTarget({
       }
     }
     if (mode === undefined) return scope.fail('CONNMARK target: No operation specified');
+    // Not in the option table: the tool looks for an operation first.
+    for (const other of [options.ctmask, options.nfmask]) {
+      if (!other || !options.mask) continue;
+      const later = other.span.start > options.mask.span.start ? other : options.mask;
+      scope.fail(`CONNMARK: option "--${other.name}" cannot be used together with "--mask".`, later);
+    }
     return mode === 'set' ? { mode, value, mask: ctmask, shift } : { mode, nfmask, ctmask, shift };
   },
   save: (checked) =>

@@ -15,7 +15,7 @@ interface Checked {
 }
 
 const changesTcp = ({ ece, cwr }: Checked): boolean => ece !== undefined || cwr !== undefined;
-const isRemove = ({ ece, cwr }: Checked): boolean => ece === 0 && cwr === 0;
+const isRemove = ({ ece, cwr, ect }: Checked): boolean => ece === 0 && cwr === 0 && ect === undefined;
 
 export const ECN = defineTarget({
   name: 'ECN',
@@ -29,16 +29,17 @@ export const ECN = defineTarget({
     'ecn-ip-ect': u8({ help: 'set the codepoint of the IP header to VALUE', max: 3 }),
   },
   check(options, scope): Checked {
-    const remove = options['ecn-tcp-remove'] && 0;
+    const { 'ecn-tcp-remove': remove, 'ecn-ip-ect': ect } = options;
+    // To remove is to say anew what is to be done: a codepoint that stands before it is forgotten.
+    const forgotten = remove && ect && ect.span.start < remove.span.start;
     const checked = {
-      ece: remove ?? options['ecn-tcp-ece']?.value,
-      cwr: remove ?? options['ecn-tcp-cwr']?.value,
-      ect: options['ecn-ip-ect']?.value,
+      ece: remove ? 0 : options['ecn-tcp-ece']?.value,
+      cwr: remove ? 0 : options['ecn-tcp-cwr']?.value,
+      ect: forgotten ? undefined : ect?.value,
     };
     if (!changesTcp(checked) && checked.ect === undefined) scope.fail('ECN target: An operation is required');
     return checked;
   },
-  // The tool forgets the codepoint when both TCP bits are cleared.
   save: (c) =>
     isRemove(c)
       ? '--ecn-tcp-remove'

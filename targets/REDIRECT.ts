@@ -7,7 +7,7 @@ import { words } from './shared/text.ts';
 const ports = {
   words: 1 as const,
   metavar: 'port[-port]',
-  parse: ([word]: readonly string[], scope: ValueScope) => parsePorts(word, 'refused', scope),
+  parse: ([word]: readonly string[], scope: ValueScope) => parsePorts(word, 'kept', scope),
   print: printPorts,
 };
 
@@ -20,10 +20,11 @@ export const REDIRECT = defineTarget({
     'to-ports': own(ports, { help: 'destination port or ports' }),
     random: flag({ help: 'choose the port at random' }),
   },
-  check: (options) => ({
-    range: options['to-ports']?.value ?? ({} as NatRange),
-    random: options.random !== undefined,
-  }),
+  check(options, scope) {
+    const ports = options['to-ports'];
+    if (ports?.value.base !== undefined) scope.fail('Shifted portmap ranges not supported with this kernel', ports);
+    return { range: ports?.value ?? ({} as NatRange), random: options.random !== undefined };
+  },
   save: (c) => words(c.range.ports && `--to-ports ${printPorts(c.range)}`, c.random && '--random'),
   list: (c) => words(c.range.ports && `redir ports ${printPorts(c.range)}`, c.random && 'random'),
   placement: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },

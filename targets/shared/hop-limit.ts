@@ -26,7 +26,7 @@ export function hopLimitTarget(name: 'TTL' | 'HL', family: Family, field: string
     summary: `Sets, raises or lowers the ${field}.`,
     kernel,
     options: {
-      [`${prefix}-set`]: u8({ help: `set the ${field} to VALUE`, excludes: others('dec', 'inc') }),
+      [`${prefix}-set`]: u8({ help: `set the ${field} to VALUE`, excludes: others('inc', 'dec') }),
       [`${prefix}-dec`]: u8({ help: `lower it by VALUE, to 0 at least`, min: 1, excludes: others('set', 'inc') }),
       [`${prefix}-inc`]: u8({ help: `raise it by VALUE, to 255 at most`, min: 1, excludes: others('set', 'dec') }),
     },

@@ -27,7 +27,7 @@ export interface NatRange {
 }
 
 /** How much a target makes of a base port. */
-export type BasePort = 'kept' | 'forgotten' | 'refused';
+export type BasePort = 'kept' | 'forgotten';
 
 /** Inverted or not does not matter, and ICMP is among them in both families. */
 const WITH_PORTS: readonly number[] = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_ICMP];
@@ -51,7 +51,6 @@ export function parsePorts(word: string, base: BasePort, scope: ValueScope): Nat
   if (last.rest === '') return { ports };
   if (last.rest[0] !== '/') return scope.fail(`Garbage after port range: \`${last.rest}'`);
   const start = basePort(last.rest.slice(1), scope);
-  if (base === 'refused') return scope.fail('Shifted portmap ranges not supported with this kernel');
   return { ports, base: base === 'kept' ? start : 0 };
 }
 

@@ -14,11 +14,15 @@ export interface Xmark {
 const WAYS = ['set-xmark', 'set-mark', 'and-mark', 'or-mark', 'xor-mark'] as const;
 export type Way = (typeof WAYS)[number];
 
-/** The five options; each excludes the others and those in `alsoExcluded`. `what` is the mark's name in help texts. */
+/**
+ * The five options. Each excludes the others and those in `alsoExcluded`, and the tool complains of them in this order.
+ * `what` is the mark's name in help texts.
+ */
 export function xmarkOptions(what: string, alsoExcluded: readonly string[] = []) {
+  const order = ['set-mark', ...alsoExcluded, 'and-mark', 'or-mark', 'xor-mark', 'set-xmark'];
   const settings = (way: Way, help: string): OptionSettings => ({
     help,
-    excludes: [...WAYS.filter((other) => other !== way), ...alsoExcluded],
+    excludes: order.filter((other) => other !== way),
   });
   return {
     'set-xmark': mark(settings('set-xmark', `clear the bits of MASK in ${what}, then XOR with VALUE`)),

@@ -156,6 +156,7 @@ export const headers: readonly Subject[] = [
       ['--ecn-tcp-ece 0 --ecn-tcp-cwr 0', '--ecn-tcp-remove'],
       // The tool's own forgetfulness.
       ['--ecn-ip-ect 1 --ecn-tcp-remove', '--ecn-tcp-remove'],
+      ['--ecn-tcp-remove --ecn-ip-ect 1', '--ecn-tcp-ece 0 --ecn-tcp-cwr 0 --ecn-ip-ect 1'],
       ['-p udp ; --ecn-ip-ect 1', '='],
       ['--ecn-tcp-cwr <|2|>', { fails: 'ECN: bad value for option "--ecn-tcp-cwr", or out of range (0-1).' }],
       ['--ecn-ip-ect <|4|>', { fails: 'ECN: bad value for option "--ecn-ip-ect", or out of range (0-3).' }],

@@ -115,7 +115,7 @@ export const nat: readonly Subject[] = [
       ['', '='],
       ['--random', '='],
       ['-p tcp ; --random --to-ports http', '--to-ports 80 --random'],
-      ['-p tcp ; --to-ports <|80-90/3|>', { fails: 'Shifted portmap ranges not supported with this kernel' }],
+      ['-p tcp ; <|--to-ports 80-90/3|>', { fails: 'Shifted portmap ranges not supported with this kernel' }],
       ['-p tcp ; --to-ports <|80-90/0|>', { fails: "Port `0' not valid" }],
     ],
     lists: [['-p tcp ; --to-ports 80-90 --random', 'redir ports 80-90 random']],
