@@ -20,7 +20,7 @@ export { PacketWordsError } from './word-reader.ts';
 
 /** Octets of the packet that `text` says. Throws PacketWordsError with the place of the word that makes no sense. */
 export function packetFromWords(text: string): Uint8Array {
-  return hexPacket(text) ?? fromTokens(text, new WordReader(text));
+  return hexPacket(text) ?? fromTokens(text, new WordReader(text), 4);
 }
 
 /** Hex from the first octet of the IP header on, blanks and colons allowed, `0x` or `hex` before it; undefined: these are words. */
@@ -34,17 +34,18 @@ function hexPacket(text: string): Uint8Array | undefined {
   throw new PacketWordsError('half an octet is missing', { start: end - 1, end }, 'hex digits come in pairs');
 }
 
-function fromTokens(text: string, read: WordReader): Uint8Array {
+/** `otherwise` is the family of a packet whose words say none; what an error quotes is of the error's own family. */
+function fromTokens(text: string, read: WordReader, otherwise: Family): Uint8Array {
   const draft: Draft = { flags: undefined, options: [], before: [], ip: {}, places: new Map() };
   while (!read.atEnd()) {
     const token = read.take();
     if (read.peek()?.text === '>' && parseEndpoint(token)) takeEndpoints(draft, token, read);
     else if (token.word === 'about') {
-      draft.about = fromTokens(text, read);
+      draft.about = fromTokens(text, read, draft.family ?? otherwise);
       break;
     } else understand(draft, token, read);
   }
-  return assemble(draft, { start: 0, end: text.length });
+  return assemble(draft, draft.family ?? otherwise, { start: 0, end: text.length });
 }
 
 // --- Addresses ------------------------------------------------------------------------------------------------------------
@@ -104,8 +105,7 @@ function claimFamily(draft: Draft, family: Family, token: Token): void {
 
 // --- Putting it together ----------------------------------------------------------------------------------------------------
 
-function assemble(draft: Draft, whole: Span): Uint8Array {
-  const family = draft.family ?? 4;
+function assemble(draft: Draft, family: Family, whole: Span): Uint8Array {
   const around = (...layers: readonly build.Layer[]): Uint8Array => ipAround(draft, family, draft.piece, layers);
   const layers = layersOf(draft, family, whole);
   if (!draft.piece) return ipAround(draft, family, undefined, [...draft.before, ...layers]);
