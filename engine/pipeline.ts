@@ -72,6 +72,18 @@ export interface PipelineParts {
   readonly bridge: Bridge | undefined;
 }
 
+/** Where a packet of our own comes from. */
+export interface Cause {
+  /** The packet that caused it. */
+  readonly about?: Packet;
+  /** It is an error about that packet, and belongs to the same connection (nf_ct_attach()). */
+  readonly attached?: boolean;
+  readonly owner?: Owner;
+}
+
+/** `dropped`: by a rule or the tracker. `taken`: a fragment that waits for others, or a target took it. */
+export type SendResult = 'sent' | 'dropped' | 'taken' | 'no route' | 'malformed';
+
 /** Bits of the connection's status that say that its nat rules were asked, by hook. net/netfilter/nf_nat_core.c HOOK2MANIP() */
 const NAT_DONE: Record<number, number> = {
   [PREROUTING]: IPS_DST_NAT_DONE,
@@ -178,28 +190,30 @@ export class Pipeline {
   }
 
   /**
-   * A packet of our own. `about` caused it; `attached`: it is an error about `about` and belongs to the same connection.
-   * `octets` is a whole packet and stays the caller's. net/ipv4/ip_output.c __ip_local_out(), net/ipv6/output_core.c
+   * A packet of our own. `octets` is a whole packet and stays the caller's.
+   * net/ipv4/ip_output.c __ip_local_out(), net/ipv6/output_core.c __ip6_local_out()
    */
-  send(octets: Uint8Array, now: number, about?: Packet, attached = false, owner?: Owner): boolean {
+  send(octets: Uint8Array, now: number, { about, attached = false, owner }: Cause): SendResult {
     const pkt = Packet.of(octets);
     pkt.now = now;
     pkt.owner = owner;
     pkt.checksumTrusted = attached;
     if (pkt.family === 0) {
       this.refuse(pkt, pkt.malformed);
-      return false;
+      return 'malformed';
     }
     if (about && attached) this.parts.tracker.attach(pkt, about);
     const { stack } = this.parts;
     if (stack) return this.output(pkt, stack);
-    return about !== undefined && this.answerBridged(pkt, about);
+    if (!about) return 'no route';
+    this.answerBridged(pkt, about);
+    return 'sent';
   }
 
-  private output(pkt: Packet, stack: Stack): boolean {
+  private output(pkt: Packet, stack: Stack): SendResult {
     if (!stack.routeOutput(pkt)) {
       this.end(pkt, OUTSIDE);
-      return false;
+      return 'no route';
     }
     const tables = this.enter(pkt, OUTPUT);
     const passed =
@@ -212,8 +226,10 @@ export class Pipeline {
       this.ask(tables.filter, pkt) && // 0
       this.ask(tables.security, pkt) && // 50
       this.postrouting(pkt);
-    if (passed) this.emit(pkt, stack);
-    return passed;
+    // What is held or was taken by a target has no reason.
+    if (!passed) return pkt.reason === '' ? 'taken' : 'dropped';
+    this.emit(pkt, stack);
+    return 'sent';
   }
 
   private emit(pkt: Packet, way: Stack | Bridge): void {
@@ -285,11 +301,10 @@ export class Pipeline {
   }
 
   /** REJECT in a bridge: the answer goes out by the port that the packet came in by, past all rules. nf_send_reset() */
-  private answerBridged(pkt: Packet, about: Packet): boolean {
+  private answerBridged(pkt: Packet, about: Packet): void {
     pkt.outDevice = about.inDevice;
     pkt.physOut = about.inDevice;
     this.transmit(pkt);
-    return true;
   }
 
   // --- Steps ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,289 @@
+// The firewall: tables of both families over one tracker, between two devices or on a router. What a program, a test or the daemon
+// holds. It reads no clock: time comes with the packets and with advance(). It does no I/O: packets leave through `transmit`.
+//
+//   const firewall = new Firewall({ mode: { kind: 'router', topology }, registry, random, transmit });
+//   firewall.install(tables);            // all of them, or none and a RuleError
+//   firewall.receive('tunA', pkt);       // verdict and everything that comes of it, before it returns
+
+import { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
+import { ConnectionTracker } from '../conntrack/tracker.ts';
+import type { ChainSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { TableName } from '../grammar/tables.ts';
+import type { Family } from '../packet/numbers.ts';
+import { type Owner, Packet } from '../packet/packet.ts';
+import { Bridge } from './bridge.ts';
+import { Cloner } from './clone.ts';
+import type { MakeCounts } from './counters.ts';
+import { type DropCount, Drops } from './drops.ts';
+import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
+import { Pipeline, type SendResult, type TransmitPacket } from './pipeline.ts';
+import type { Module, Registry } from './registry.ts';
+import type { CounterStore } from './ruleset.ts';
+import type { LogRecord, Random, Services } from './services.ts';
+import { createStack, type Stack, type Topology } from './stack/index.ts';
+import { type Trace, Tracer } from './trace.ts';
+
+export type Mode =
+  | { readonly kind: 'router'; readonly topology: Topology }
+  /** Two devices, each the other's way out. `mtu` bounds what leaves in one piece. */
+  | { readonly kind: 'bridge'; readonly ports: readonly [string, string]; readonly mtu?: number };
+
+export interface FirewallOptions {
+  readonly mode: Mode;
+  readonly registry: Registry;
+  readonly random: Random;
+  readonly transmit: TransmitPacket;
+  readonly onLog?: (record: LogRecord) => void;
+  /** Kernel names ("net.netfilter.nf_conntrack_tcp_loose"). Throws for one that nobody knows. */
+  readonly sysctls?: Readonly<Record<string, string | number>>;
+  /** Tracking and reassembly take part whatever the rules say. */
+  readonly forceTracking?: boolean;
+  /** Identity of rules and chains across installs, for specs that are copied on their way here; the objects themselves otherwise. */
+  readonly keyOf?: KeyOf;
+  readonly makeCounts?: MakeCounts;
+}
+
+export interface TraceOptions {
+  /** Device that the packet comes in by; left out: the router sends it itself. */
+  readonly device?: string;
+  readonly now?: number;
+  readonly mark?: number;
+  readonly owner?: Owner;
+  /** Walk for real: counters, connections and the state of extensions move, and packets are sent. */
+  readonly live?: boolean;
+}
+
+export class Firewall {
+  readonly drops = new Drops();
+  readonly tracker: ConnectionTracker;
+  readonly registry: Registry;
+  readonly mode: Mode;
+  /** Latest time that a packet or advance() brought. */
+  now = 0;
+  private readonly options: FirewallOptions;
+  private readonly defragmenter = new Defragmenter();
+  private readonly stack: Stack | undefined;
+  private readonly pipeline: Pipeline;
+  private readonly services: Services;
+  private readonly installed: InstalledTables;
+  private readonly sysctls = new Map<string, string | number>();
+  private readonly leaveRegistry: () => void;
+  private forced: boolean;
+  private tracer: Tracer | undefined = undefined;
+
+  constructor(options: FirewallOptions) {
+    const { mode, registry, random } = options;
+    this.options = options;
+    this.mode = mode;
+    this.registry = registry;
+    this.forced = options.forceTracking ?? false;
+    this.tracker = new ConnectionTracker(random);
+    this.stack = mode.kind === 'router' ? this.router(mode.topology) : undefined;
+    const bridge = mode.kind === 'bridge' ? new Bridge(mode.ports, mode.mtu ?? 1500, random) : undefined;
+    const { tracker, defragmenter, drops, stack } = this;
+    this.pipeline = new Pipeline({ tracker, defragmenter, drops, transmit: options.transmit, stack, bridge });
+    this.services = {
+      tracker,
+      routes: (stack ?? bridge)!.routes,
+      random,
+      log: (record) => this.log(record),
+      send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),
+    };
+    this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
+    for (const [name, value] of Object.entries(options.sysctls ?? {})) this.setSysctl(name, value);
+    this.leaveRegistry = registry.ask((kind, name) => this.installed.userOf(kind, name));
+    this.refresh();
+  }
+
+  private router(topology: Topology): Stack {
+    return createStack({
+      topology,
+      random: this.options.random,
+      defragmenter: this.defragmenter,
+      send: (octets, about, attached) => void this.pipeline.send(octets, about.now, { about, attached }),
+    });
+  }
+
+  // --- Packets -------------------------------------------------------------------------------------------------------
+
+  /** A packet that came in by `device`: loaded and parsed, `now` set. Everything that it causes has happened when this returns. */
+  receive(device: string, pkt: Packet): void {
+    // Reassembly may put another buffer under the packet, but the device goes on filling its own.
+    const { bytes } = pkt;
+    pkt.inDevice = device;
+    this.advance(pkt.now);
+    this.pipeline.receive(pkt);
+    pkt.bytes = bytes;
+  }
+
+  /** Sends a whole IP packet from the router itself, as a program of its would. `octets` stays the caller's. */
+  sendLocal(octets: Uint8Array, now = this.now, owner?: Owner): SendResult {
+    this.advance(now);
+    const result = this.pipeline.send(octets, now, { owner });
+    this.pipeline.loopBack();
+    return result;
+  }
+
+  /** Lets time pass up to `now` (monotonic ms): timeouts of fragments and connections. Cheap when nothing is due. */
+  advance(now: number): void {
+    if (now <= this.now) return;
+    this.now = now;
+    this.tracker.advance(now);
+    if (this.stack) this.stack.advance(now);
+    else this.defragmenter.advance(now, () => {});
+  }
+
+  // --- Rules ---------------------------------------------------------------------------------------------------------
+
+  /**
+   * Replaces the given tables, all at once: throws RuleError and changes nothing when one of them cannot be. Tables that are not
+   * given stay. Rules and chains that are the same (FirewallOptions.keyOf) keep their counters and state; others start from the
+   * counters of their spec.
+   */
+  install(tables: readonly TableSpec[]): void {
+    this.installed.install(tables);
+    this.refresh();
+  }
+
+  /** The tables that were ever loaded, latest first. */
+  tables(family: Family): readonly TableName[] {
+    return this.installed.names(family);
+  }
+
+  /** Chains of a table with their counters as they are now, in the order of the spec; undefined: never loaded. */
+  chains(family: Family, name: TableName): InstalledChain[] | undefined {
+    return this.installed.chains(family, name);
+  }
+
+  /** A copy of a table with the counters of this moment in it, for printing. Its rules are new objects. */
+  snapshot(family: Family, name: TableName): TableSpec | undefined {
+    const chains = this.chains(family, name);
+    if (!chains) return undefined;
+    const copies = chains.map(({ spec, policy, rules }): [string, ChainSpec] => [
+      spec.name,
+      {
+        ...spec,
+        counters: policy ?? spec.counters,
+        rules: spec.rules.map((rule, index) => ({ ...rule, counters: rules[index] })),
+      },
+    ]);
+    return { family, name, chains: new Map(copies) };
+  }
+
+  /** Live counters for engine/ruleset.ts. */
+  counterStore(family: Family): CounterStore {
+    return this.installed.counterStore(family);
+  }
+
+  /** -Z: sets the counters of a table, a chain, or the rule at `index` of it to zero. A built-in chain's policy counts with its chain. */
+  zero(family: Family, name: TableName, chain?: string, index?: number): void {
+    this.installed.zero(family, name, chain, index);
+  }
+
+  /** Adds extensions while running; throws when a name is taken. */
+  attach(module: Module): void {
+    this.registry.attach(module);
+  }
+
+  /** Takes an extension away; throws while a rule uses it. */
+  detach(name: string): void {
+    this.registry.detach(name);
+  }
+
+  // --- Tracing -------------------------------------------------------------------------------------------------------
+
+  /**
+   * What would happen to a packet, step by step. On a copy of all state unless `live`: counters, connections, fragment queues,
+   * limits and the clock stay as they are, and nothing is sent. `octets` stays the caller's.
+   */
+  trace(octets: Uint8Array, options: TraceOptions = {}): Trace {
+    const firewall = options.live ? this : this.shadow();
+    const now = Math.max(options.now ?? this.now, this.now);
+    const { observer } = firewall.pipeline;
+    const tracer = new Tracer(firewall.services);
+    firewall.pipeline.observer = tracer;
+    firewall.tracer = tracer;
+    if (options.device === undefined) {
+      firewall.sendLocal(octets, now, options.owner);
+    } else {
+      const pkt = Packet.of(octets);
+      pkt.now = now;
+      pkt.mark = options.mark ?? 0;
+      firewall.receive(options.device, pkt);
+    }
+    firewall.pipeline.observer = observer;
+    firewall.tracer = undefined;
+    if (firewall !== this) firewall.close();
+    return tracer.trace;
+  }
+
+  /** A firewall in the same state that shares nothing with this one and sends nothing. */
+  private shadow(): Firewall {
+    let seed = 0;
+    const random = () => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      return seed;
+    };
+    const silent = { transmit: () => {}, onLog: () => {}, makeCounts: undefined };
+    const sysctls = Object.fromEntries(this.sysctls);
+    const copy = new Firewall({ ...this.options, ...silent, random, sysctls, forceTracking: this.forced });
+    const cloner = new Cloner();
+    cloner.overlay(copy.tracker, this.tracker);
+    cloner.overlay(copy.defragmenter, this.defragmenter);
+    copy.installed.adopt(this.installed, cloner);
+    copy.refresh();
+    copy.now = this.now;
+    return copy;
+  }
+
+  // --- The rest ------------------------------------------------------------------------------------------------------
+
+  /** By its kernel name. Throws when nobody knows it or the value is none of its. */
+  setSysctl(name: string, value: string | number): void {
+    const taken =
+      this.defragmenter.setSysctl(name, value) ||
+      this.tracker.sysctls.set(name, Number(value)) ||
+      this.stack?.setSysctl(name, value);
+    if (!taken) throw new Error(`sysctl ${name}=${value}: not known here, or not a value of it`);
+    this.sysctls.set(name, value);
+  }
+
+  /** Whether the tracker and reassembly take part. */
+  tracks(family: Family): boolean {
+    return this.pipeline.tables[family].tracking;
+  }
+
+  forceTracking(on: boolean): void {
+    this.forced = on;
+    this.refresh();
+  }
+
+  /** Drops by hook and reason since the start, or since drops.reset(). */
+  dropCounts(): DropCount[] {
+    return this.drops.list();
+  }
+
+  /** Lets go of the registry. No packet may come any more. */
+  close(): void {
+    this.leaveRegistry();
+  }
+
+  private refresh(): void {
+    const { installed } = this;
+    for (const family of [4, 6] as const) {
+      this.pipeline.tables[family] = {
+        raw: installed.table(family, 'raw'),
+        mangle: installed.table(family, 'mangle'),
+        nat: installed.table(family, 'nat'),
+        filter: installed.table(family, 'filter'),
+        security: installed.table(family, 'security'),
+        tracking: this.forced || installed.needsTracking(family),
+      };
+    }
+  }
+
+  private log(record: LogRecord): void {
+    this.tracer?.logged(record);
+    this.options.onLog?.(record);
+  }
+}

@@ -1,0 +1,184 @@
+// The tables that are loaded, of both families, with their counters. A table that was loaded once is never unloaded, only emptied, as
+// in the kernel. Tables are swapped in whole; what an install leaves in place keeps its counters and the state of its extensions.
+
+import { RuleError } from '../grammar/error.ts';
+import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { TableName } from '../grammar/tables.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { Cloner } from './clone.ts';
+import { Counts, type MakeCounts } from './counters.ts';
+import { checkTable } from './load-check.ts';
+import type { ExtensionKind, Registry } from './registry.ts';
+import { type BindContext, SharedState } from './rule.ts';
+import type { CounterStore } from './ruleset.ts';
+import type { Services } from './services.ts';
+import { commit, plan, retire, type Table } from './table.ts';
+
+export interface InstalledChain {
+  readonly spec: ChainSpec;
+  /** Undefined for user chains. */
+  readonly policy: Counters | undefined;
+  /** One per rule of `spec.rules`. */
+  readonly rules: readonly Counters[];
+}
+
+/** Identity of a rule or chain across installs. */
+export type KeyOf = (part: RuleSpec | ChainSpec) => unknown;
+
+export class InstalledTables {
+  private readonly registry: Registry;
+  private readonly services: Services;
+  private readonly keyOf: KeyOf;
+  private readonly counts: Counts;
+  private readonly shared = new SharedState();
+  /** Latest first: as /proc/net/ip_tables_names lists them. */
+  private readonly tables: Record<Family, Table[]> = { 4: [], 6: [] };
+
+  constructor(registry: Registry, services: Services, keyOf: KeyOf = (part) => part, makeCounts?: MakeCounts) {
+    this.registry = registry;
+    this.services = services;
+    this.keyOf = keyOf;
+    this.counts = new Counts(makeCounts);
+  }
+
+  names(family: Family): TableName[] {
+    return this.tables[family].map(({ spec }) => spec.name);
+  }
+
+  table(family: Family, name: TableName): Table | undefined {
+    return this.tables[family].find(({ spec }) => spec.name === name);
+  }
+
+  needsTracking(family: Family): boolean {
+    return this.tables[family].some((table) => table.needsTracking);
+  }
+
+  /** Firewall.install() */
+  install(specs: readonly TableSpec[]): void {
+    const planned: { table: Table; earlier: Table | undefined }[] = [];
+    try {
+      for (const spec of specs) {
+        if (planned.some(({ table }) => table.family === spec.family && table.spec.name === spec.name)) {
+          throw new RuleError(`table ${spec.name} is given twice`);
+        }
+        checkTable(spec, this.registry);
+        const earlier = this.table(spec.family, spec.name);
+        planned.push({ table: plan(spec, this.contextFor(spec), earlier), earlier });
+      }
+    } catch (problem) {
+      for (const { table, earlier } of planned) retire(table, earlier);
+      this.dropUnusedState();
+      throw problem;
+    }
+    for (const { table, earlier } of planned) this.put(table, earlier);
+    this.dropUnusedState();
+  }
+
+  private put(table: Table, earlier: Table | undefined): void {
+    commit(table, earlier);
+    const tables = this.tables[table.family];
+    if (earlier) tables[tables.indexOf(earlier)] = table;
+    else tables.unshift(table);
+  }
+
+  private contextFor(spec: TableSpec): BindContext {
+    const { registry, services, shared, counts, keyOf } = this;
+    return { table: spec.name, extensions: registry, services, shared, counts, keyOf };
+  }
+
+  private dropUnusedState(): void {
+    const used = new Set<string>();
+    for (const table of this.all()) {
+      for (const rule of table.ruleOf.values()) for (const name of rule.sharedNames) used.add(name);
+    }
+    this.shared.keepOnly(used);
+  }
+
+  private all(): Table[] {
+    return [...this.tables[4], ...this.tables[6]];
+  }
+
+  /** Takes over everything of `other`, with copies of counters and state. */
+  adopt(other: InstalledTables, cloner: Cloner): void {
+    for (const [name, state] of other.shared.byName) this.shared.byName.set(name, cloner.copy(state));
+    for (const original of other.all().reverse()) {
+      const statesOf = (rule: RuleSpec) => original.ruleOf.get(rule)?.states.map((state) => cloner.copy(state));
+      const table = plan(original.spec, this.contextFor(original.spec), undefined, statesOf);
+      this.put(table, undefined);
+      for (const [spec, rule] of table.ruleOf) this.set(rule.slot, other.countersAt(original.ruleOf.get(spec)!.slot));
+      for (const [name, { slot }] of table.chains) {
+        if (slot >= 0) this.set(slot, other.countersAt(original.chains.get(name)!.slot));
+      }
+    }
+  }
+
+  // --- Counters ------------------------------------------------------------------------------------------------------
+
+  private countersAt(slot: number): Counters {
+    return { packets: this.counts.packets[slot], bytes: this.counts.bytes[slot] };
+  }
+
+  private set(slot: number, { packets, bytes }: Counters): void {
+    this.counts.set(slot, packets, bytes);
+  }
+
+  chains(family: Family, name: TableName): InstalledChain[] | undefined {
+    const table = this.table(family, name);
+    return (
+      table &&
+      [...table.chains.values()].map(({ spec, rules, slot }) => ({
+        spec,
+        policy: slot < 0 ? undefined : this.countersAt(slot),
+        rules: rules.map((rule) => this.countersAt(rule.slot)),
+      }))
+    );
+  }
+
+  /** Live counters by rule and chain. What is not installed has those of its spec. */
+  counterStore(family: Family): CounterStore {
+    const read = (part: RuleSpec | ChainSpec): Counters => {
+      const slot = this.slotOf(family, part);
+      return slot === undefined ? { packets: 0, bytes: 0, ...part.counters } : this.countersAt(slot);
+    };
+    return {
+      rule: read,
+      chain: read,
+      zero: (rule) => {
+        const slot = this.slotOf(family, rule);
+        if (slot !== undefined) this.counts.set(slot, 0, 0);
+      },
+    };
+  }
+
+  private slotOf(family: Family, part: RuleSpec | ChainSpec): number | undefined {
+    const key = this.keyOf(part);
+    for (const { known, builtin } of this.tables[family]) {
+      const slot = known.get(key)?.slot ?? builtin.find((chain) => chain?.key === key)?.slot;
+      if (slot !== undefined) return slot;
+    }
+    return undefined;
+  }
+
+  /** Firewall.zero() */
+  zero(family: Family, name: TableName, chainName?: string, index?: number): void {
+    for (const chain of this.table(family, name)?.chains.values() ?? []) {
+      if (chainName !== undefined && chain.spec.name !== chainName) continue;
+      const rules = index === undefined ? chain.rules : chain.rules.slice(index, index + 1);
+      for (const rule of rules) this.counts.set(rule.slot, 0, 0);
+      if (index === undefined && chain.slot >= 0) this.counts.set(chain.slot, 0, 0);
+    }
+  }
+
+  /** A rule that uses the extension, in words; undefined: none does. */
+  userOf(kind: ExtensionKind, name: string): string | undefined {
+    for (const table of this.all()) {
+      for (const { spec, rules } of table.chains.values()) {
+        const index = rules.findIndex(({ matches, target }) =>
+          kind === 'match' ? matches.some((match) => match.name === name) : target?.name === name,
+        );
+        if (index >= 0) return `IPv${table.family} ${table.spec.name} ${spec.name} rule ${index + 1}`;
+      }
+    }
+    return undefined;
+  }
+}
