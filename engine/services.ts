@@ -50,6 +50,10 @@ export interface Services {
   readonly routes: Routes;
   readonly random: Random;
   log(record: LogRecord): void;
+  /** Milliseconds since midnight, universal time, at `now`: what the timestamp option of IPv4 holds. Left out: `now` itself. */
+  timeOfDay?(now: number): number;
+  /** Whether the rate limits of ICMP errors (net.ipv4.icmp_ratelimit and the like) let one about `about` go out now. Left out: always. */
+  mayAnswer?(about: Packet, error: { readonly type: number; readonly code: number }): boolean;
   /**
    * Sends a packet of our own making through OUTPUT and POSTROUTING (REJECT, SYNPROXY, TEE). `octets` is a whole IP packet with right
    * checksums; `about` is the packet that caused it: the new one is attached to the same connection (nf_ct_attach()) and, in

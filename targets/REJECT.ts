@@ -58,7 +58,6 @@ export const REJECT = defineTarget({
   name: 'REJECT',
   families: [4, 6],
   summary: 'Drops the packet and tells its sender so, by an ICMP error or a TCP reset.',
-  // Differs: errors are not rate limited (the kernel sends one a second to each host for most types); the flow label is 0.
   kernel: 'net/ipv4/netfilter/ipt_REJECT.c reject_tg(), net/ipv6/netfilter/ip6t_REJECT.c reject_tg6()',
   options: { 'reject-with': own(rejectType, { help: 'what to answer with' }) },
   check: (options, { family }) => ({ with: options['reject-with']?.value ?? DEFAULT[family] }),
@@ -80,8 +79,10 @@ export const REJECT = defineTarget({
         return DROP;
       };
     }
+    const answer = unreachable(family, code, services);
     return (pkt) => {
-      if (mayAnswerWithIcmp(pkt, family, services)) services.send(unreachable(pkt, family, code, services), pkt);
+      const octets = mayAnswerWithIcmp(pkt, family) ? answer(pkt) : undefined;
+      if (octets) services.send(octets, pkt);
       return DROP;
     };
   },

@@ -1,6 +1,5 @@
-// Which packets a REJECT answers at all. An answer to a broken packet, to an error or to a crowd does harm, so the kernel looks first.
-// Sources: net/ipv4/netfilter/nf_reject_ipv4.c, net/ipv6/netfilter/nf_reject_ipv6.c, net/ipv4/icmp.c icmp_send() and
-// net/ipv6/icmp.c icmp6_send(). Every rule here was seen on the kernel.
+// Which packets a REJECT answers at all: an answer to a packet that is broken on the way does harm, so the kernel sums it up first.
+// net/ipv4/netfilter/nf_reject_ipv4.c, net/ipv6/netfilter/nf_reject_ipv6.c. What an ICMP error is never sent about is icmp-error.ts's.
 
 import type { Services } from '../../engine/services.ts';
 import { addressAt } from '../../packet/address.ts';
@@ -13,8 +12,6 @@ import {
   IPPROTO_AH,
   IPPROTO_ESP,
   IPPROTO_GRE,
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
   IPPROTO_NONE,
   IPPROTO_SCTP,
   IPPROTO_TCP,
@@ -24,34 +21,34 @@ import {
 import type { Packet } from '../../packet/packet.ts';
 import * as tcp from '../../packet/tcp.ts';
 
-/** ICMP types that are no errors, as icmp_pointers[] has them; all others are not answered. */
-const ICMP_QUERIES = [0, 8, 13, 14, 15, 16, 17, 18];
-/** ICMPv6 types from here on are no errors, RFC 4443 2.1. */
-const ICMPV6_INFORMATIONAL = 128;
+/** nf_send_unreach(), reject6_csum_ok(). */
+export function mayAnswerWithIcmp(pkt: Packet, family: Family): boolean {
+  if (pkt.fragmentOffset !== 0) return false;
+  if (isTrusted(pkt)) return true;
+  if (family === 6 && (pkt.protocol < 0 || pkt.protocol === IPPROTO_NONE || pkt.l4 >= pkt.end)) return false;
+  return !hasPlainChecksum(pkt) || sumFits(pkt, family);
+}
+
+/** nf_send_reset(), nf_send_reset6(). */
+export function mayAnswerWithReset(pkt: Packet, family: Family, { routes }: Services): boolean {
+  const { bytes, l3, l4, end } = pkt;
+  if (pkt.fragmentOffset !== 0 || pkt.protocol !== IPPROTO_TCP || !tcp.fits(bytes, l4, end)) return false;
+  if (tcp.flags(bytes, l4) & tcp.RST) return false;
+  if (family === 6 && !(isSingle6(pkt, ipv6.SOURCE_AT) && isSingle6(pkt, ipv6.DESTINATION_AT))) return false;
+  const type = family === 4 && routes.type(addressAt(bytes, l3 + ipv4.DESTINATION_AT, 4), 4);
+  return type !== 'BROADCAST' && type !== 'MULTICAST' && (isTrusted(pkt) || sumFits(pkt, family));
+}
+
+/** Neither multicast nor unspecified. */
+function isSingle6({ bytes, l3 }: Packet, at: number): boolean {
+  if (bytes[l3 + at] === 0xff) return false;
+  for (let octet = l3 + at; octet < l3 + at + 16; octet++) if (bytes[octet] !== 0) return true;
+  return false;
+}
 
 const isTrusted = (pkt: Packet): boolean => pkt.checksumTrusted || pkt.checksumPartial;
 
-export function mayAnswerWithIcmp(pkt: Packet, family: Family, services: Services): boolean {
-  if (pkt.fragmentOffset !== 0 || pkt.packetType !== 0) return false;
-  return family === 4
-    ? checksumFits4(pkt) && !isIcmpError4(pkt) && !isToMany4(pkt, services)
-    : checksumFits6(pkt) &&
-        !isIcmpError6(pkt) &&
-        isSingle6(pkt, ipv6.SOURCE_AT) &&
-        !isMulticast6(pkt, ipv6.DESTINATION_AT);
-}
-
-export function mayAnswerWithReset(pkt: Packet, family: Family, services: Services): boolean {
-  const { bytes, l4, end } = pkt;
-  if (pkt.fragmentOffset !== 0 || pkt.protocol !== IPPROTO_TCP || !tcp.fits(bytes, l4, end)) return false;
-  if (tcp.flags(bytes, l4) & tcp.RST) return false;
-  if (family === 4) return transportSumFits(pkt, 4) && !isToMany4(pkt, services);
-  return isSingle6(pkt, ipv6.SOURCE_AT) && isSingle6(pkt, ipv6.DESTINATION_AT) && transportSumFits(pkt, 6);
-}
-
-// --- Checksums --------------------------------------------------------------------------------------------------------
-
-/** nf_reject_verify_csum(): these have none over the whole payload, or another one. */
+/** nf_reject_verify_csum(): the others have none over the whole payload, or another kind, or (UDP) none this time. */
 function hasPlainChecksum(pkt: Packet): boolean {
   switch (pkt.protocol) {
     case IPPROTO_UDP:
@@ -67,48 +64,15 @@ function hasPlainChecksum(pkt: Packet): boolean {
   }
 }
 
-const checksumFits4 = (pkt: Packet): boolean => !hasPlainChecksum(pkt) || transportSumFits(pkt, 4);
-
-function checksumFits6(pkt: Packet): boolean {
-  if (isTrusted(pkt)) return true;
-  if (pkt.protocol < 0 || pkt.protocol === IPPROTO_NONE || pkt.l4 >= pkt.end) return false;
-  return !hasPlainChecksum(pkt) || transportSumFits(pkt, 6);
-}
-
 /**
- * nf_ip_checksum() and nf_ip6_checksum() take any protocol for one with an Internet checksum: an unknown one is answered only
- * when its payload happens to sum up. In IPv4 the sum is over the whole packet, with a pseudo header for TCP and UDP only.
+ * nf_ip_checksum() and nf_ip6_checksum() take any protocol for one with an Internet checksum, so an unknown one is answered only
+ * when its payload happens to sum up. In IPv4 they sum up the IP header too: that makes no difference, unless an option was filled in
+ * and the header checksum not mended yet. Then nothing is answered.
  */
-function transportSumFits(pkt: Packet, family: Family): boolean {
-  if (isTrusted(pkt)) return true;
+function sumFits(pkt: Packet, family: Family): boolean {
   const { bytes, l3, l4, end, protocol } = pkt;
-  const pseudo = family === 6 || protocol === IPPROTO_TCP || protocol === IPPROTO_UDP;
+  if (family === 6) return sum(bytes, l4, end, pseudoSum(bytes, l3, protocol, end - l4)) === 0xffff;
+  const pseudo = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP;
   const start = pseudo ? pseudoSum(bytes, l3, protocol, end - l4) : 0;
-  const total = sum(bytes, l4, end, start);
-  return total === 0xffff || (family === 4 && total === 0);
-}
-
-// --- Errors about errors ----------------------------------------------------------------------------------------------
-
-const isIcmpError4 = ({ protocol, bytes, l4, end }: Packet): boolean =>
-  protocol === IPPROTO_ICMP && (l4 >= end || !ICMP_QUERIES.includes(bytes[l4]));
-
-/** A first fragment without the type is answered, RFC 4443 2.4 (e) notwithstanding: icmp6's is_ineligible(). */
-const isIcmpError6 = ({ protocol, bytes, l4, end }: Packet): boolean =>
-  protocol === IPPROTO_ICMPV6 && (l4 >= end || bytes[l4] < ICMPV6_INFORMATIONAL);
-
-// --- Addresses --------------------------------------------------------------------------------------------------------
-
-function isToMany4({ bytes, l3 }: Packet, { routes }: Services): boolean {
-  const type = routes.type(addressAt(bytes, l3 + ipv4.DESTINATION_AT, 4), 4);
-  return type === 'BROADCAST' || type === 'MULTICAST';
-}
-
-const isMulticast6 = ({ bytes, l3 }: Packet, at: number): boolean => bytes[l3 + at] === 0xff;
-
-/** Neither multicast nor unspecified. */
-function isSingle6(pkt: Packet, at: number): boolean {
-  if (isMulticast6(pkt, at)) return false;
-  for (let octet = pkt.l3 + at; octet < pkt.l3 + at + 16; octet++) if (pkt.bytes[octet] !== 0) return true;
-  return false;
+  return sum(bytes, l3, end, start) === 0xffff;
 }
