@@ -35,8 +35,8 @@ const TTL = 64;
 
 export interface HostParts extends ErrorContext {
   readonly defragmenter: Defragmenter;
-  /** Sends an answer that is tracked on its own. */
-  reply(octets: Uint8Array, about: Packet): void;
+  /** Sends an answer that is tracked on its own; `onLink`: back where `about` came from, whatever the routes say. */
+  reply(octets: Uint8Array, about: Packet, onLink?: boolean): void;
   /** Builds and sends an error, if one may be sent. */
   error(about: Packet, error: IcmpError): void;
 }
@@ -183,6 +183,7 @@ export class Host {
     const { l3 } = pkt;
     let nextAt = l3 + ipv6.NEXT_HEADER_AT;
     let at = l3 + ipv6.LENGTH;
+    let atomic = false;
     if (pkt.bytes[nextAt] === IPPROTO_HOPOPTS && at + 8 <= pkt.end) {
       nextAt = at; // examined on receipt
       at += (pkt.bytes[at + 1] + 1) << 3;
@@ -194,6 +195,7 @@ export class Host {
           this.parts.error(pkt, { type: 4, code, rest: pointer }),
         );
         if (gathered === 'pass') {
+          atomic = true;
           nextAt = at;
           at += 8;
         } else if (gathered !== 'whole') return; // else what came in its place starts where it stood
@@ -202,7 +204,7 @@ export class Host {
         nextAt = at;
         at += (pkt.bytes[at + 1] + 1) << 3;
       } else {
-        this.upper6(pkt, next, nextAt, at);
+        this.upper6(pkt, next, nextAt, at, atomic || pkt.fragments !== undefined);
         return;
       }
     }
@@ -224,12 +226,12 @@ export class Host {
     return bytes[at + 3] === 0;
   }
 
-  private upper6(pkt: Packet, protocol: number, nextAt: number, at: number): void {
+  private upper6(pkt: Packet, protocol: number, nextAt: number, at: number, fragmented: boolean): void {
     pkt.protocol = protocol;
     pkt.l4 = at;
     switch (protocol) {
       case IPPROTO_ICMPV6:
-        this.icmp6(pkt);
+        this.icmp6(pkt, fragmented);
         break;
       case IPPROTO_TCP:
         this.tcp(pkt);
@@ -247,11 +249,11 @@ export class Host {
   }
 
   /** icmpv6_rcv() */
-  private icmp6(pkt: Packet): void {
+  private icmp6(pkt: Packet, fragmented: boolean): void {
     const { bytes, l4, end } = pkt;
     if (l4 + 8 > end || !transportSumsUp(pkt, IPPROTO_ICMPV6, end)) return;
     if (bytes[l4] === 128) this.echo6(pkt);
-    else if (bytes[l4] === 135) this.neighbour(pkt);
+    else if (bytes[l4] === 135 && !fragmented) this.neighbour(pkt); // RFC 6980: neighbour discovery is never fragmented
   }
 
   /** icmpv6_echo_reply(): from the address asked, if one node has it. */
@@ -262,7 +264,6 @@ export class Host {
     if (ignore.echo6 || (addressee === 'many' && ignore.multicast6) || (addressee === 'anycast' && ignore.anycast6))
       return;
     const dst = addressAt(bytes, l3 + ipv6.SOURCE_AT, 6);
-    if (isMulticast(dst, 0, 6)) return;
     const src = addressee === 'us' ? addressAt(bytes, l3 + ipv6.DESTINATION_AT, 6) : this.sourceTowards(pkt, dst);
     if (!src) return;
     const data = bytes.subarray(l4 + 8, end);
@@ -289,7 +290,7 @@ export class Host {
     if (routes.type(target, 6, pkt.inDevice) !== 'LOCAL' || routes.type(dst, 6) === 'UNSPEC') return;
     const flags = isMulticast(bytes, l3 + ipv6.DESTINATION_AT, 6) ? 0xe0000000 : 0xc0000000;
     const message = icmp6({ type: 136, code: 0, rest: flags, data: target });
-    this.parts.reply(ip6({ src: target, dst, hopLimit: 255 }, message), pkt);
+    this.parts.reply(ip6({ src: target, dst, hopLimit: 255 }, message), pkt, true);
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { type Address, addressAt } from '../../packet/address.ts';
 import { icmp, icmp6, ip4, ip6 } from '../../packet/build.ts';
+import { u16 } from '../../packet/bytes.ts';
 import { ICMP_ECHO } from '../../packet/icmp.ts';
 import { ICMPV6_PARAMPROB, ICMPV6_PKT_TOOBIG } from '../../packet/icmpv6.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
@@ -104,22 +105,21 @@ function deserves6(pkt: Packet, error: IcmpError, { routes }: ErrorContext): boo
 const isOptionProblem = ({ bytes, l3 }: Packet, { type, code, rest = 0 }: IcmpError): boolean =>
   type === ICMPV6_PARAMPROB && code === 2 && (bytes[l3 + rest] & 0xc0) === 0x80;
 
-/** An error, or an ICMPv6 message whose type is missing, unless the missing part is in another fragment. is_ineligible() */
+/**
+ * An error, or an ICMPv6 message whose type is missing; of a fragment the type may be in another piece, and then it counts as none.
+ * is_ineligible()
+ */
 function isIcmpError6({ bytes, l3, end }: Packet): boolean {
   let next = ipv6.nextHeader(bytes, l3);
   let at = l3 + ipv6.LENGTH;
   let fragment = false;
-  while (isExtensionHeader(next) && next !== IPPROTO_NONE) {
-    if (at + 2 > end) return false;
+  while (isExtensionHeader(next)) {
+    if (next === IPPROTO_NONE || at + 2 > end) return false;
     let length = (bytes[at + 1] + 1) << 3;
     if (next === IPPROTO_FRAGMENT) {
-      if (at + 4 > end) return false;
-      fragment = ((bytes[at + 2] << 8) | bytes[at + 3]) !== 0;
-      if (((bytes[at + 2] << 8) | (bytes[at + 3] & 0xf8)) !== 0) {
-        next = bytes[at];
-        at += 8;
-        break;
-      }
+      const field = at + 4 <= end ? u16(bytes, at + 2) : 0xfff8;
+      if ((field & 0xfff8) !== 0) return false;
+      fragment = field !== 0;
       length = 8;
     } else if (next === IPPROTO_AH) length = (bytes[at + 1] + 2) << 2;
     next = bytes[at];

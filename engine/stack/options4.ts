@@ -57,7 +57,7 @@ export function compileOptions(pkt: Packet, own: Address, context: OptionContext
   while (at < l4) {
     const kind = bytes[at];
     if (kind === ipv4.IPOPT_END) {
-      options.changed ||= wipe(bytes, at + 1, l4);
+      if (wipe(bytes, at + 1, l4)) options.changed = true;
       break;
     }
     if (kind === ipv4.IPOPT_NOOP) {

@@ -14,7 +14,7 @@ import { type ErrorContext, errorSource4, type IcmpError, icmpError } from './ic
 import { ErrorLimiter } from './limiter.ts';
 import { compileOptions, finishForwarded } from './options4.ts';
 import { examineOptions } from './options6.ts';
-import { createRoutes, LOOPBACK } from './routes.ts';
+import { createRoutes, isLinkLocal6, LOOPBACK } from './routes.ts';
 import type { Destination, Emitted, RouteTable, Stack, StackOptions, Transmit } from './types.ts';
 
 const DAY_MS = 86_400_000;
@@ -29,6 +29,9 @@ class Router implements Stack {
   private readonly cutter: Cutter;
   private readonly limiter = new ErrorLimiter();
   private readonly host: Host;
+  /** While an answer is sent: the link that it answers to, which a link-local destination is on; whether it goes there without a route. */
+  private link = '';
+  private onLink = false;
   private forwards4 = true;
   private forwards6 = true;
   /** net.ipv4.ip_early_demux and tcp_early_demux: looks at TCP headers before routing, and so pulls them together. */
@@ -43,7 +46,7 @@ class Router implements Stack {
     this.host = new Host({
       ...this.context,
       defragmenter: options.defragmenter,
-      reply: (octets, about) => options.send(octets, about, false),
+      reply: (octets, about, onLink) => this.send(octets, about, false, onLink),
       error: (about, error) => this.answer(about, error),
     });
   }
@@ -190,7 +193,14 @@ class Router implements Stack {
   routeOutput(pkt: Packet): boolean {
     const family = pkt.family as Family;
     const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
-    const way = this.routes.lookup(addressAt(pkt.bytes, at, family), family);
+    if (this.link !== '' && this.onLink) {
+      pkt.outDevice = this.link;
+      return true;
+    }
+    const scoped = family === 6 && this.link !== '' && isLinkLocal6(pkt.bytes, at);
+    const way = scoped
+      ? this.routes.find(pkt.bytes, at, 6, this.link)
+      : this.routes.lookup(addressAt(pkt.bytes, at, family), family);
     if (!way) return this.refuse(pkt, 'no route');
     pkt.outDevice = way.device;
     return true;
@@ -225,7 +235,16 @@ class Router implements Stack {
   private answer(about: Packet, error: IcmpError): void {
     if (!this.limiter.allows(about, error)) return;
     const octets = icmpError(about, error, this.context);
-    if (octets) this.options.send(octets, about, true);
+    if (octets) this.send(octets, about, true);
+  }
+
+  private send(octets: Uint8Array, about: Packet, attached: boolean, onLink = false): void {
+    const { link } = this;
+    this.link = about.inDevice;
+    this.onLink = onLink;
+    this.options.send(octets, about, attached);
+    this.link = link;
+    this.onLink = false;
   }
 
   private refuse(pkt: Packet, reason: string): false {
