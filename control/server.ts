@@ -10,7 +10,8 @@ import { type Answer, parseRequest, type Request } from './protocol.ts';
 const MESSAGE_TIMEOUT_MS = 10_000;
 const MAX_CLIENTS = 64;
 
-export type Serve = (request: Request) => unknown | Promise<unknown>;
+/** `descriptor` is that of the client's connection, for its credentials; undefined where the runtime does not tell. */
+export type Serve = (request: Request, descriptor: number | undefined) => unknown | Promise<unknown>;
 
 export interface ControlServer {
   readonly path: string;
@@ -96,7 +97,7 @@ function attend(socket: Socket, serve: Serve): void {
       socket.pause();
       queue = queue.then(async () => {
         try {
-          answer({ ok: true, result: await serve(parseRequest(line)) });
+          answer({ ok: true, result: await serve(parseRequest(line), descriptorOf(socket)) });
         } catch (error) {
           answer({ ok: false, error: error instanceof Error ? error.message : String(error) });
         }
@@ -104,4 +105,10 @@ function attend(socket: Socket, serve: Serve): void {
       });
     }
   });
+}
+
+/** Node keeps the descriptor in the handle that it does not document; -1 there means that it is closed. */
+function descriptorOf(socket: Socket): number | undefined {
+  const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  return fd === undefined || fd < 0 ? undefined : fd;
 }

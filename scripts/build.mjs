@@ -11,6 +11,7 @@ const entries = {
   'testing/index': 'testing/index.ts',
   'bin/sekisho': 'bin/sekisho.ts',
   'tun/worker': 'tun/worker.ts',
+  'control/engine': 'control/engine.ts',
 };
 const entryPoints = Object.fromEntries(
   Object.entries(entries)

@@ -1,0 +1,41 @@
+// Commands that ask the daemon.
+
+import { ask, NotServed } from '../control/client.ts';
+import type { Status } from '../control/daemon.ts';
+import { statePaths } from '../control/paths.ts';
+import type { Request } from '../control/protocol.ts';
+
+const UNREACHABLE = 69;
+
+async function asked(request: Request, show: (result: unknown) => string): Promise<number> {
+  try {
+    process.stdout.write(show(await ask(statePaths().socket, request)));
+    return 0;
+  } catch (error) {
+    const hint = error instanceof NotServed ? ' (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)' : '';
+    process.stderr.write(`sekisho: ${(error as Error).message}${hint}\n`);
+    return error instanceof NotServed ? UNREACHABLE : 1;
+  }
+}
+
+export const status = ({ json }: { json?: boolean }): Promise<number> =>
+  asked({ op: 'status' }, (result) => (json ? `${JSON.stringify(result)}\n` : statusText(result as Status)));
+
+export const connections = (): Promise<number> =>
+  asked({ op: 'connections' }, (result) => (result as string[]).map((line) => `${line}\n`).join(''));
+
+export const tell = (op: 'reload' | 'stop'): Promise<number> => asked({ op }, (result) => `${String(result)}\n`);
+
+function statusText({ mode, uptime, devices, drops }: Status): string {
+  const lines = [`${mode} mode, up ${uptime} s`];
+  for (const [name, counts] of Object.entries(devices)) {
+    lines.push(
+      `${name}: in ${counts.receivedPackets} packets ${counts.receivedBytes} octets, out ${counts.sentPackets} packets ${counts.sentBytes} octets`,
+    );
+    for (const [reason, count] of Object.entries(counts.drops)) lines.push(`  not sent: ${count} ${reason}`);
+  }
+  for (const { hook, reason, count } of drops as { hook: string; reason: string; count: number }[]) {
+    lines.push(`dropped in ${hook}: ${count} ${reason}`);
+  }
+  return `${lines.join('\n')}\n`;
+}

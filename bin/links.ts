@@ -1,0 +1,25 @@
+// sekisho links DIR: the classic names, for scripts that are to find us first in PATH.
+
+import { lstatSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { TOOLS } from '../control/protocol.ts';
+
+/** Makes the links; one that is there already and is a link is replaced, anything else is left and reported. */
+export async function links(directory: string): Promise<number> {
+  const program = realpathSync(process.argv[1]);
+  let code = 0;
+  mkdirSync(directory, { recursive: true });
+  for (const name of TOOLS) {
+    const path = join(directory, name);
+    const there = lstatSync(path, { throwIfNoEntry: false });
+    if (there && !there.isSymbolicLink()) {
+      process.stderr.write(`sekisho: ${path} is there and is no link; left as it is\n`);
+      code = 1;
+      continue;
+    }
+    if (there) rmSync(path);
+    symlinkSync(program, path);
+    process.stdout.write(`${path}\n`);
+  }
+  return code;
+}

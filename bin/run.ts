@@ -1,0 +1,106 @@
+// sekisho run: the daemon in the foreground.
+
+import { Daemon, RulesRefused } from '../control/daemon.ts';
+import { statePaths } from '../control/paths.ts';
+import type { Mode } from '../engine/firewall.ts';
+import { type DeviceArgument, parseDevice } from './device-spec.ts';
+import { type RuleOptions, ruleFiles } from './rule-files.ts';
+
+export interface RunOptions extends RuleOptions {
+  inside: string;
+  outside: string;
+  mode: 'bridge' | 'router';
+  sysctl: readonly string[];
+  stateDir?: string;
+}
+
+const NO_PRIVILEGE = 77;
+
+/** Runs until SIGTERM or SIGINT; the value is the exit code. */
+export async function run(options: RunOptions): Promise<number> {
+  const say = (line: string): void => {
+    process.stderr.write(`sekisho: ${line}\n`);
+  };
+  let devices: DeviceArgument[];
+  let sysctls: Record<string, string>;
+  try {
+    devices = [parseDevice(options.inside), parseDevice(options.outside)];
+    if (devices[0].name === devices[1].name) throw new Error('--inside and --outside are two devices');
+    sysctls = Object.fromEntries(options.sysctl.map(sysctl));
+  } catch (error) {
+    say((error as Error).message);
+    return 2;
+  }
+  return serve(options, devices, sysctls, say);
+}
+
+async function serve(
+  options: RunOptions,
+  devices: readonly DeviceArgument[],
+  sysctls: Readonly<Record<string, string>>,
+  say: (line: string) => void,
+): Promise<number> {
+  let finish: (code: number) => void = () => {};
+  const finished = new Promise<number>((resolve) => {
+    finish = resolve;
+  });
+  let daemon: Daemon;
+  try {
+    daemon = await Daemon.start({
+      mode: modeOf(options.mode, devices),
+      devices,
+      rules: ruleFiles(options),
+      paths: statePaths(options.stateDir),
+      sysctls,
+      onLog: ({ level, text }) => process.stderr.write(`<${level}>${text}\n`),
+      say,
+      onDeath(error) {
+        say(`the data plane is gone, nothing passes any more: ${error.message}`);
+        finish(1);
+      },
+    });
+  } catch (error) {
+    return notStarted(error as Error, say);
+  }
+  const names = devices.map(({ name }) => name).join(' and ');
+  say(`${options.mode} between ${names}; control socket ${statePaths(options.stateDir).socket}`);
+  process.once('SIGTERM', () => finish(0));
+  process.once('SIGINT', () => finish(0));
+  process.on('SIGHUP', () => {
+    daemon.loadRules().then(
+      () => say('rules loaded again'),
+      (error: Error) => say(`the rules were not loaded, those before stay: ${error.message}`),
+    );
+  });
+  const code = await finished;
+  await daemon.stop();
+  return code;
+}
+
+function notStarted(error: Error, say: (line: string) => void): number {
+  if (error instanceof RulesRefused) {
+    process.stderr.write(error.message);
+    say('not started: the rules were refused');
+    return 2;
+  }
+  say(`not started: ${error.message}`);
+  if (process.getuid?.() !== 0) {
+    say('TUN devices and namespaces need root or CAP_NET_ADMIN; "sekisho demo --memory" and "sekisho play" do without');
+    return NO_PRIVILEGE;
+  }
+  return 1;
+}
+
+function modeOf(mode: 'bridge' | 'router', devices: readonly DeviceArgument[]): Mode {
+  if (mode === 'bridge') return { kind: 'bridge', ports: [devices[0].name, devices[1].name] };
+  const topology = devices.map(
+    ({ name, addresses, routes, mtu }) => [name, { addresses, routes, mtu: mtu ?? 1500 }] as const,
+  );
+  return { kind: 'router', topology: Object.fromEntries(topology) };
+}
+
+function sysctl(text: string): [string, string] {
+  const [name, value] = text.split(/=(.*)/s);
+  if (value === undefined) throw new Error(`--sysctl ${text}: write NAME=VALUE`);
+  return [name, value];
+}

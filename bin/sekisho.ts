@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+// The one program. Under an iptables-like name, or with one as its first word, it is that tool and loads nothing else: scripts call
+// these a thousand times. Everything else goes through the command-line frame in cli.ts.
+
+import { basename } from 'node:path';
+import { isToolName } from '../control/protocol.ts';
+
+// A reader that goes away early (`sekisho ... | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+const called = basename(process.argv[1] ?? '').replace(/\.[cm]?js$/, '');
+const words = process.argv.slice(2);
+const [program, argv] = isToolName(called) ? [called, words] : [words[0], words.slice(1)];
+
+if (isToolName(program)) {
+  const { main } = await import('./tools.ts');
+  process.exitCode = await main(program, argv);
+} else {
+  const { main } = await import('./cli.ts');
+  process.exitCode = await main(process.argv);
+}

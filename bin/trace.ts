@@ -1,0 +1,167 @@
+// sekisho trace: one packet through a rule set, and every reason on its way.
+
+import { randomFillSync } from 'node:crypto';
+import { builtinRegistry } from '../control/extensions.ts';
+import { hostNames } from '../control/host-names.ts';
+import { Firewall, type Mode } from '../engine/firewall.ts';
+import { parseSave } from '../engine/restore.ts';
+import type { Trace, TraceStep } from '../engine/trace.ts';
+import { renderDiagnostic } from '../grammar/diagnostics.ts';
+import { type Printing, printRule } from '../grammar/print.ts';
+import { toHex } from '../packet/bytes.ts';
+import { describe } from '../packet/describe.ts';
+import { Packet } from '../packet/packet.ts';
+import { networkAt, readCapture } from '../packet/pcap.ts';
+import { PacketWordsError, packetFromWords } from '../packet/words.ts';
+import { parseDevice } from './device-spec.ts';
+import { complain, readBytes, readText } from './input.ts';
+import { type RuleOptions, ruleFiles } from './rule-files.ts';
+
+export interface TraceOptions extends RuleOptions {
+  in?: string;
+  mode: 'bridge' | 'router';
+  inside: string;
+  outside: string;
+  after: readonly string[];
+  json?: boolean;
+}
+
+/** Router mode without addresses given: everything is behind one device or the other, by these. */
+const DEFAULT_ADDRESSES = {
+  inside: ['10.0.1.1/24', 'fd00:a::1/64'],
+  outside: ['10.0.2.1/24', 'fd00:b::1/64'],
+};
+
+class RulesRefused extends Error {}
+
+export async function trace(words: readonly string[], options: TraceOptions): Promise<number> {
+  try {
+    const octets = packetOf(words.join(' '));
+    const devices = [parseDevice(options.inside), parseDevice(options.outside)] as const;
+    const firewall = new Firewall({
+      mode: modeOf(options.mode, devices),
+      registry: builtinRegistry(),
+      random: () => randomFillSync(new Uint32Array(1))[0],
+      transmit: () => {},
+    });
+    load(firewall, options);
+    const device = options.in ?? devices[0].name;
+    const names = devices.map(({ name }) => name);
+    if (!names.includes(device)) throw new Error(`--in ${device}: the devices are ${names.join(' and ')}`);
+    for (const earlier of options.after) send(firewall, earlier, device, names);
+    const walk = firewall.trace(octets, { device });
+    const printing = { lookup: firewall.registry, names: hostNames() };
+    process.stdout.write(options.json ? `${JSON.stringify(walk, jsonValue)}\n` : textOf(walk, octets, printing));
+    return 0;
+  } catch (error) {
+    if (error instanceof RulesRefused) {
+      process.stderr.write(error.message);
+      return 2;
+    }
+    return complain(error instanceof PacketWordsError ? wordsProblem(error, words.join(' ')) : error);
+  }
+}
+
+function modeOf(mode: TraceOptions['mode'], [inside, outside]: readonly ReturnType<typeof parseDevice>[]): Mode {
+  if (mode === 'bridge') return { kind: 'bridge', ports: [inside.name, outside.name] };
+  const given = (list: readonly string[], otherwise: readonly string[]) => (list.length > 0 ? list : otherwise);
+  return {
+    kind: 'router',
+    topology: {
+      [inside.name]: {
+        addresses: given(inside.addresses, DEFAULT_ADDRESSES.inside),
+        routes: inside.routes,
+        mtu: inside.mtu ?? 1500,
+      },
+      [outside.name]: {
+        addresses: given(outside.addresses, DEFAULT_ADDRESSES.outside),
+        routes: given(outside.routes, ['0.0.0.0/0', '::/0']),
+        mtu: outside.mtu ?? 1500,
+      },
+    },
+  };
+}
+
+function load(firewall: Firewall, options: RuleOptions): void {
+  for (const { family, path } of ruleFiles(options)) {
+    const context = { family, lookup: firewall.registry, names: hostNames(), file: path };
+    const { tables, diagnostics } = parseSave(readText(path), context);
+    if (diagnostics.length > 0) throw new RulesRefused(diagnostics.map(renderDiagnostic).join(''));
+    firewall.install(tables);
+  }
+}
+
+/** A packet that is to have gone before: `outside: WORDS` for the other direction. */
+function send(firewall: Firewall, text: string, device: string, names: readonly string[]): void {
+  const [, named, words] = /^(?:(\S+):\s+)?(.*)$/s.exec(text) ?? [];
+  if (named !== undefined && !names.includes(named)) throw new Error(`--after "${text}": no device ${named}`);
+  const pkt = Packet.of(packetOf(words));
+  pkt.now = firewall.now + 1;
+  firewall.receive(named ?? device, pkt);
+}
+
+/** Words, hex, or `FILE.pcap#N` (frames count from 1). */
+function packetOf(text: string): Uint8Array {
+  const [, path, number = '1'] = /^(.+\.(?:pcap|pcapng|cap))(?:#(\d+))?$/.exec(text) ?? [];
+  if (path === undefined) return packetFromWords(text);
+  let left = Number(number);
+  for (const frame of readCapture(readBytes(path))) {
+    if (--left > 0) continue;
+    const at = networkAt(frame);
+    if (at < 0) throw new Error(`${path}: frame ${number} holds no IP packet`);
+    return frame.bytes.subarray(at);
+  }
+  throw new Error(`${path} has no frame ${number}`);
+}
+
+const wordsProblem = ({ message, span, hint }: PacketWordsError, text: string): string =>
+  `${message}\n  ${text}\n  ${' '.repeat(span.start)}${'^'.repeat(Math.max(1, span.end - span.start))}${hint ? `\nhint: ${hint}` : ''}`;
+
+const jsonValue = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? toHex(value) : value);
+
+// --- Text ----------------------------------------------------------------------------------------------------------------
+
+function textOf({ steps, fate, reason }: Trace, octets: Uint8Array, printing: Printing): string {
+  let text = `${describe(Packet.of(octets), { verbose: true })}\n`;
+  for (const step of steps) text += stepText(step, printing);
+  return `${text}=> ${fate}${reason === '' ? '' : `: ${reason}`}\n`;
+}
+
+const describeOctets = (octets: Uint8Array): string => describe(Packet.of(octets));
+
+function stepText(step: TraceStep, printing: Printing): string {
+  // Packets that this one caused stand further to the right.
+  const indent = '    '.repeat(step.packet === 0 ? 0 : 1);
+  const line = (depth: number, text: string): string => `${indent}${'  '.repeat(depth)}${text}\n`;
+  switch (step.kind) {
+    case 'hook': {
+      const devices = [step.in && `in ${step.in}`, step.out && `out ${step.out}`].filter(Boolean).join(', ');
+      const packet = step.packet === 0 ? '' : `: ${describeOctets(step.octets)}`;
+      return line(0, `${step.hook}${devices ? ` (${devices})` : ''}${packet}`);
+    }
+    case 'gathered':
+      return line(1, `fragment: ${step.said}`);
+    case 'tracked':
+      return line(1, `ctstate ${step.ctstate}${step.reason ? ` (${step.reason})` : ''}`);
+    case 'table':
+      return line(1, `table ${step.table}`);
+    case 'rule': {
+      const rule = printRule(step.chain, step.rule, printing);
+      const where = step.rule.origin ? `${step.rule.origin.file}:${step.rule.origin.line}` : `rule ${step.number}`;
+      if (step.refusal === undefined) return line(2, `+ ${rule}   [${where}]${step.verdict ? ` ${step.verdict}` : ''}`);
+      const { condition, saw } = step.refusal;
+      const what = typeof condition === 'string' ? condition : `-m ${condition.name}`;
+      return line(2, `- ${rule}   [${where}] no: ${what}${saw ? ` (${saw})` : ''}`);
+    }
+    case 'policy':
+      return line(2, `policy of ${step.chain}: ${step.policy}`);
+    case 'routed':
+      return line(1, `route: ${step.where}${step.device ? ` by ${step.device}` : ''}`);
+    case 'sent':
+      return line(0, `sent by ${step.device}: ${describeOctets(step.octets)}`);
+    case 'log':
+      return line(3, `log <${step.record.level}> ${step.record.text}`);
+    case 'ended':
+      return line(1, `${step.verdict}${step.reason ? `: ${step.reason}` : ''}`);
+  }
+}

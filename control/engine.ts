@@ -1,0 +1,134 @@
+// The data plane's side of the daemon: an engine in its own thread, and what may be asked of it. Requests run between two batches of
+// packets, so each is short: parsing and checking happened on the other side.
+
+import { randomFillSync } from 'node:crypto';
+import { procLine } from '../conntrack/format.ts';
+import { Firewall, type Mode } from '../engine/firewall.ts';
+import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { TableName } from '../grammar/tables.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { Engine, EngineHost } from '../tun/data-plane.ts';
+import { builtinRegistry } from './extensions.ts';
+
+/** A table on its way to the engine: objects are copied there, so their identity travels beside them. */
+export interface TableMessage {
+  spec: TableSpec;
+  /** By chain name: the identity of the chain and of each of its rules. What keeps its identity keeps its counters and state. */
+  keys: Map<string, { chain: number; rules: number[] }>;
+}
+
+/** Counters of one table: by chain, the policy's (built-in chains) and each rule's. */
+export interface TableCounters {
+  family: Family;
+  name: TableName;
+  chains: Map<string, { policy: Counters | undefined; rules: readonly Counters[] }>;
+}
+
+export type EngineRequest =
+  | { op: 'install'; tables: TableMessage[] }
+  /** Sets the counters of rules, by their identity, to zero. */
+  | { op: 'zero'; rules: number[] }
+  | { op: 'counters' }
+  | { op: 'connections' }
+  | { op: 'drops' }
+  | { op: 'sysctl'; name: string; value: string | number };
+
+export interface EngineOptions {
+  mode: Mode;
+  sysctls?: Readonly<Record<string, string | number>>;
+}
+
+/** Milliseconds between two looks at the timers when no packet comes. */
+const TICK_MS = 100;
+
+/** Random words in stock, drawn from the system a page at a time. */
+function systemRandom(): () => number {
+  const words = new Uint32Array(1024);
+  let left = 0;
+  return () => {
+    if (left === 0) {
+      randomFillSync(words);
+      left = words.length;
+    }
+    return words[--left];
+  };
+}
+
+export function createEngine(host: EngineHost): Engine {
+  const { mode, sysctls } = host.options as EngineOptions;
+  const numberOf = new Map(host.devices.map(({ name }, index) => [name, index]));
+  const nameOf = host.devices.map(({ name }) => name);
+  const identity = new WeakMap<object, number>();
+  const firewall = new Firewall({
+    mode,
+    sysctls,
+    registry: builtinRegistry(),
+    random: systemRandom(),
+    transmit: (device, pkt) => {
+      const number = numberOf.get(device);
+      if (number !== undefined) host.transmit(number, pkt);
+    },
+    onLog: (record) => host.emit({ log: record }),
+    keyOf: (part: RuleSpec | ChainSpec) => identity.get(part) ?? part,
+  });
+
+  const answers: { [Op in EngineRequest['op']]: (request: Extract<EngineRequest, { op: Op }>) => unknown } = {
+    install({ tables }) {
+      for (const { spec, keys } of tables) identify(spec, keys, identity);
+      firewall.install(tables.map(({ spec }) => spec));
+    },
+    zero({ rules }) {
+      zeroRules(firewall, new Set(rules), identity);
+    },
+    counters: () => [...readCounters(firewall)],
+    connections: () =>
+      [...firewall.tracker.entries(firewall.now)].map((id) => procLine(firewall.tracker, id, firewall.now)),
+    drops: () => firewall.dropCounts(),
+    sysctl: ({ name, value }) => firewall.setSysctl(name, value),
+  };
+
+  return {
+    receive: (device, pkt) => firewall.receive(nameOf[device], pkt),
+    advance(now) {
+      firewall.advance(now);
+      return TICK_MS;
+    },
+    handle(request) {
+      const asked = request as EngineRequest;
+      return (answers[asked.op] as (request: EngineRequest) => unknown)(asked);
+    },
+  };
+}
+
+function identify(spec: TableSpec, keys: TableMessage['keys'], identity: WeakMap<object, number>): void {
+  for (const chain of spec.chains.values()) {
+    const { chain: own, rules } = keys.get(chain.name)!;
+    identity.set(chain, own);
+    chain.rules.forEach((rule, index) => {
+      identity.set(rule, rules[index]);
+    });
+  }
+}
+
+function zeroRules(firewall: Firewall, numbers: ReadonlySet<number>, identity: WeakMap<object, number>): void {
+  for (const family of [4, 6] as const) {
+    for (const name of firewall.tables(family)) {
+      for (const { spec } of firewall.chains(family, name) ?? []) {
+        spec.rules.forEach((rule, index) => {
+          if (numbers.has(identity.get(rule)!)) firewall.zero(family, name, spec.name, index);
+        });
+      }
+    }
+  }
+}
+
+function* readCounters(firewall: Firewall): Generator<TableCounters> {
+  for (const family of [4, 6] as const) {
+    for (const name of firewall.tables(family)) {
+      const chains = (firewall.chains(family, name) ?? []).map(
+        ({ spec, policy, rules }) => [spec.name, { policy, rules }] as const,
+      );
+      yield { family, name, chains: new Map(chains) };
+    }
+  }
+}

@@ -1,0 +1,7 @@
+// The built-in extensions, named in one place for the programs and the daemon.
+
+import { Registry } from '../engine/registry.ts';
+import { matches } from '../matches/index.ts';
+import { targets } from '../targets/index.ts';
+
+export const builtinRegistry = (): Registry => new Registry({ matches, targets });
