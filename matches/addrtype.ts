@@ -162,7 +162,7 @@ function match6(types: number, address: Address, device: string | undefined, rou
   if (types & bit('UNICAST') && scope !== 'UNICAST') return false;
   if (types & bit('UNSPEC') && scope !== 'UNSPEC') return false;
   if ((types & ROUTED) === 0) return true;
-  return (types & bit(routes.type(address, 6, device) as (typeof TYPES)[number])) !== 0;
+  return (types & ROUTED & bit(routes.type(address, 6, device) as (typeof TYPES)[number])) !== 0;
 }
 
 /** include/net/ipv6.h ipv6_addr_type(); a mapped address (::ffff:0:0/96) is of none of these kinds. */

@@ -121,7 +121,8 @@ const printMask = addressMask(addressText).print;
 
 function listAddress(value: AddressMask, scope: ListScope): string {
   if (scope.numeric) return printMask(value);
-  if (value.length === 0 && isZero(value.address, scope.family)) return 'anywhere';
+  // Whatever the mask.
+  if (isZero(value.address, scope.family)) return 'anywhere';
   const name = scope.names.hostName(parseAddress(value.address, scope.family)!, scope.family);
   return name === undefined ? printMask(value) : printMask(value).replace(value.address, name);
 }

@@ -21,8 +21,9 @@ type Protocol = ValueScope['protocol'] | RuleScope['protocol'];
 
 /** The rule's protocol must be known before the first port is read: services are looked up under its name. */
 function protocolName(protocol: Protocol, fail: (message: string, hint?: string) => never): string {
-  if (!protocol)
+  if (!protocol || (protocol.number === 0 && !protocol.inverted)) {
     return fail("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'", 'write -p first');
+  }
   const name = protocol.inverted ? undefined : PROTOCOLS.get(protocol.number);
   return name ?? fail('multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP');
 }

@@ -35,10 +35,11 @@ const SIGN: Record<Operator, string> = { eq: '==', ne: '!=', lt: '<', gt: '>' };
 
 export function defineHopLimit({ name, family, at, summary, kernel, none }: Dialect) {
   const title = name.toUpperCase();
+  // In the tool's order, which shows in what it says of two of them.
   const options: Record<string, Option<number>> = {
     [`${name}-lt`]: u8({ help: 'less than VALUE', excludes: [`${name}-eq`, `${name}-gt`] }),
-    [`${name}-eq`]: u8({ help: 'equal to VALUE', invert: true, alias: name, excludes: [`${name}-lt`, `${name}-gt`] }),
     [`${name}-gt`]: u8({ help: 'greater than VALUE', excludes: [`${name}-lt`, `${name}-eq`] }),
+    [`${name}-eq`]: u8({ help: 'equal to VALUE', invert: true, alias: name, excludes: [`${name}-lt`, `${name}-gt`] }),
   };
   return defineMatch({
     name,
