@@ -11,7 +11,16 @@ import { fromHex, toHex, u16, u32 } from '../../packet/bytes.ts';
 import { describeBytes } from '../../packet/describe.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import { IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_HOPOPTS, IPPROTO_ROUTING } from '../../packet/numbers.ts';
-import type { Counted, CtEntry, Emitted, Result, Scenario, Side, Step, StepResult } from './scenario.ts';
+import type {
+  Counted,
+  CtEntry,
+  Emitted,
+  Result,
+  Scenario,
+  Side,
+  Step,
+  StepResult,
+} from '../../testing/scenario-format.ts';
 import { ctKey, sortedBy } from './twin-dumps.ts';
 
 const TIMEOUT_SLACK = 2; // seconds

@@ -25,8 +25,8 @@ import {
   udplite,
 } from '../../packet/build.ts';
 import type { Family } from '../../packet/numbers.ts';
+import type { Side, Step } from '../../testing/scenario-format.ts';
 import type { Dice } from './dice.ts';
-import type { Side, Step } from './scenario.ts';
 
 /** Hosts by side; `self` are the router's own addresses. */
 const HOSTS: Record<Family, Record<Side, string[]>> = {

@@ -4,10 +4,10 @@ import { protocols } from '../../conntrack/l4/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 import { notThereYet } from '../../targets/shared/nat-range.ts';
+import type { Scenario, Step } from '../../testing/scenario-format.ts';
 import { Dice } from './dice.ts';
 import { hintsOf, type RuleOptions, randomTables, rulesText, type TableText } from './random-rules.ts';
 import { randomTraffic, stepOf, type TrafficOptions } from './random-traffic.ts';
-import type { Scenario, Step } from './scenario.ts';
 
 /** A scenario in parts that can be taken out one by one. */
 export interface RandomCase {
@@ -34,10 +34,13 @@ const SYSCTLS: readonly (readonly [string, readonly number[]])[] = [
 ];
 
 /** Names of the attached extensions that act on packets, and tables that go with them. */
-function ruleOptions(): RuleOptions {
-  const acting = new Set(targets.filter(({ compile }) => compile !== notThereYet).map(({ name }) => name));
+function ruleOptions(without: readonly string[]): RuleOptions {
+  const wanted = ({ name }: { name: string }) => !without.includes(name);
+  const acting = new Set(
+    targets.filter((target) => wanted(target) && target.compile !== notThereYet).map(({ name }) => name),
+  );
   return {
-    matches: new Set(matches.map(({ name }) => name)),
+    matches: new Set(matches.filter(wanted).map(({ name }) => name)),
     targets: acting,
     tables: { raw: 0.3, mangle: 0.4, filter: 0.95, security: 0.1, nat: acting.has('SNAT') ? 0.4 : 0 },
   };
@@ -55,11 +58,17 @@ function trafficOptions(dice: Dice, packets: number): TrafficOptions {
   return { packets, families, protocols: new Set(['esp', 'ah', 'other', ...known]) };
 }
 
-export function randomCase(seed: number, packets = 100): RandomCase {
+export interface CaseOptions {
+  packets?: number;
+  /** Extensions that are not to appear: to see what else differs. */
+  without?: readonly string[];
+}
+
+export function randomCase(seed: number, { packets = 100, without = [] }: CaseOptions = {}): RandomCase {
   const dice = new Dice(seed);
   const traffic = trafficOptions(dice, packets);
   const sent = randomTraffic(dice, traffic);
-  const options = ruleOptions();
+  const options = ruleOptions(without);
   const tables = (family: 4 | 6): TableText[] =>
     traffic.families.includes(family) ? randomTables(dice, hintsOf(family, sent), options) : [];
   const [v4, v6] = [tables(4), tables(6)];
@@ -94,13 +103,13 @@ export function scenarioOf(given: RandomCase): Scenario {
 }
 
 /**
- * The smallest case that still `fails`, by taking out steps, then rules, then the rest, in ever smaller portions. `budget` bounds
- * how often `fails` is asked.
+ * The smallest case that still `fails`, by taking out steps, then tables, rules and conditions, then the rest, in ever smaller
+ * portions. `budget` bounds how often `fails` is asked.
  */
 export async function minimise(
   given: RandomCase,
   fails: (smaller: RandomCase) => Promise<boolean>,
-  budget = 400,
+  budget = 600,
 ): Promise<RandomCase> {
   let best = given;
   let left = budget;
@@ -115,19 +124,17 @@ export async function minimise(
       () => best.steps,
       (steps) => keeps({ ...best, steps }),
     );
-    for (const family of ['v4', 'v6'] as const) {
-      await shrink(
-        () => best[family],
-        (tables) => keeps({ ...best, [family]: tables }),
+    await shrinkRules(
+      () => best,
+      (tables) => keeps({ ...best, ...tables }),
+    );
+    for (let index = 0; index < best.steps.length; index++) {
+      const step = best.steps[index];
+      if (!('reload' in step)) continue;
+      const reloadOf = () => (best.steps[index] as { reload: RuleLines }).reload;
+      await shrinkRules(reloadOf, (tables) =>
+        keeps({ ...best, steps: best.steps.with(index, { reload: { ...reloadOf(), ...tables } }) }),
       );
-      for (let index = 0; index < best[family].length; index++) {
-        const replaced = (table: Partial<TableText>) =>
-          best[family].map((old, at) => (at === index ? { ...old, ...table } : old));
-        await shrink(
-          () => best[family][index].rules,
-          (rules) => keeps({ ...best, [family]: replaced({ rules }) }),
-        );
-      }
     }
     for (const key of Object.keys(best.rest) as (keyof RandomCase['rest'])[]) {
       const { [key]: _, ...rest } = best.rest;
@@ -137,15 +144,46 @@ export async function minimise(
   return best;
 }
 
-const sizeOf = ({ steps, v4, v6, rest }: RandomCase): number =>
-  steps.length + [...v4, ...v6].reduce((sum, { rules }) => sum + 1 + rules.length, 0) + Object.keys(rest).length;
+type RuleLines = Pick<RandomCase, 'v4' | 'v6'>;
+
+async function shrinkRules(
+  best: () => RuleLines,
+  keeps: (shorter: Partial<RuleLines>) => Promise<boolean>,
+): Promise<void> {
+  for (const family of ['v4', 'v6'] as const) {
+    await shrink(
+      () => best()[family],
+      (tables) => keeps({ [family]: tables }),
+    );
+    for (let index = 0; index < best()[family].length; index++) {
+      const table = () => best()[family][index];
+      const withRules = (rules: string[]) => keeps({ [family]: best()[family].with(index, { ...table(), rules }) });
+      await shrink(() => table().rules, withRules);
+      for (let at = 0; at < table().rules.length; at++) {
+        // "-A CHAIN" stays; every other option with its words, or with its negation, may go.
+        const parts = () => table().rules[at].split(/ (?=(?:! )?-[-a-z])/);
+        await shrink(
+          () => parts().slice(1),
+          (rest) => withRules(table().rules.with(at, [parts()[0], ...rest].join(' '))),
+        );
+      }
+    }
+  }
+}
+
+const linesOf = ({ v4, v6 }: RuleLines): number =>
+  [...v4, ...v6].reduce((sum, { rules }) => sum + 1 + rules.join(' ').split(' -').length, 0);
+
+const sizeOf = ({ steps, rest, ...rules }: RandomCase): number =>
+  steps.reduce((sum, step) => sum + 1 + ('reload' in step ? linesOf(step.reload) : 0), 0) +
+  linesOf(rules) +
+  Object.keys(rest).length;
 
 /** Takes portions out of a list while `keeps` says that it still fails: halves, quarters, ... single items. */
 async function shrink<T>(list: () => T[], keeps: (shorter: T[]) => Promise<boolean>): Promise<void> {
   for (let portion = Math.ceil(list().length / 2); portion >= 1; portion = portion === 1 ? 0 : Math.ceil(portion / 2)) {
     for (let at = 0; at < list().length; ) {
-      const shorter = list().toSpliced(at, portion);
-      if (!(await keeps(shorter))) at += portion;
+      if (!(await keeps(list().toSpliced(at, portion)))) at += portion;
     }
   }
 }

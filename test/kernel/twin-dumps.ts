@@ -1,7 +1,7 @@
-// Reading what the kernel and iptables-save print, into the shapes of scenario results.
+// Reading what the kernel prints of its connections into the shapes of scenario results.
 
 import { formatAddress, parseAddress } from '../../packet/address.ts';
-import type { Counted, CtEntry, CtTuple } from './scenario.ts';
+import type { CtEntry, CtTuple } from '../../testing/scenario-format.ts';
 
 const ENTRY = /^(ipv4|ipv6)\s+\d+\s+\S+\s+(\d+)\s+(?:(\d+)\s+)?(.*)$/;
 /** Words that belong to the connection, not to one of its directions. */
@@ -69,21 +69,4 @@ export function sortedBy<T>(items: readonly T[], key: (item: T) => string): T[] 
   const keyed = items.map((item) => [key(item), item] as const);
   keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return keyed.map(([, item]) => item);
-}
-
-/** `iptables-save -c` text into counters of built-in chains and rules, in its order. */
-export function parseSaveCounters(text: string): Counted[] {
-  const counted: Counted[] = [];
-  let table = '';
-  for (const line of text.split('\n')) {
-    const chain = /^:(\S+) (\S+) \[(\d+):(\d+)\]/.exec(line);
-    const rule = /^\[(\d+):(\d+)\] -A (\S+) ?(.*)/.exec(line);
-    if (line.startsWith('*')) table = line.slice(1);
-    else if (chain && chain[2] !== '-') {
-      counted.push({ table, chain: chain[1], policy: chain[2], pkts: Number(chain[3]), bytes: Number(chain[4]) });
-    } else if (rule) {
-      counted.push({ table, chain: rule[3], rule: rule[4], pkts: Number(rule[1]), bytes: Number(rule[2]) });
-    }
-  }
-  return counted;
 }

@@ -14,12 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromHex, toHex } from '../../packet/bytes.ts';
 import { Packet } from '../../packet/packet.ts';
-import { BUFFER_LENGTH } from '../../tun/device.ts';
-import { libc, must, O_CLOEXEC, O_NONBLOCK, O_RDONLY, SystemError } from '../../tun/libc.ts';
-import { type LinuxTun, openTun, Poller } from '../../tun/linux.ts';
-import { enterNewNamespace } from '../../tun/namespace.ts';
-import { flushConnections, type Netlink, withNetlink } from '../../tun/netlink.ts';
-import { sendRaw } from '../../tun/os.ts';
+import { parseSaveCounters } from '../../testing/save-counters.ts';
 import {
   DEFAULT_TOPOLOGY,
   type Emitted,
@@ -29,8 +24,14 @@ import {
   type Side,
   type Step,
   type StepResult,
-} from './scenario.ts';
-import { parseCtDump, parseSaveCounters } from './twin-dumps.ts';
+} from '../../testing/scenario-format.ts';
+import { BUFFER_LENGTH } from '../../tun/device.ts';
+import { libc, must, O_CLOEXEC, O_NONBLOCK, O_RDONLY, SystemError } from '../../tun/libc.ts';
+import { type LinuxTun, openTun, Poller } from '../../tun/linux.ts';
+import { enterNewNamespace } from '../../tun/namespace.ts';
+import { flushConnections, type Netlink, withNetlink } from '../../tun/netlink.ts';
+import { sendRaw } from '../../tun/os.ts';
+import { parseCtDump } from './twin-dumps.ts';
 
 const SIDES: readonly Side[] = ['A', 'B'];
 

@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { icmp, icmp6, ip4, ip6, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Scenario, StepResult } from './scenario.ts';
+import type { Scenario, StepResult } from '../../testing/scenario-format.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
-import { parseCtLine, parseSaveCounters } from './twin-dumps.ts';
+import { parseCtLine } from './twin-dumps.ts';
 
 const hex = toHex;
 const A6 = 'fd00:a::2';
@@ -31,14 +31,6 @@ test('a line of the connection table becomes an entry', () => {
     mark: 7,
     zone: 0,
   });
-});
-
-test('saved counters become a list, user chains without a policy left out', () => {
-  const text = '*filter\n:FORWARD DROP [3:120]\n:mine - [0:0]\n[2:80] -A FORWARD -p tcp -j ACCEPT\nCOMMIT\n';
-  expect(parseSaveCounters(text)).toEqual([
-    { table: 'filter', chain: 'FORWARD', policy: 'DROP', pkts: 3, bytes: 120 },
-    { table: 'filter', chain: 'FORWARD', rule: '-p tcp -j ACCEPT', pkts: 2, bytes: 80 },
-  ]);
 });
 
 const machine = probeTwin();

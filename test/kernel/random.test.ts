@@ -1,0 +1,69 @@
+// Random rulesets and random traffic through the real kernel and through us: the same bytes out, the same counters, the same table.
+//
+//   SEKISHO_TWIN_SCENARIOS=1000   how many, of 100 packets each; some 60 seconds' worth unless set
+//   SEKISHO_TWIN_SEED=7           where to begin: the seeds are this one and those after it. Without it another one every day
+//   SEKISHO_TWIN_WITHOUT=ecn,LOG  extensions to leave out
+//
+// A scenario that differs is shrunk to the few rules and packets that matter, and printed so that it can be given to `sekisho play`.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { play } from '../../testing/scenario.ts';
+import { compareResults } from './compare.ts';
+import { minimise, type RandomCase, randomCase, scenarioOf } from './random.ts';
+import { probeTwin, ready } from './support.ts';
+import { Twin } from './twin.ts';
+
+const { SEKISHO_TWIN_SCENARIOS, SEKISHO_TWIN_SEED, SEKISHO_TWIN_WITHOUT = '' } = process.env;
+const SECONDS = 60;
+const first = Number(SEKISHO_TWIN_SEED ?? Math.floor(Date.now() / 86_400_000) * 10_000);
+const without = SEKISHO_TWIN_WITHOUT.split(',');
+/** Shrinking takes time: of many that differ, these are enough to go on with. */
+const SHOWN = 5;
+
+describe.skipIf(!ready('random scenarios beside the kernel', probeTwin()))('random scenarios', () => {
+  let twin: Twin;
+  beforeAll(async () => {
+    twin = await Twin.start();
+  });
+  afterAll(() => twin.stop());
+
+  /** What differs between the kernel and us; a ruleset that both refuse is no difference. */
+  async function differences(given: RandomCase): Promise<string[]> {
+    const scenario = scenarioOf(given);
+    const [kernel, ours] = await Promise.all([
+      twin.run(scenario).catch((error: Error) => error),
+      Promise.resolve()
+        .then(() => play(scenario))
+        .catch((error: Error) => error),
+    ]);
+    if (kernel instanceof Error && ours instanceof Error) return [];
+    if (kernel instanceof Error) return [`only the kernel refuses: ${kernel.message}`];
+    if (ours instanceof Error) return [`only we refuse: ${ours.stack ?? ours.message}`];
+    return compareResults(kernel, ours, scenario);
+  }
+
+  test(`from seed ${first} on, the kernel and we do the same`, { timeout: 3_600_000 }, async () => {
+    const until = SEKISHO_TWIN_SCENARIOS ? Number.POSITIVE_INFINITY : performance.now() + SECONDS * 1_000;
+    const count = Number(SEKISHO_TWIN_SCENARIOS ?? Number.POSITIVE_INFINITY);
+    const reports: string[] = [];
+    let done = 0;
+    for (; done < count && performance.now() < until && reports.length < SHOWN; done++) {
+      const given = randomCase(first + done, { without });
+      if ((await differences(given)).length > 0) reports.push(await report(given));
+    }
+    console.info(`${done} random scenarios, seeds ${first} to ${first + done - 1}, ${reports.length} differ`);
+    expect(reports.join('\n\n'), `${reports.length} of ${done} differ`).toBe('');
+  });
+
+  async function report(given: RandomCase): Promise<string> {
+    // A refusal that shrinking itself brought about says nothing about a difference in what happens to packets.
+    const refused = (lines: string[]) => lines[0]?.startsWith('only') ?? false;
+    const kind = refused(await differences(given));
+    const small = await minimise(given, async (candidate) => {
+      const lines = await differences(candidate);
+      return lines.length > 0 && refused(lines) === kind;
+    });
+    const scenario = scenarioOf(small);
+    return [`seed ${given.seed}, shrunk:`, JSON.stringify(scenario), ...(await differences(small))].join('\n');
+  }
+});
