@@ -125,7 +125,8 @@ export const transportChecksumRight = (pkt: Packet, protocol: number): boolean =
 /**
  * Whether the checksum of `pkt`'s transport protocol is right, as far as that protocol has one; for a header that is cut short or
  * lengths that contradict each other, false. A UDP checksum of 0 is right in both families: the tracker lets it pass. Only for
- * whole packets: a fragment's checksum is never right. Source: the *_error() functions of net/netfilter/nf_conntrack_proto_*.c.
+ * whole packets: a fragment's checksum is never right. By the RFCs; the tracker asks less (no DCCP, no mobility) and of UDP-Lite something
+ * else (conntrack/l4/udplite.ts). Source: the *_error() functions of net/netfilter/nf_conntrack_proto_*.c.
  */
 export function verify(pkt: Packet): boolean {
   if (pkt.checksumPartial || pkt.checksumTrusted) return true;

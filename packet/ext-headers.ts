@@ -9,7 +9,7 @@
 
 import { u16, u32 } from './bytes.ts';
 import { IPPROTO_AH, IPPROTO_FRAGMENT, IPPROTO_NONE } from './numbers.ts';
-import { isExtensionHeader, type Packet } from './packet.ts';
+import { isExtensionHeader, type Packet, readOctets } from './packet.ts';
 
 /** The least any of them has. */
 export const MIN_LENGTH = 8; // octets
@@ -35,7 +35,7 @@ export const BROKEN = -2;
 
 /**
  * Offset of the first header of that kind in an IPv6 packet, or ABSENT or BROKEN. Its first two octets are then there (four of a
- * fragment header), except for a `kind` that is no extension header, which may stand at or beyond the end. Behind a fragment
+ * fragment or routing header), except for a `kind` that is no extension header, which may stand at or beyond the end. Behind a fragment
  * header with an offset nothing is found. Source: net/ipv6/exthdrs_core.c ipv6_find_hdr() with a target.
  */
 export function find(pkt: Packet, kind: number): number {
@@ -44,7 +44,7 @@ export function find(pkt: Packet, kind: number): number {
   let at = l3 + 40;
   while (true) {
     if (!isExtensionHeader(next) || next === IPPROTO_NONE) return next === kind ? at : ABSENT;
-    if (at + (next === IPPROTO_FRAGMENT ? 4 : 2) > end) return BROKEN;
+    if (at + readOctets(next) > end) return BROKEN;
     if (next === kind) return at;
     if (next === IPPROTO_FRAGMENT && fragmentOffset(bytes, at) !== 0) return ABSENT;
     const here = at;

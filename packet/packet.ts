@@ -250,16 +250,12 @@ export class Packet {
   private walkExtensionHeaders(next: number, at: number): void {
     const { bytes, end } = this;
     while (isExtensionHeader(next) && next !== IPPROTO_NONE) {
-      if (at + 2 > end) {
+      if (at + readOctets(next) > end) {
         this.chainEnds(-1, at);
         return;
       }
       let length = (bytes[at + 1] + 1) << 3;
       if (next === IPPROTO_FRAGMENT) {
-        if (at + 4 > end) {
-          this.chainEnds(-1, at);
-          return;
-        }
         const field = u16(bytes, at + 2);
         // Defragmentation works on the first one (nf_conntrack_reasm.c find_prev_fhdr()); a second one can only lie inside.
         if (this.fragmentHeader < 0) {
@@ -289,6 +285,10 @@ export class Packet {
     this.l4 = at;
   }
 }
+
+/** Octets of an extension header that ipv6_find_hdr() reads: with fewer the chain runs out of the packet. */
+export const readOctets = (header: number): number =>
+  header === IPPROTO_FRAGMENT || header === IPPROTO_ROUTING ? 4 : 2;
 
 /** The headers that ipv6_ext_hdr() knows. Mobility (135) is none: it ends the chain. */
 export const isExtensionHeader = (next: number): boolean =>
