@@ -17,6 +17,7 @@ export interface Libc {
   ioctl: Call<[fd: number, request: number, argument: Pointer]>;
   poll: Call<[descriptors: Pointer, count: number, timeoutMs: number]>;
   lseek: Call<[fd: number, offset: number, whence: number]>;
+  flock: Call<[fd: number, operation: number]>;
   eventfd: Call<[initial: number, flags: number]>;
   unshare: Call<[flags: number]>;
   setns: Call<[fd: number, type: number]>;
@@ -46,6 +47,7 @@ const PROTOTYPES = {
   ioctl: 'int ioctl(int, unsigned long, void *)',
   poll: 'int poll(void *, unsigned long, int)',
   lseek: 'long lseek(int, long, int)',
+  flock: 'int flock(int, int)',
   eventfd: 'int eventfd(unsigned int, int)',
   unshare: 'int unshare(int)',
   setns: 'int setns(int, int)',

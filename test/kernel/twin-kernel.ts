@@ -287,8 +287,15 @@ export class KernelTwin {
   }
 }
 
-/** The text that LOG targets print, from /dev/kmsg. A namespace other than the first logs only while a switch of the machine is on. */
+const LOCK_EX = 2;
+const LOCK_UN = 8;
+
+/**
+ * The text that LOG targets print, from /dev/kmsg. Log and switch (a namespace other than the first logs only while it is on) are
+ * the machine's: one twin after the other uses them.
+ */
 class KernelLog {
+  private readonly turn = openSync(join(tmpdir(), 'sekisho-kernel-log.lock'), 'w');
   private readonly switchFile = openIfThere('/proc/sys/net/netfilter/nf_log_all_netns', 'r+');
   private switchWas = '0';
   private log = -1;
@@ -297,6 +304,7 @@ class KernelLog {
   start(): void {
     if (this.switchFile < 0)
       throw new Error('nf_log_all_netns cannot be written here: LOG prints nothing in a namespace');
+    must(libc().flock(this.turn, LOCK_EX), 'lock of the kernel log');
     const was = new Uint8Array(16);
     this.switchWas = new TextDecoder().decode(was.subarray(0, readSync(this.switchFile, was, 0, 16, 0))).trim();
     writeSync(this.switchFile, '1\n', 0);
@@ -323,6 +331,7 @@ class KernelLog {
     closeSync(this.log);
     this.log = -1;
     writeSync(this.switchFile, `${this.switchWas}\n`, 0);
+    libc().flock(this.turn, LOCK_UN);
   }
 }
 
