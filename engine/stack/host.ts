@@ -3,7 +3,7 @@
 // counterparts. Each answer was seen on the kernel.
 
 import type { Defragmenter } from '../../conntrack/defrag/defragmenter.ts';
-import { type Address, addressAt } from '../../packet/address.ts';
+import { addressAt } from '../../packet/address.ts';
 import { icmp, icmp6, ip4, ip6, tcp as tcpLayer } from '../../packet/build.ts';
 import { u32 } from '../../packet/bytes.ts';
 import { pseudoSum, sum } from '../../packet/checksum.ts';
@@ -29,11 +29,13 @@ import { type ErrorContext, errorSource4, type IcmpError } from './icmp-error.ts
 import { echoOptions } from './options4.ts';
 import { examineOptions } from './options6.ts';
 import { isMulticast } from './routes.ts';
+import type { RouteTable } from './types.ts';
 
 const IPPROTO_PIM = 103;
 const TTL = 64;
 
 export interface HostParts extends ErrorContext {
+  readonly routes: RouteTable;
   readonly defragmenter: Defragmenter;
   /** Sends an answer that is tracked on its own; `onLink`: back where `about` came from, whatever the routes say. */
   reply(octets: Uint8Array, about: Packet, onLink?: boolean): void;
@@ -167,18 +169,23 @@ export class Host {
     const lite = protocol === IPPROTO_UDPLITE;
     const unsummed = !lite && udp.storedChecksum(bytes, l4) === 0;
     if (unsummed && family === 6) return; // RFC 8200 8.1
-    const covered = lite && length === 0 ? end - l4 : length;
+    // 0 means all that is there: UDP-Lite's full coverage (RFC 3828 3.1), IPv6's jumbogram (RFC 2675 4).
+    const covered = length === 0 && (lite || family === 6) ? end - l4 : length;
     if (covered < udp.LENGTH || l4 + covered > end) return;
     if (lite && udp.storedChecksum(bytes, l4) === 0) return;
     if (!unsummed && !transportSumsUp(pkt, protocol, l4 + covered)) return;
     // Octets behind the datagram are not part of it, and not quoted.
-    if (!lite) pkt.end = l4 + length;
+    if (!lite) pkt.end = l4 + covered;
     this.parts.error(pkt, family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 });
   }
 
   // --- IPv6 -----------------------------------------------------------------------------------------------------------
 
-  /** Header after header until one that ends the chain. ip6_protocol_deliver_rcu() */
+  /**
+   * Header after header until one that ends the chain. ip6_protocol_deliver_rcu()
+   * Differs: when the tracker has reassembled a packet with destination options or a routing header in front of the fragment header,
+   * the kernel looks for that header where the payload starts, and answers or drops by what stands there.
+   */
   private deliver6(pkt: Packet): void {
     const { l3 } = pkt;
     let nextAt = l3 + ipv6.NEXT_HEADER_AT;
@@ -264,16 +271,17 @@ export class Host {
     if (ignore.echo6 || (addressee === 'many' && ignore.multicast6) || (addressee === 'anycast' && ignore.anycast6))
       return;
     const dst = addressAt(bytes, l3 + ipv6.SOURCE_AT, 6);
-    const src = addressee === 'us' ? addressAt(bytes, l3 + ipv6.DESTINATION_AT, 6) : this.sourceTowards(pkt, dst);
+    // Asked by a group's address, the answer goes back by the same link, if there is a route to the asker there.
+    const { routes } = this.parts;
+    const back = routes.find(bytes, l3 + ipv6.SOURCE_AT, 6, pkt.inDevice);
+    if (addressee !== 'us' && !back) return;
+    const src =
+      addressee !== 'us' ? routes.sourceFor(pkt.inDevice, 6, dst) : addressAt(bytes, l3 + ipv6.DESTINATION_AT, 6);
     if (!src) return;
     const data = bytes.subarray(l4 + 8, end);
     const message = icmp6({ type: 129, code: bytes[l4 + 1], rest: u32(bytes, l4 + 4), data });
-    this.parts.reply(ip6({ src, dst, hopLimit: TTL, trafficClass: ipv6.trafficClass(bytes, l3) }, message), pkt);
-  }
-
-  private sourceTowards(pkt: Packet, dst: Address): Address | undefined {
-    const { routes } = this.parts;
-    return routes.sourceFor(routes.lookup(dst, 6)?.device ?? pkt.inDevice, 6, dst);
+    const header = { src, dst, hopLimit: TTL, trafficClass: ipv6.trafficClass(bytes, l3) };
+    this.parts.reply(ip6(header, message), pkt, addressee !== 'us' && back?.type === 'UNICAST');
   }
 
   /**

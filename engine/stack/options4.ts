@@ -41,16 +41,7 @@ export interface OptionContext {
  * __ip_options_compile(), ip_rcv_options()
  */
 export function compileOptions(pkt: Packet, own: Address, context: OptionContext): number {
-  const options: Found = {
-    recordRoute: 0,
-    timestamp: 0,
-    security: 0,
-    sourceRoute: false,
-    recordNeedsAddress: false,
-    timestampNeedsAddress: false,
-    timestampNeedsTime: false,
-    changed: false,
-  };
+  const options = nothing();
   found.set(pkt, options);
   const { bytes, l3, l4 } = pkt;
   let at = l3 + ipv4.MIN_LENGTH;
@@ -71,6 +62,42 @@ export function compileOptions(pkt: Packet, own: Address, context: OptionContext
     at += length;
   }
   return options.sourceRoute ? -2 : -1;
+}
+
+const nothing = (): Found => ({
+  recordRoute: 0,
+  timestamp: 0,
+  security: 0,
+  sourceRoute: false,
+  recordNeedsAddress: false,
+  timestampNeedsAddress: false,
+  timestampNeedsTime: false,
+  changed: false,
+});
+
+/**
+ * After reassembly at the host: `pkt` has the header of the first piece, whose options were compiled when it came. What an answer needs
+ * to know of them can be told from the advanced pointers: where there is room left, this node has filled in its part.
+ */
+export function recoverOptions(pkt: Packet, { routes }: OptionContext): void {
+  const { bytes, l3, l4 } = pkt;
+  const options = nothing();
+  found.set(pkt, options);
+  for (let at = ipv4.firstOption(bytes, l3, l4); at >= 0; at = ipv4.nextOption(bytes, at, l4)) {
+    if (bytes[at] === ipv4.IPOPT_RR) {
+      options.recordRoute = at - l3;
+      options.recordNeedsAddress = true;
+    } else if (bytes[at] === ipv4.IPOPT_TIMESTAMP) {
+      const kind = bytes[at + 3] & 0x0f;
+      const before = at + bytes[at + 2] - 9;
+      options.timestamp = at - l3;
+      options.timestampNeedsAddress = kind === IPOPT_TS_TSANDADDR;
+      options.timestampNeedsTime =
+        kind === IPOPT_TS_TSONLY ||
+        kind === IPOPT_TS_TSANDADDR ||
+        (kind === IPOPT_TS_PRESPEC && before > at + 3 && routes.type(addressAt(bytes, before, 4), 4) !== 'UNICAST');
+    }
+  }
 }
 
 /** What follows the end of the list becomes zeros. True if that changed anything. */

@@ -12,7 +12,7 @@ import { type Decision, decide4, decide6, passesOn6, refused6 } from './decide.t
 import { Host } from './host.ts';
 import { type ErrorContext, errorSource4, type IcmpError, icmpError } from './icmp-error.ts';
 import { ErrorLimiter } from './limiter.ts';
-import { compileOptions, finishForwarded } from './options4.ts';
+import { compileOptions, finishForwarded, recoverOptions } from './options4.ts';
 import { examineOptions } from './options6.ts';
 import { createRoutes, isLinkLocal6, LOOPBACK } from './routes.ts';
 import type { Destination, Emitted, RouteTable, Stack, StackOptions, Transmit } from './types.ts';
@@ -45,6 +45,7 @@ class Router implements Stack {
     this.context = { routes: this.routes, random: options.random, timeOfDay };
     this.host = new Host({
       ...this.context,
+      routes: this.routes,
       defragmenter: options.defragmenter,
       reply: (octets, about, onLink) => this.send(octets, about, false, onLink),
       error: (about, error) => this.answer(about, error),
@@ -181,6 +182,7 @@ class Router implements Stack {
   input(pkt: Packet): boolean {
     if (pkt.family !== 4) return true;
     const gathered = this.options.defragmenter.gather(pkt, 'local');
+    if (gathered === 'whole' && pkt.l4 - pkt.l3 > ipv4.MIN_LENGTH) recoverOptions(pkt, this.context);
     return gathered === 'pass' || gathered === 'whole';
   }
 
