@@ -3,14 +3,21 @@
 // Masked is only what the kernel draws at random, and only in packets that it made itself or cut anew:
 //   IPv4 identification of generated packets (counts up from a random start), and the header checksum with it;
 //   flow label of generated IPv6 packets (a hash with a secret);
-//   identification of IPv6 fragments that were cut anew.
+//   identification of IPv6 fragments that were cut anew; times in ICMP timestamp replies.
 // A value that the kernel took over from a packet that went in is no random one: there we must have it too.
 // Timeouts of connections run while the scenario does: two seconds either way.
 
 import { fromHex, toHex, u16, u32 } from '../../packet/bytes.ts';
 import { describeBytes } from '../../packet/describe.ts';
+import { ICMP_TIMESTAMPREPLY } from '../../packet/icmp.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
-import { IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_HOPOPTS, IPPROTO_ROUTING } from '../../packet/numbers.ts';
+import {
+  IPPROTO_DSTOPTS,
+  IPPROTO_FRAGMENT,
+  IPPROTO_HOPOPTS,
+  IPPROTO_ICMP,
+  IPPROTO_ROUTING,
+} from '../../packet/numbers.ts';
 import type {
   Counted,
   CtEntry,
@@ -101,10 +108,7 @@ function randomFields(packet: Uint8Array, seen: InputFields | undefined): Field[
     const id = u16(packet, ipv4.ID_AT);
     // An identification of 0 is a decision (DF is set), not a draw.
     if (id === 0 || seen?.ids.has(id)) return [];
-    return [
-      [ipv4.ID_AT, ipv4.ID_AT + 2],
-      [ipv4.CHECKSUM_AT, ipv4.CHECKSUM_AT + 2],
-    ];
+    return [[ipv4.ID_AT, ipv4.ID_AT + 2], [ipv4.CHECKSUM_AT, ipv4.CHECKSUM_AT + 2], ...timeOfDay(packet)];
   }
   if (packet.length < 40 || packet[0] >>> 4 !== 6) return [];
   const fields: Field[] = [];
@@ -113,6 +117,17 @@ function randomFields(packet: Uint8Array, seen: InputFields | undefined): Field[
   const fragment = fragmentHeader(packet);
   if (fragment >= 0 && !seen?.fragmentIds.has(u32(packet, fragment + 4))) fields.push([fragment + 4, fragment + 8]);
   return fields;
+}
+
+/** A timestamp reply tells when it was made (receive and transmit time). */
+function timeOfDay(packet: Uint8Array): Field[] {
+  const at = ipv4.headerLength(packet, 0);
+  if (ipv4.protocol(packet, 0) !== IPPROTO_ICMP || packet[at] !== ICMP_TIMESTAMPREPLY || ipv4.isFragment(packet, 0))
+    return [];
+  return [
+    [at + 2, at + 4],
+    [at + 12, at + 20],
+  ];
 }
 
 function fragmentHeader(packet: Uint8Array): number {

@@ -30,7 +30,6 @@ const SYSCTLS: readonly (readonly [string, readonly number[]])[] = [
   ['net.netfilter.nf_conntrack_tcp_ignore_invalid_rst', [1]],
   ['net.netfilter.nf_conntrack_udp_timeout', [77]],
   ['net.netfilter.nf_conntrack_generic_timeout', [55]],
-  ['net.ipv4.ip_default_ttl', [33]],
 ];
 
 /** Names of the attached extensions that act on packets, and tables that go with them. */
