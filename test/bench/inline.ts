@@ -37,7 +37,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
-    rules: { type: 'string', default: join(ROOT, 'examples/router.save') },
+    rules: { type: 'string', default: join(ROOT, 'examples/border/rules.save') },
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
   },
@@ -49,7 +49,7 @@ const forwarders: Forwarder[] = [
   {
     name: 'C, bare',
     missing: findProgram('cc') ? '' : 'needs cc',
-    start: () => startProgram([compiledForwarder(), 'tunA', 'tunB'], (text) => text.includes('ready')),
+    start: () => startProgram([compiledForwarder(), 'inside', 'outside'], (text) => text.includes('ready')),
   },
   { name: 'our loop, bare', missing: '', start: startLoop },
   {
@@ -59,7 +59,11 @@ const forwarders: Forwarder[] = [
     start: () => {
       const program = [process.execPath, join(ROOT, 'dist/bin/sekisho.js'), 'run', '--rules', values.rules];
       const state = { SEKISHO_STATE_DIR: join(folder, 'state') };
-      return startProgram([...program, '--devices', 'tunA,tunB'], () => bothThere(), state);
+      return startProgram(
+        [...program, '--inside', 'inside', '--outside', 'outside'],
+        (text) => text.includes('control socket'),
+        state,
+      );
     },
   },
 ];
@@ -73,18 +77,18 @@ function compiledForwarder(): string {
   return program;
 }
 
-const bothThere = (): boolean => ['tunA', 'tunB'].every((name) => existsSync(`/sys/class/net/${name}`));
-
 async function startProgram(argv: string[], isReady: (printed: string) => boolean, environment = {}) {
   const [program, ...args] = argv;
   const env = { ...process.env, ...environment };
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let printed = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    printed += chunk.toString();
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      printed += chunk.toString();
+    });
+  }
   await until(() => child.exitCode !== null || isReady(printed));
-  if (child.exitCode !== null) throw new Error(`${program} ended with code ${child.exitCode}`);
+  if (child.exitCode !== null) throw new Error(`${program} ended with code ${child.exitCode}: ${printed}`);
   return () =>
     new Promise<void>((resolve) => {
       child.on('exit', () => resolve());
@@ -96,7 +100,7 @@ async function startLoop() {
   const plane = await DataPlane.start({
     program: bundleProgram('tun/worker.ts'),
     engine: bundleProgram('test/inline/bare-engine.ts'),
-    devices: [{ name: 'tunA' }, { name: 'tunB' }],
+    devices: [{ name: 'inside' }, { name: 'outside' }],
   });
   return () => plane.stop();
 }
@@ -113,8 +117,8 @@ async function measure(forwarder: Forwarder): Promise<Figures> {
   const lab = new Lab();
   const stop = await forwarder.start();
   try {
-    lab.adopt('client', 'tunA');
-    lab.adopt('server', 'tunB');
+    lab.adopt('client', 'inside');
+    lab.adopt('server', 'outside');
     return {
       tcp: (await iperf(lab, [])).bits / 1e9,
       tcp4: (await iperf(lab, ['-P', '4'])).bits / 1e9,
