@@ -42,6 +42,14 @@ const inChain =
   ({ chain, userChain }: Context): boolean =>
     !userChain && names.includes(chain);
 
+/**
+ * Differs: an IPv6 packet that is tracked, longer than 76 octets, changed in its IPv6 header before INPUT and for the router itself is
+ * dropped by the kernel with a wrong checksum: nf_ip6_checksum() leaves CHECKSUM_COMPLETE with a sum over the old header
+ * (net/netfilter/utils.c), which xt_DSCP and xt_HL do not mend. So such targets leave packets to the router alone there.
+ */
+const notToSelf = (context: Context): string =>
+  is6(context) && !inChain('FORWARD', 'OUTPUT', 'POSTROUTING')(context) ? ' -m addrtype ! --dst-type LOCAL' : '';
+
 const MARKS = ['0', '1', '2', '0x10', '0xff', '0xffffffff'];
 const MASKS = ['', '', '/0xff', '/0xf0', '/0x1', '/0xffffffff', '/0'];
 const mark = ({ dice }: Context): string => dice.pick(MARKS) + dice.pick(MASKS);
@@ -429,19 +437,20 @@ export const TARGETS: readonly RandomExtension[] = [
     write: ({ dice }) =>
       `${dice.pick(['--clamp-mss-to-pmtu', `--set-mss ${dice.pick([536, 1000, 1400, 9000])}`])} -m tcp --tcp-flags SYN,RST SYN`,
   },
-  { name: 'DSCP', weight: 2, fits: inTable('mangle'), write: ({ dice }) => `--set-dscp ${dice.int(0, 63)}` },
+  {
+    name: 'DSCP',
+    weight: 2,
+    fits: inTable('mangle'),
+    write: (context) => `--set-dscp ${context.dice.int(0, 63)}${notToSelf(context)}`,
+  },
   {
     name: 'TOS',
     weight: 2,
     fits: inTable('mangle'),
-    write: ({ dice }) =>
-      dice.pick([
-        `--set-tos ${dice.int(0, 255)}`,
-        `--set-tos 0x10/0x3f`,
-        `--and-tos 0x3c`,
-        `--or-tos 4`,
-        `--xor-tos 8`,
-      ]),
+    write: (context) => {
+      const ways = [`--set-tos ${context.dice.int(0, 255)}`, '--set-tos 0x10/0x3f', '--and-tos 0x3c', '--or-tos 4'];
+      return context.dice.pick([...ways, '--xor-tos 8']) + notToSelf(context);
+    },
   },
   {
     name: 'TTL',
@@ -454,8 +463,11 @@ export const TARGETS: readonly RandomExtension[] = [
     name: 'HL',
     weight: 2,
     fits: (context) => is6(context) && inTable('mangle')(context),
-    write: ({ dice }) =>
-      dice.pick([`--hl-set ${dice.int(0, 255)}`, `--hl-dec ${dice.int(1, 70)}`, `--hl-inc ${dice.int(1, 200)}`]),
+    write: (context) => {
+      const { dice } = context;
+      const ways = [`--hl-set ${dice.int(0, 255)}`, `--hl-dec ${dice.int(1, 70)}`, `--hl-inc ${dice.int(1, 200)}`];
+      return dice.pick(ways) + notToSelf(context);
+    },
   },
   {
     name: 'CLASSIFY',
