@@ -95,6 +95,8 @@ const NAT_DONE: Record<number, number> = {
 /** Loopback packets, and answers to answers, that one packet may cause before the rest is thrown away. */
 const MOST_LOOPED = 64;
 
+const icmpOf = (pkt: Packet): number => (pkt.family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+
 export class Pipeline {
   readonly tables: Record<Family, FamilyTables> = { 4: NO_TABLES, 6: NO_TABLES };
   observer: WalkObserver | undefined = undefined;
@@ -102,6 +104,7 @@ export class Pipeline {
   /** Packets to ourselves, waiting for the one at work to end: the loopback device has a queue. */
   private readonly looped: Packet[] = [];
   private loops = 0;
+  private readonly sendingIcmp: Record<Family, boolean> = { 4: false, 6: false };
   /** Carries what is sent in pieces. */
   private readonly piece = new Packet(0);
 
@@ -203,6 +206,17 @@ export class Pipeline {
       return 'malformed';
     }
     if (about && attached) this.parts.tracker.attach(pkt, about);
+    const icmp = pkt.protocol === icmpOf(pkt) ? (pkt.family as Family) : 0;
+    if (!about || icmp === 0) return this.leave(pkt, about);
+    // One ICMP packet of ours at a time: an echo reply that a rule rejects is not answered. icmp_xmit_lock(), icmpv6_xmit_lock()
+    if (this.sendingIcmp[icmp]) return 'dropped';
+    this.sendingIcmp[icmp] = true;
+    const result = this.leave(pkt, about);
+    this.sendingIcmp[icmp] = false;
+    return result;
+  }
+
+  private leave(pkt: Packet, about: Packet | undefined): SendResult {
     const { stack } = this.parts;
     if (stack) return this.output(pkt, stack);
     if (!about) return 'no route';
@@ -329,7 +343,8 @@ export class Pipeline {
   /** Not a step of the walk for packets that came through already (loopback), nor for what is attached to a connection. */
   private gather(pkt: Packet, tables: FamilyTables, user: DefragUser): boolean {
     if (!tables.tracking || pkt.connection >= 0) return true;
-    if (pkt.fragmentOffset === 0 && !pkt.moreFragments && pkt.fragmentHeader < 0) return true;
+    // A header chain that runs out of the packet may do so in its fragment header.
+    if (pkt.fragmentOffset === 0 && !pkt.moreFragments && pkt.fragmentHeader < 0 && pkt.protocol >= 0) return true;
     const said = this.parts.defragmenter.gather(pkt, user);
     this.observer?.gathered?.(said, pkt);
     if (said === 'dropped') this.end(pkt, pkt.hook);
@@ -357,8 +372,7 @@ export class Pipeline {
   private askNat(table: Table | undefined, pkt: Packet): boolean {
     if (table === undefined || pkt.connection < 0) return true;
     if (pkt.ctState !== CT_NEW && pkt.ctState !== CT_RELATED) return true;
-    const icmp = pkt.family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-    if (pkt.ctState === CT_RELATED && pkt.protocol === icmp) return true;
+    if (pkt.ctState === CT_RELATED && pkt.protocol === icmpOf(pkt)) return true;
     const { connections } = this.parts.tracker;
     const done = NAT_DONE[pkt.hook];
     if (connections.status(pkt.connection) & done) return true;

@@ -85,7 +85,8 @@ export class Tracer implements WalkObserver {
   private readonly steps: TraceStep[] = [];
   private readonly numbers = new Map<Packet, number>();
   private readonly services: Services;
-  private asked: Table | undefined;
+  /** The table that each packet is in: one may cause another in the middle of a rule. */
+  private readonly asked = new Map<Packet, Table>();
   private fate: Trace['fate'] = 'dropped';
   private reason = '';
 
@@ -119,12 +120,12 @@ export class Tracer implements WalkObserver {
   }
 
   table(table: Table, pkt: Packet): void {
-    this.asked = table;
+    this.asked.set(pkt, table);
     this.note(pkt, { kind: 'table', table: table.spec.name });
   }
 
   rule(chain: ChainSpec, index: number, stopped: Stopped, pkt: Packet): void {
-    const table = this.asked!;
+    const table = this.asked.get(pkt)!;
     const rule = chain.rules[index];
     const refusal = stopped === undefined ? undefined : this.refusal(table, rule, stopped, pkt);
     const { name } = table.spec;
@@ -149,7 +150,7 @@ export class Tracer implements WalkObserver {
   }
 
   policy(chain: ChainSpec, pkt: Packet): void {
-    const table = this.asked!.spec.name;
+    const table = this.asked.get(pkt)!.spec.name;
     this.note(pkt, { kind: 'policy', table, chain: chain.name, policy: chain.policy ?? 'ACCEPT' });
   }
 
