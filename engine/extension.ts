@@ -71,6 +71,8 @@ export interface PlaceContext {
 
 interface Acting<P> {
   readonly placement?: Placement<P>;
+  /** Parses and prints, but no engine can run it, and compile() throws: why. Such a rule is refused when it is loaded. */
+  readonly textOnly?: string;
   /**
    * Loading a rule with it turns the tracker (and so defragmentation) on for the family, as nf_ct_netns_get() does; a function where
    * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().

@@ -5,7 +5,9 @@ import { spawnSync } from 'node:child_process';
 const steps = [
   ['types', 'node_modules/typescript/bin/tsc', ['-p', 'tsconfig.json']],
   ['lint, format, ladder', 'node_modules/@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']],
+  ['build', 'scripts/build.mjs', []],
   ['docs agreement', 'scripts/docs-agree.mjs', []],
+  ['docs/extensions.md', 'scripts/extensions-doc.mjs', ['--check']],
   ['pure tests', 'node_modules/vitest/vitest.mjs', ['run', '--project', 'pure']],
 ];
 const quick = process.argv.includes('--quick');

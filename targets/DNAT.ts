@@ -32,5 +32,6 @@ export const DNAT = defineTarget({
   list: (c) => words(`to:${printNatRange(c.range)}`, c.random && 'random', c.persistent && 'persistent'),
   placement: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },
   needsTracking: true,
+  textOnly: 'address translation comes with the tracker in full',
   compile: notThereYet,
 });

@@ -37,5 +37,6 @@ export const MASQUERADE = defineTarget({
     words(c.range.ports && `masq ports: ${printPorts(c.range)}`, c.random && 'random', c.randomFully && 'random-fully'),
   placement: { tables: ['nat'], hooks: ['POSTROUTING'] },
   needsTracking: true,
+  textOnly: 'address translation comes with the tracker in full',
   compile: notThereYet,
 });

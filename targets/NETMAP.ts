@@ -16,5 +16,6 @@ export const NETMAP = defineTarget({
   list: ({ network, length }) => `to:${network}/${length}`,
   placement: { tables: ['nat'], hooks: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'] },
   needsTracking: true,
+  textOnly: 'address translation comes with the tracker in full',
   compile: notThereYet,
 });

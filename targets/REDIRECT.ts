@@ -29,5 +29,6 @@ export const REDIRECT = defineTarget({
   list: (c) => words(c.range.ports && `redir ports ${printPorts(c.range)}`, c.random && 'random'),
   placement: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },
   needsTracking: true,
+  textOnly: 'address translation comes with the tracker in full',
   compile: notThereYet,
 });

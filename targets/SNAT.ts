@@ -45,5 +45,6 @@ export const SNAT = defineTarget({
     ),
   placement: { tables: ['nat'], hooks: ['INPUT', 'POSTROUTING'] },
   needsTracking: true,
+  textOnly: 'address translation comes with the tracker in full',
   compile: notThereYet,
 });

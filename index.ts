@@ -1,0 +1,34 @@
+// Sekisho as a library: the firewall, the grammar, the extension contract, and the extensions that come with it.
+//
+//   import { builtins, Firewall, Packet, parseSave, Registry } from 'sekisho';
+
+import type { Module } from './engine/registry.ts';
+import { matches } from './matches/index.ts';
+import { targets } from './targets/index.ts';
+
+/** Every match and target of the package, to be handed to a Registry. */
+export const builtins: Module = { matches, targets };
+
+export { dump as dumpConnections, type Entry, procLine } from './conntrack/format.ts';
+export * from './engine/extension.ts';
+export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts';
+export { Refusal } from './engine/refusal.ts';
+export { type Module, Registry } from './engine/registry.ts';
+export { type ParsedSave, parseSave, type RestoreOptions, type RestoreResult, restore } from './engine/restore.ts';
+export { apply, Draft, emptyTable, Ruleset } from './engine/ruleset.ts';
+export type { LogRecord, Random, Routes, RouteType, Services } from './engine/services.ts';
+export type { Topology } from './engine/stack/types.ts';
+export type { Trace, TraceStep } from './engine/trace.ts';
+export * from './engine/verdict.ts';
+export type { Command } from './grammar/command.ts';
+export { type Diagnostic, renderDiagnostic } from './grammar/diagnostics.ts';
+export { RuleError, type Span } from './grammar/error.ts';
+export { type Names, noNames } from './grammar/names.ts';
+export * from './grammar/options.ts';
+export { printRule, printSave } from './grammar/print.ts';
+export * from './grammar/rule-spec.ts';
+export * from './grammar/tables.ts';
+export { describe, describeBytes } from './packet/describe.ts';
+export { Packet } from './packet/packet.ts';
+export { readCapture, writePcap } from './packet/pcap.ts';
+export { PacketWordsError, packetFromWords } from './packet/words.ts';
