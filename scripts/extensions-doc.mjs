@@ -3,13 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { builtins } from '../dist/index.js';
 
 const PAGE = 'docs/extensions.md';
-const escape = (text) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+const cell = (text) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 
 function row(extension) {
   const { name, families, summary, aliases = [], kernel, effect, textOnly } = extension;
   const named = aliases.length > 0 ? `${name} (${aliases.join(', ')})` : name;
   const acts = textOnly ? `no: ${textOnly}` : effect === 'stateful' ? 'yes, with state' : 'yes';
-  return `| [\`${escape(named)}\`](#${anchor(extension)}) | ${families.join(' ')} | ${acts} | ${escape(summary)} | \`${escape(kernel)}\` |`;
+  return `| [\`${cell(named)}\`](#${anchor(extension)}) | ${families.join(' ')} | ${acts} | ${cell(summary)} | \`${cell(kernel)}\` |`;
 }
 
 const kindOf = (extension) => ('effect' in extension ? 'match' : 'target');
@@ -18,9 +18,9 @@ const anchor = (extension) => `${kindOf(extension)}-${extension.name}-${extensio
 function section(extension) {
   const options = Object.entries(extension.options).map(([name, option]) => {
     const spellings = [name, ...[option.alias ?? []].flat()].map((word) => `\`--${word}\``).join(', ');
-    const value = option.words > 0 ? ` ${'`'}${escape(option.metavar ?? 'value')}${'`'}` : '';
+    const value = option.words > 0 ? ` ${'`'}${cell(option.metavar ?? 'value')}${'`'}` : '';
     const notes = [option.invert && 'may be inverted', option.required && 'must be given'].filter(Boolean).join(', ');
-    return `| ${spellings}${value} | ${escape(option.help)}${notes ? ` (${notes})` : ''} |`;
+    return `| ${spellings}${value} | ${cell(option.help)}${notes ? ` (${notes})` : ''} |`;
   });
   const { tables, hooks, protocols } = extension.placement ?? {};
   const where = [
@@ -32,7 +32,7 @@ function section(extension) {
   return [
     `### <a id="${anchor(extension)}"></a>${extension.name}, ${kindOf(extension)}, IPv${extension.families.join(' and IPv')}`,
     '',
-    `${escape(extension.summary)}${where.length > 0 ? ` Where: ${where.join('; ')}.` : ''}`,
+    `${cell(extension.summary)}${where.length > 0 ? ` Where: ${where.join('; ')}.` : ''}`,
     ...(options.length > 0 ? ['', '| option | meaning |', '|---|---|', ...options] : []),
     '',
   ].join('\n');
