@@ -28,8 +28,8 @@ export const NF_LOG_IPOPT = 0x04;
 export const NF_LOG_UID = 0x08;
 export const NF_LOG_MACDECODE = 0x20;
 
-/** Octets that a line can have; the kernel's buffer of 1,024 holds its counter too (S_SIZE). */
-const LONGEST = 1018;
+/** Octets that a line can have: what is left of the kernel's buffer of 1,024 for text (S_SIZE, less the level and the final zero). */
+const LONGEST = 1016;
 
 /** The line for `pkt` as it stands now, behind `prefix`; `flags` are NF_LOG_ bits. Allocates: for packets that are logged. */
 export function logLine(pkt: Packet, prefix: string, flags: number): string {
@@ -112,6 +112,7 @@ function tcpHeader(quote: Quote, at: number, fragment: boolean): Part {
   const text =
     `PROTO=TCP SPT=${tcp.sourcePort(bytes, at)} DPT=${tcp.destinationPort(bytes, at)} ${sequence}` +
     `WINDOW=${tcp.window(bytes, at)} RES=0x${reserved} ` +
+    (tcp.reserved(bytes, at) & 1 ? 'AE ' : '') +
     TCP_FLAGS.map(([bit, name]) => (bits & bit ? `${name} ` : '')).join('') +
     `URGP=${tcp.urgentPointer(bytes, at)} `;
   const optionsEnd = at + tcp.headerLength(bytes, at);

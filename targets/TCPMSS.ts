@@ -91,7 +91,7 @@ function lower(pkt: Packet, family: Family, mss: number): Verdict {
   const limit = l4 + tcp.headerLength(bytes, l4);
   for (let here = l4 + tcp.LENGTH; here + OPTION_LENGTH <= limit; here += tcp.stride(bytes, here, limit)) {
     if (bytes[here] !== tcp.TCPOPT_MSS || bytes[here + 1] !== OPTION_LENGTH) continue;
-    // Never raised: the announcing host relies on it.
+    // Never raised: the announcing host relies on it. Differs: at an odd place the kernel mends the checksum wrongly.
     if (u16(bytes, here + 2) > mss) rewriteTransportU16(pkt, here + 2, mss);
     return CONTINUE;
   }

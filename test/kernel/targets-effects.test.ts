@@ -29,10 +29,13 @@ function withoutChance(packet: Uint8Array): string {
   return toHex(plain);
 }
 
-function rule({ options }: EffectRow, { target, table }: Effects): string {
+function rule({ options, mark, answer }: EffectRow, { target, table }: Effects): string {
   const cut = options.indexOf(';');
   const [frame, own] = cut < 0 ? ['', options] : [options.slice(0, cut).trim(), options.slice(cut + 1).trim()];
-  return `*${table}\n-A FORWARD ${frame} -j ${target.name} ${own}\nCOMMIT\n`;
+  const marked = mark === undefined ? '' : `-A FORWARD -j MARK --set-mark ${mark}\n`;
+  // A mark shows in the log only.
+  const shown = typeof answer === 'object' && answer.mark !== undefined ? '-A FORWARD -j LOG\n' : '';
+  return `*${table}\n${marked}-A FORWARD ${frame} -j ${target.name} ${own}\n${shown}COMMIT\n`;
 }
 
 function scenario(row: EffectRow, of: Effects): Scenario {
@@ -54,6 +57,10 @@ const sentBack = (step: StepResult): string[] =>
 const passedOn = (step: StepResult): string[] =>
   (step.out ?? []).filter(({ out }) => out === 'B').map(({ hex }) => hex);
 
+function loggedOf({ mark }: TargetAnswer, { log = [] }: StepResult): string[] {
+  return log.map(({ msg }) => (mark === undefined ? msg : msg.trimEnd().slice(msg.lastIndexOf('MARK='))));
+}
+
 const machine = probeTwin();
 describe.skipIf(!ready('effects of targets against the kernel', machine))(
   'effects of targets, as the kernel has them',
@@ -74,11 +81,11 @@ describe.skipIf(!ready('effects of targets against the kernel', machine))(
           expect({
             sent: sentBack(steps[0]),
             passed: passedOn(steps[0]),
-            logged: (steps[0].log ?? []).map(({ msg }) => msg),
+            logged: loggedOf(answer, steps[0]),
           }).toEqual({
             sent: (answer.sent ?? []).map(withoutChance),
             passed: passes ? [toHex(answer.packet ?? row.packet)] : [],
-            logged: answer.logged ?? [],
+            logged: answer.mark === undefined ? (answer.logged ?? []) : [`MARK=0x${answer.mark.toString(16)}`],
           });
         },
       );

@@ -7,9 +7,9 @@ import { servicesOf } from './effects/effect.ts';
 import { effects } from './effects/index.ts';
 
 for (const { target, table, rows } of effects) {
-  for (const { shows, options, packet, answer, mtu, set } of rows) {
+  for (const { shows, options, packet, answer, mark, mtu, set } of rows) {
     describe(shows, () => {
-      const setup = { packet, in: 'tunA', out: 'tunB', hook: 'FORWARD' as const, services: servicesOf(mtu), set };
+      const setup = { packet, in: 'tunA', out: 'tunB', mark, hook: 'FORWARD' as const, services: servicesOf(mtu), set };
       targetCases(target, { table, beside: { matches: [tcp] }, packets: [[options, setup, answer]] });
     });
   }

@@ -16,6 +16,8 @@ export interface EffectRow {
   readonly options: string;
   readonly packet: Uint8Array;
   readonly answer: VerdictName | TargetAnswer;
+  /** The packet's mark before. */
+  readonly mark?: number;
   /** MTU of each device where not 1500. */
   readonly mtu?: { readonly tunA?: number; readonly tunB?: number };
   /** Metadata that the kernel cannot be given, or another way to get there: the row is ours alone. */
