@@ -41,6 +41,8 @@ export interface FirewallOptions {
   /** Identity of rules and chains across installs, for specs that are copied on their way here; the objects themselves otherwise. */
   readonly keyOf?: KeyOf;
   readonly makeCounts?: MakeCounts;
+  /** Tables are walked by the plain interpreter (engine/reference.ts): slow, and the same in all else. To compare with. */
+  readonly interpreted?: boolean;
 }
 
 export interface TraceOptions {
@@ -82,6 +84,7 @@ export class Firewall {
     const bridge = mode.kind === 'bridge' ? new Bridge(mode.ports, mode.mtu ?? 1500, random) : undefined;
     const { tracker, defragmenter, drops, stack } = this;
     this.pipeline = new Pipeline({ tracker, defragmenter, drops, transmit: options.transmit, stack, bridge });
+    if (options.interpreted) this.pipeline.observer = {};
     this.services = {
       tracker,
       routes: (stack ?? bridge)!.routes,

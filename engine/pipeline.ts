@@ -105,8 +105,19 @@ export class Pipeline {
   private readonly looped: Packet[] = [];
   private loops = 0;
   private readonly sendingIcmp: Record<Family, boolean> = { 4: false, 6: false };
-  /** Carries what is sent in pieces. */
+  /** The packet that is being sent in pieces, and what carries a piece. */
+  private whole = new Packet(0);
   private readonly piece = new Packet(0);
+  private readonly transmitPiece = (bytes: Uint8Array, from: number, to: number): void => {
+    const { piece, whole } = this;
+    piece.bytes = bytes;
+    piece.load(from, to, whole.now);
+    piece.parse();
+    piece.mark = whole.mark;
+    piece.inDevice = whole.inDevice;
+    piece.outDevice = whole.outDevice;
+    this.transmit(piece, whole);
+  };
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
@@ -251,20 +262,10 @@ export class Pipeline {
       this.loop(pkt);
       return;
     }
-    const emitted = way.emit(pkt, (bytes, from, to) => this.transmitPiece(pkt, bytes, from, to));
+    this.whole = pkt;
+    const emitted = way.emit(pkt, this.transmitPiece);
     if (emitted === 'whole') this.transmit(pkt);
     else if (emitted === 'dropped') this.refuse(pkt, pkt.reason);
-  }
-
-  private transmitPiece(whole: Packet, bytes: Uint8Array, from: number, to: number): void {
-    const { piece } = this;
-    piece.bytes = bytes;
-    piece.load(from, to, whole.now);
-    piece.parse();
-    piece.mark = whole.mark;
-    piece.inDevice = whole.inDevice;
-    piece.outDevice = whole.outDevice;
-    this.transmit(piece, whole);
   }
 
   private transmit(pkt: Packet, whole = pkt): void {

@@ -39,6 +39,8 @@ export interface PlayOptions {
   /** Extensions instead of the built-in ones. */
   readonly extensions?: Module;
   readonly seed?: number;
+  /** By the plain interpreter instead of compiled tables. */
+  readonly interpreted?: boolean;
 }
 
 const SIDES: readonly Side[] = ['A', 'B'];
@@ -61,7 +63,8 @@ class Player {
   private emitted: Emitted[] = [];
   private logged: LogRecord[] | undefined;
 
-  constructor(scenario: Scenario, { names = noNames, extensions = { matches, targets }, seed = 1 }: PlayOptions) {
+  constructor(scenario: Scenario, options: PlayOptions) {
+    const { names = noNames, extensions = { matches, targets }, seed = 1, interpreted } = options;
     if (scenario.setup?.length) throw new Error('"setup" runs commands beside a kernel: not in memory');
     const registry = new Registry(extensions);
     this.random = seeded(seed);
@@ -73,6 +76,7 @@ class Player {
         this.emitted.push({ out: device.slice(-1) as Side, hex: toHex(pkt.bytes, pkt.l3, pkt.end) }),
       onLog: (record) => this.logged?.push(record),
       forceTracking: scenario.force_ct,
+      interpreted,
     });
     this.firewall.advance(this.now);
     if (scenario.log) this.logged = [];

@@ -8,6 +8,8 @@ import type { RuleSpec, TableSpec } from '../../grammar/rule-spec.ts';
 import { HOOKS, TABLES, type TableName } from '../../grammar/tables.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { Packet } from '../../packet/packet.ts';
+import { play } from '../../testing/scenario.ts';
+import { randomCase, scenarioOf } from '../kernel/random.ts';
 import { oddExtensions, packetOf, sent, tableSpec } from './arbitrary.ts';
 import { build } from './build.ts';
 
@@ -48,7 +50,7 @@ describe('compiled tables and the interpreter agree', () => {
           }
           expect(counters(compiled)).toEqual(counters(plain));
         }),
-        { numRuns: 150 },
+        { numRuns: 80 },
       );
     });
   }
@@ -64,7 +66,19 @@ describe('compiled tables and the interpreter agree', () => {
         }
         expect(counters(compiled)).toEqual(counters(plain));
       }),
-      { numRuns: 10, endOnFailure: true },
+      { numRuns: 6, endOnFailure: true },
+    );
+  });
+});
+
+describe('whole walks, with every extension', () => {
+  test('of random rules and traffic', () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const scenario = scenarioOf(randomCase(seed, { packets: 40 }));
+        expect(play(scenario)).toEqual(play(scenario, { interpreted: true }));
+      }),
+      { numRuns: 40, endOnFailure: true },
     );
   });
 });
@@ -124,7 +138,7 @@ describe('an edited table', () => {
           expect(counters(compiled)).toEqual(counters(plain));
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 });
