@@ -47,6 +47,8 @@ export interface OptionSettings {
   many?: boolean;
   /** What the tool says when it is given twice, where that is not the common `EXT: option "--x" can only be used once.` */
   twice?: string;
+  /** What the tool says when the second of two words is missing, where that is not `--x requires two args.` */
+  missing?: string;
   /** Options that cannot be used together with this one; with several of them in a rule the first in this list is complained of. */
   excludes?: readonly string[];
   /** Options that must be given as well: `option "--x" also requires "--y"`. */

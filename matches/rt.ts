@@ -67,16 +67,17 @@ export const rt = defineMatch({
   check(given, scope): Checked {
     const type = given['rt-type'];
     const isType0 = type?.value === 0 && !type.inverted;
-    for (const name of ['rt-0-res', 'rt-0-addrs'] as const) {
-      const one = given[name];
-      if (one && !(isType0 && type.span.start < one.span.start)) {
-        scope.fail(`\`--rt-type 0' required before \`--${name}'`, one);
-      }
-    }
-    const loose = given['rt-0-not-strict'];
     const addresses = given['rt-0-addrs'];
-    if (loose && !(addresses && addresses.span.start < loose.span.start)) {
-      scope.fail("`--rt-0-addr ...' required before `--rt-0-not-strict'", loose);
+    const loose = given['rt-0-not-strict'];
+    // The tool looks when it meets each, so the first in the rule that is wrong is the one it names.
+    const needing = [given['rt-0-res'], addresses, loose].filter((one) => one !== undefined);
+    for (const one of needing.sort((a, b) => a.span.start - b.span.start)) {
+      if (one === loose) {
+        if (addresses && addresses.span.start < loose.span.start) continue;
+        scope.fail("`--rt-0-addr ...' required before `--rt-0-not-strict'", loose);
+      }
+      if (!isType0 || type.span.start > one.span.start)
+        scope.fail(`\`--rt-type 0' required before \`--${one.name}'`, one);
     }
     const length = given['rt-len'];
     return {

@@ -13,7 +13,8 @@ import { option, upperHex, words } from './shared/text.ts';
 const LENGTH = 12;
 const CHUNK_LENGTH = 4;
 
-/** In the order of their numbers, which is the order of printing. */
+const I_DATA = 0x40;
+/** In the tool's order: it names a chunk by its place here when its flags are wrong. */
 const CHUNKS: readonly (readonly [name: string, type: number])[] = [
   ['DATA', 0],
   ['INIT', 1],
@@ -30,14 +31,16 @@ const CHUNKS: readonly (readonly [name: string, type: number])[] = [
   ['ECN_ECNE', 12],
   ['ECN_CWR', 13],
   ['SHUTDOWN_COMPLETE', 14],
-  ['I_DATA', 0x40],
-  ['ASCONF_ACK', 0x80],
+  ['I_DATA', I_DATA],
   ['RE_CONFIG', 0x82],
   ['PAD', 0x84],
-  ['FORWARD_TSN', 0xc0],
   ['ASCONF', 0xc1],
+  ['ASCONF_ACK', 0x80],
+  ['FORWARD_TSN', 0xc0],
   ['I_FORWARD_TSN', 0xc2],
 ];
+/** They print in the order of their numbers. */
+const BY_TYPE = [...CHUNKS].sort((a, b) => a[1] - b[1]);
 /** Flag letters from bit 7 down; a blank is a bit without a letter. */
 const LETTERS: Readonly<Record<number, string>> = { 0: '    IUBE', 6: '       T', 14: '       T', 64: '    IUBE' };
 
@@ -62,8 +65,6 @@ const chunkKind = {
   words: 2 as const,
   metavar: 'all|any|only chunk[:flags][,...]',
   parse([how, list]: readonly string[], scope: ValueScope): Chunks {
-    if (list === undefined || list.startsWith('-') || list.startsWith('!'))
-      scope.fail('--chunk-types requires two args');
     const found = HOW.find((name) => name === how.toLowerCase());
     if (!found) return scope.fail('Match type has to be one of "ALL", "ANY" or "ONLY"', `not "${how}"`);
     return { how: found, ...parseChunks(list, scope) };
@@ -90,18 +91,23 @@ function parseChunks(list: string, scope: ValueScope): Omit<Chunks, 'how'> {
       flags.set(chunk[1], parseFlags(chunk[1], item.slice(colon + 1), flags.get(chunk[1]), scope));
     }
   }
+  flags.delete(I_DATA);
   return { types: [...types].sort((a, b) => a - b), flags: [...flags.values()] };
 }
 
-/** An upper-case letter wants the flag set, a lower-case one clear; for a chunk named twice the letters add up. */
+/**
+ * An upper-case letter wants the flag set, a lower-case one clear; for a chunk named twice the letters add up, and upper case wins.
+ * Those of I_DATA are read and forgotten: the tool files them under another number, where no chunk is, so that they never matter.
+ */
 function parseFlags(type: number, letters: string, earlier: ChunkFlags | undefined, scope: ValueScope): ChunkFlags {
+  const place = CHUNKS.findIndex((entry) => entry[1] === type);
   let { mask, set } = earlier ?? { mask: 0, set: 0 };
   for (const letter of letters) {
     const at = letter === ' ' ? -1 : (LETTERS[type] ?? '').indexOf(letter.toUpperCase());
-    if (at < 0) scope.fail(`Invalid flags for chunk type ${type}`, `its flags are "${(LETTERS[type] ?? '').trim()}"`);
+    if (at < 0) scope.fail(`Invalid flags for chunk type ${place}`, `its flags are "${(LETTERS[type] ?? '').trim()}"`);
     const bit = 0x80 >> at;
     mask |= bit;
-    set = letter === letter.toUpperCase() ? set | bit : set & ~bit;
+    if (letter === letter.toUpperCase()) set |= bit;
   }
   return { type, mask, set };
 }
@@ -118,7 +124,7 @@ function flagText({ type, mask, set }: ChunkFlags): string {
 function chunkText({ how, types, flags }: Chunks, print: (name: string, type: number) => string): string {
   if (types.length === 256) return `${how} ALL`;
   if (types.length === 0) return `${how} NONE`;
-  const items = CHUNKS.filter(([, type]) => types.includes(type)).map(([name, type]) => {
+  const items = BY_TYPE.filter(([, type]) => types.includes(type)).map(([name, type]) => {
     const own = flags.find((entry) => entry.type === type);
     return print(name, type) + (own ? flagText(own) : '');
   });
@@ -162,7 +168,12 @@ export const sctp = defineMatch({
       alias: 'dport',
       twice: once('destination-port'),
     }),
-    'chunk-types': own(chunkKind, { help: 'chunks that are there', invert: true, twice: once('chunk-types') }),
+    'chunk-types': own(chunkKind, {
+      help: 'chunks that are there',
+      invert: true,
+      twice: once('chunk-types'),
+      missing: '--chunk-types requires two args',
+    }),
   },
   check(given): Checked {
     const source = given['source-port'];

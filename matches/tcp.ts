@@ -46,8 +46,6 @@ const tcpFlags = {
   words: 2 as const,
   metavar: 'mask comp',
   parse([mask, set]: readonly string[], scope: ValueScope): TcpFlags {
-    // The tool looks whether the second word could be an option.
-    if (set === undefined || set.startsWith('-') || set.startsWith('!')) scope.fail('--tcp-flags requires two args.');
     return { mask: flagBits(mask, scope), set: flagBits(set, scope) };
   },
   print: ({ mask, set }: TcpFlags): string => `${flagNames(mask)} ${flagNames(set)}`,

@@ -48,8 +48,10 @@ export function defineOptionHeader({ name, header, summary, pad }: Dialect) {
     metavar: 'type[:length][,type[:length]...]',
     parse([word]: readonly string[], scope: ValueScope): HeaderOption[] {
       const items = word.split(',');
-      const found = items.slice(0, MOST).map((item): HeaderOption => {
+      const found = items.slice(0, MOST).map((item, index): HeaderOption => {
         const colon = item.indexOf(':');
+        // A range would take two places in the port lists that this reader was made for.
+        if (colon >= 0 && index === MOST - 1) scope.fail('too many ports specified', `the ${MOST}th has no length`);
         const type = octet(colon < 0 ? item : item.slice(0, colon), 'opt', word, scope);
         if (colon < 0) return { type, length: ANY_LENGTH };
         if (type === 0) scope.fail(pad, 'option 0 (Pad1) is a single octet');
