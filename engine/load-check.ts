@@ -75,6 +75,7 @@ const endsEveryWalk = (rule: RuleSpec): boolean =>
   !rule.inInterface &&
   !rule.outInterface &&
   !rule.protocol &&
+  !rule.allProtocols &&
   !rule.fragment;
 
 function checkRule(rule: RuleSpec, chain: ChainSpec, table: TableSpec, bits: number, extensions: Extensions): void {

@@ -1,18 +1,23 @@
 // Whether two rules say the same: what -C and -D compare. Counters and origin do not count.
 
-import type { RuleSpec } from '../grammar/rule-spec.ts';
+import type { InterfaceSpec, RuleSpec } from '../grammar/rule-spec.ts';
 
 export const sameRule = (a: RuleSpec, b: RuleSpec): boolean =>
   a === b ||
   (a.family === b.family &&
     same(a.target, b.target) &&
     same(a.protocol, b.protocol) &&
+    a.allProtocols === b.allProtocols &&
     same(a.source, b.source) &&
     same(a.destination, b.destination) &&
-    same(a.inInterface, b.inInterface) &&
-    same(a.outInterface, b.outInterface) &&
+    same(device(a.inInterface), device(b.inInterface)) &&
+    same(device(a.outInterface), device(b.outInterface)) &&
     same(a.fragment, b.fragment) &&
     same(a.matches, b.matches));
+
+/** A lone `+` compares as no device. */
+const device = (given: InterfaceSpec | undefined): InterfaceSpec | undefined =>
+  given?.name === '+' && !given.inverted ? undefined : given;
 
 /** Deep equality of plain data, addresses included. */
 export function same(a: unknown, b: unknown): boolean {

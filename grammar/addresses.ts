@@ -87,7 +87,8 @@ function readOne(text: string, inverted: boolean, family: Family, names: Names, 
 function readHost(host: string, family: Family, names: Names): readonly Address[] | undefined {
   const literal = family === 4 ? (parseDotted(host) ?? parseAton(host)) : parseAddress6(host);
   if (literal) return [literal];
-  const found = host === '' ? undefined : names.host(host, family);
+  // What looks like a number or an address of the other family is none, and no resolver is asked for it.
+  const found = host === '' || /^[\d.]*$|[:/]/.test(host) ? undefined : names.host(host, family);
   return found && found.length > 0 ? found : undefined;
 }
 

@@ -87,7 +87,7 @@ function protocolText({ protocol }: RuleSpec, { names }: Printing, numeric: bool
 const fragmentMark = ({ fragment }: RuleSpec): string => (fragment ? (fragment.inverted ? '!f' : '-f') : '--');
 
 function device(given: RuleSpec['inInterface'], numeric: boolean): string {
-  const name = given && given.name !== '+' ? given.name : numeric ? '*' : 'any';
+  const name = given?.name ?? (numeric ? '*' : 'any');
   return `${given?.inverted ? '!' : ''}${name}`;
 }
 
@@ -116,11 +116,11 @@ function targetName({ target, family }: RuleSpec, { lookup }: Printing): string 
   }
 }
 
-/** `[goto]`, then what each match and the target say, each with a blank in front. */
+/** `[goto] `, then what each match and the target say, each with a blank in front. */
 function behind(rule: RuleSpec, { lookup, names }: Printing, numeric: boolean): string {
   const { family, protocol, target } = rule;
   const scope: ListScope = { family, names, protocol, numeric };
-  let text = target?.kind === 'goto' ? ' [goto] ' : '';
+  let text = target?.kind === 'goto' ? '[goto] ' : '';
   for (const { name, checked } of rule.matches) text += said(lookup.match(name, family)?.list(checked, scope));
   if (target?.kind === 'extension') text += said(lookup.target(target.name, family)?.list(target.checked, scope));
   return text;

@@ -269,7 +269,8 @@ export class Reader {
     const { words } = named.option;
     if (words > 0 && values.length === 0) throw missingArgument(word);
     if (words === 2 && (values.length < 2 || !this.isOperand(values[1]))) {
-      throw new RuleError(`--${named.name} requires two args.`, { start: word.start, end: values[0].end });
+      const said = named.option.missing ?? `--${named.name} requires two args.`;
+      throw new RuleError(said, { start: word.start, end: values[0].end });
     }
     const start = (this.inverted ?? word).start;
     const end = Math.max(word.end, values.at(-1)?.end ?? 0);
@@ -481,7 +482,7 @@ export class Reader {
     this.wait = seconds ? Number(seconds[1]) : -1;
   }
 
-  private interfaceOf(letter: 'i' | 'o', word: Word, value: Word): InterfaceSpec | undefined {
+  private interfaceOf(letter: 'i' | 'o', word: Word, value: Word): InterfaceSpec {
     const { text } = value;
     if (text === '')
       throw new RuleError(
@@ -496,8 +497,8 @@ export class Reader {
         `Warning: weird character in interface \`${text}' ('/' and ' ' are not allowed by the kernel).`,
       );
     }
-    const inverted = this.inverted !== undefined;
-    return text === '+' && !inverted ? undefined : { name: text, inverted };
+    // A lone `+` is any device, and yet a condition to the kernel: such a rule never ends the walk of its load check.
+    return { name: text, inverted: this.inverted !== undefined };
   }
 
   private loadMatch(value: Word): void {
@@ -700,6 +701,7 @@ export class Reader {
       inInterface: this.inInterface,
       outInterface: this.outInterface,
       protocol: this.ruleProtocol(),
+      ...(family === 6 && this.protocol?.number === 0 ? { allProtocols: true } : {}),
       fragment: this.fragment,
       matches: made.matches,
       target: this.targetSpec(made.target),

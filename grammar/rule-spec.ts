@@ -14,7 +14,7 @@ export interface MaskedAddress {
 }
 
 export interface InterfaceSpec {
-  /** As written, `+` at the end included. */
+  /** As written, `+` at the end included. A lone `+` is any device (inverted: none), though the kernel takes it for a condition. */
   readonly name: string;
   readonly inverted: boolean;
 }
@@ -53,6 +53,11 @@ export interface RuleSpec {
   readonly outInterface: InterfaceSpec | undefined;
   /** Number 0 never stands here: `-p all` is no condition. */
   readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
+  /**
+   * IPv6 `-p all`: no condition on the number and not printed, yet the kernel looks for the last header (IP6T_F_PROTO), so a packet
+   * whose header chain is broken is dropped by the rule as by any other -p. ip6_tables.c ip6_packet_match().
+   */
+  readonly allProtocols?: true;
   /** IPv4 `-f`. */
   readonly fragment: { readonly inverted: boolean } | undefined;
   /** In the order in which they were loaded, which is the order of evaluation. */
