@@ -189,7 +189,7 @@ function open(slab: Slab, record: number, pkt: Packet, kinds: number): boolean {
       words[record + TAG + 1] = u32(bytes, at + CHUNK_HEADER_LENGTH);
     } else if (bytes[at] === HEARTBEAT) {
       words[record + TAG] = tag(pkt);
-    } else {
+    } else if (bytes[at] === SHUTDOWN_ACK) {
       // A SHUTDOWN ACK out of the blue is answered with a SHUTDOWN COMPLETE of the same tag, RFC 9260 8.4 (5).
       words[record + TAG + 1] = tag(pkt);
     }
@@ -227,9 +227,10 @@ function follow(
     const state = table.state(id);
     next = NEXT[direction][bytes[at]]?.[state] ?? state;
     if (next === iv) return refuse(pkt, 'SCTP chunk that the state does not allow');
-    if (!noteTag(slab, record, pkt, at, direction)) return refuse(pkt, 'SCTP initiation tag wrong');
+    const fresh = !(table.status(id) & IPS_CONFIRMED);
+    if (!noteTag(slab, record, pkt, at, direction, fresh)) return refuse(pkt, 'SCTP initiation tag wrong');
     // An INIT sent again and again must not keep the entry for ever.
-    if (bytes[at] === INIT && state === CLOSED && next === CLOSED && table.status(id) & IPS_CONFIRMED) suspect = true;
+    if (bytes[at] === INIT && state === CLOSED && next === CLOSED && !fresh) suspect = true;
     table.setState(id, next);
     if (next === state) continue;
     tracking.event(id, IPCT_PROTOINFO);
@@ -312,7 +313,14 @@ function checkHeartbeat(
 }
 
 /** INIT and INIT ACK say which tag the other side must use. False: they must not. */
-function noteTag({ words }: Slab, record: number, pkt: Packet, at: number, direction: Direction): boolean {
+function noteTag(
+  { words }: Slab,
+  record: number,
+  pkt: Packet,
+  at: number,
+  direction: Direction,
+  fresh: boolean,
+): boolean {
   const type = pkt.bytes[at];
   if (type !== INIT && type !== INIT_ACK) return true;
   if (at + CHUNK_HEADER_LENGTH + INIT_LENGTH > pkt.end) return false;
@@ -322,6 +330,8 @@ function noteTag({ words }: Slab, record: number, pkt: Packet, at: number, direc
   const flags = words[record + FLAGS];
   const known = words[record + TAG + 1 - direction];
   if (type === INIT) {
+    // The same INIT again does not ask anew.
+    if (known === given && !fresh) return true;
     const collided = (flags & here) !== 0 && (flags & there) !== 0;
     words[record + FLAGS] = (collided ? flags & ~there : flags) | here;
   } else {
