@@ -57,7 +57,8 @@ interface Part {
 const more = (text: string): Part => ({ text, last: false });
 const stop = (text: string): Part => ({ text, last: true });
 
-const incomplete = (octets: number): string => `INCOMPLETE [${octets} bytes] `;
+/** printk's %u: where extension headers reach beyond the packet the difference is huge. */
+const incomplete = (octets: number): string => `INCOMPLETE [${octets >>> 0} bytes] `;
 
 // --- Before the packet ------------------------------------------------------------------------------------------------
 

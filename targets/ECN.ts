@@ -1,9 +1,11 @@
 import { type Action, defineTarget } from '../engine/extension.ts';
 import { CONTINUE, DROP } from '../engine/verdict.ts';
 import { flag, u8 } from '../grammar/values.ts';
-import { rewriteTransportU8 } from '../packet/checksum.ts';
+import { putU16 } from '../packet/bytes.ts';
+import { rewriteU16 } from '../packet/checksum.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import { IPPROTO_TCP } from '../packet/numbers.ts';
+import type { Packet } from '../packet/packet.ts';
 import * as tcp from '../packet/tcp.ts';
 import { words } from './shared/text.ts';
 
@@ -75,15 +77,21 @@ export const ECN = defineTarget({
         if ((old & 3) !== ect) ipv4.setTos(bytes, l3, (old & ~3) | ect);
       }
       if (clear === 0 || pkt.protocol !== IPPROTO_TCP) return CONTINUE;
-      // Like the kernel, this does not ask whether a later fragment has a TCP header there at all.
       if (!tcp.fits(bytes, pkt.l4, pkt.end)) {
         pkt.reason = 'TCP header cut short';
         return DROP;
       }
       const old = tcp.flags(bytes, pkt.l4);
       const now = (old & ~clear) | set;
-      if (now !== old) rewriteTransportU8(pkt, pkt.l4 + tcp.FLAGS_AT, now);
+      if (now !== old) setFlags(pkt, now);
       return CONTINUE;
     };
   },
 });
+
+/** Like the kernel, this does not ask whether a later fragment has a TCP header there at all. */
+function setFlags({ bytes, l4, checksumPartial }: Packet, flags: number): void {
+  const word = (bytes[l4 + 12] << 8) | flags;
+  if (checksumPartial) putU16(bytes, l4 + 12, word);
+  else rewriteU16(bytes, l4 + 12, word, l4 + tcp.CHECKSUM_AT);
+}

@@ -7,7 +7,7 @@ import { wholeNumber } from '../grammar/scan.ts';
 import { flag, own } from '../grammar/values.ts';
 import { addressAt } from '../packet/address.ts';
 import { putU16, u16 } from '../packet/bytes.ts';
-import { fold, rewriteTransportU8, rewriteTransportU16, updated } from '../packet/checksum.ts';
+import { fold, rewriteTransportU8, rewriteTransportU16, rewriteU16, updated } from '../packet/checksum.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
 import { type Family, IPPROTO_TCP } from '../packet/numbers.ts';
@@ -91,14 +91,20 @@ function lower(pkt: Packet, family: Family, mss: number): Verdict {
   const limit = l4 + tcp.headerLength(bytes, l4);
   for (let here = l4 + tcp.LENGTH; here + OPTION_LENGTH <= limit; here += tcp.stride(bytes, here, limit)) {
     if (bytes[here] !== tcp.TCPOPT_MSS || bytes[here + 1] !== OPTION_LENGTH) continue;
-    // Never raised: the announcing host relies on it. Differs: at an odd place the kernel mends the checksum wrongly.
-    if (u16(bytes, here + 2) > mss) rewriteTransportU16(pkt, here + 2, mss);
+    // Never raised: the announcing host relies on it.
+    if (u16(bytes, here + 2) > mss) setSize(pkt, here + 2, mss);
     return CONTINUE;
   }
   // With data there is no place for the option; with a full header none either.
   if (limit < end || limit - l4 === tcp.MAX_LENGTH) return CONTINUE;
   addOption(pkt, family, Math.min(mss, DEFAULT_MSS[family]));
   return CONTINUE;
+}
+
+/** Like the kernel, this mends the checksum as if the number stood at an even place; no real sender puts it at an odd one. */
+function setSize({ bytes, l4, checksumPartial }: Packet, at: number, mss: number): void {
+  if (checksumPartial) putU16(bytes, at, mss);
+  else rewriteU16(bytes, at, mss, l4 + tcp.CHECKSUM_AT);
 }
 
 /** Puts the option first, where the kernel puts it; the packet grows by 4 octets. */
