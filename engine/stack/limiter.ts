@@ -39,9 +39,12 @@ export class ErrorLimiter {
     return true;
   }
 
-  /** Whether an error about `pkt` may be sent now, to its source. */
-  allows(pkt: Packet, { type }: IcmpError): boolean {
-    if (pkt.family === 6) return type === 2 || this.take(pkt, this.everyMs[6], BURST);
+  /**
+   * Whether an error about `pkt` may be sent now, to its source. In IPv6 a peer behind a wide prefix may have them faster, for the
+   * prefix is many peers: `prefix` is the length of the route to it (net/ipv6/icmp.c icmpv6_xrlim_allow()).
+   */
+  allows(pkt: Packet, { type }: IcmpError, prefix: number): boolean {
+    if (pkt.family === 6) return type === 2 || this.take(pkt, this.everyMs[6] >>> ((128 - prefix) >>> 5), BURST);
     if (type > 31 || (this.mask4 & (1 << type)) === 0) return true;
     return this.takeGlobal(pkt.now) && this.take(pkt, this.everyMs[4], BURST);
   }

@@ -235,9 +235,11 @@ class Router implements Stack {
   }
 
   private answer(about: Packet, error: IcmpError): void {
-    if (!this.limiter.allows(about, error)) return;
     const octets = icmpError(about, error, this.context);
-    if (octets) this.send(octets, about, true);
+    if (!octets) return;
+    const family = about.family as Family;
+    const back = this.routes.find(about.bytes, about.l3 + (family === 4 ? ipv4.SOURCE_AT : ipv6.SOURCE_AT), family);
+    if (this.limiter.allows(about, error, back?.length ?? 0)) this.send(octets, about, true);
   }
 
   private send(octets: Uint8Array, about: Packet, attached: boolean, onLink = false): void {

@@ -7,31 +7,10 @@ import type { Expired } from '../../conntrack/defrag/types.ts';
 import * as build from '../../packet/build.ts';
 import { fromHex, toHex, u16 } from '../../packet/bytes.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
+import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
-import { BOTH, LENGTH, ONLY_4, ONLY_6, type PieceFields, type Row } from './defrag.rows.ts';
-
-type Family = 4 | 6;
-
-const UDP = 17;
-const PAYLOAD = Uint8Array.from({ length: LENGTH - 8 }, (_, index) => index);
-
-const whole = (family: Family, data = PAYLOAD): Uint8Array =>
-  family === 4
-    ? build.ip4({ id: 1 }, build.udp({ sport: 1000, dport: 2000, data }))
-    : build.ip6({}, build.udp({ sport: 1000, dport: 2000, data }));
-
-const dataOf = (family: Family): Uint8Array => whole(family).subarray(family === 4 ? 20 : 40);
-
-function piece(family: Family, fields: PieceFields): Uint8Array {
-  const { from, to, id = 1, df = false, ecn = 0, protocol = UDP, forged = false, ipOptions = '' } = fields;
-  const more = fields.more ?? to < LENGTH;
-  const data = dataOf(family).slice(from, to);
-  if (forged) data.fill(0xee);
-  const rest = build.raw(protocol, data);
-  return family === 4
-    ? build.ip4({ id, df, mf: more, offset: from, tos: ecn, options: fromHex(ipOptions) }, rest)
-    : build.ip6({ trafficClass: ecn }, build.fragment({ id, offset: from, more }), rest);
-}
+import { describePiece, pieceOf, wholeOf } from './defrag.rig.ts';
+import { BOTH, ONLY_4, ONLY_6, type Row } from './defrag.rows.ts';
 
 /** What `pkt` leaves as, in hex. */
 function leaves(cutter: Cutter, pkt: Packet, mtu = 1500): string[] {
@@ -40,21 +19,13 @@ function leaves(cutter: Cutter, pkt: Packet, mtu = 1500): string[] {
   return result === 'whole' ? [toHex(pkt.bytes, pkt.l3, pkt.end)] : out;
 }
 
-function describePiece(hex: string): string {
-  const pkt = Packet.of(fromHex(hex)!);
-  if (!pkt.moreFragments && pkt.fragmentOffset === 0 && pkt.fragmentHeader < 0) return 'whole';
-  const dataAt = pkt.family === 4 ? pkt.l4 : pkt.fragmentHeader + 8;
-  const df = pkt.family === 4 && ipv4.dontFragment(pkt.bytes, 0) ? ' DF' : '';
-  return `${pkt.fragmentOffset}:${pkt.end - dataAt}${pkt.moreFragments ? '+' : ''}${df}`;
-}
-
 function play(family: Family, { pieces }: Row): { say: string; out: string; leaving: Uint8Array[] } {
   const defragmenter = new Defragmenter();
   const cutter = new Cutter(() => 77);
   const say: string[] = [];
   const leaving: string[] = [];
   for (const fields of pieces) {
-    const pkt = Packet.of(piece(family, fields));
+    const pkt = Packet.of(pieceOf(family, fields));
     const said = defragmenter.gather(pkt, 'input');
     say.push(said);
     if (said === 'whole' || said === 'pass') leaving.push(...leaves(cutter, pkt));
@@ -76,7 +47,7 @@ describe.each([
   });
 
   it('a packet that is no fragment passes as it is', () => {
-    const pkt = Packet.of(whole(family));
+    const pkt = Packet.of(wholeOf(family));
     const { bytes } = pkt;
     expect(new Defragmenter().gather(pkt, 'input')).toBe('pass');
     expect(pkt.bytes).toBe(bytes);
@@ -85,8 +56,8 @@ describe.each([
 
   it('pieces seen at PREROUTING and at OUTPUT do not meet', () => {
     const defragmenter = new Defragmenter();
-    expect(defragmenter.gather(Packet.of(piece(family, { from: 0, to: 32 })), 'input')).toBe('held');
-    expect(defragmenter.gather(Packet.of(piece(family, { from: 32, to: 80 })), 'output')).toBe('held');
+    expect(defragmenter.gather(Packet.of(pieceOf(family, { from: 0, to: 32 })), 'input')).toBe('held');
+    expect(defragmenter.gather(Packet.of(pieceOf(family, { from: 32, to: 80 })), 'output')).toBe('held');
     expect(defragmenter.queues(family)).toBe(2);
   });
 
@@ -98,7 +69,7 @@ describe.each([
         sizes,
         fc.infiniteStream(fc.nat()),
         (data, units, dice) => {
-          const original = whole(family, data);
+          const original = wholeOf(family, data);
           const cuts = units.map((unit) => unit * 8);
           const pieces = family === 4 ? build.fragments4(original, cuts) : build.fragments6(original, cuts, 9);
           const order = pieces.map((octets) => ({ octets, rank: dice.next().value as number }));
@@ -167,7 +138,7 @@ describe('memory and time', () => {
   ])('a packet of %i octets accounts for %i', (length, cost) => expect(bufferCost(length)).toBe(cost));
 
   const first = (family: Family, id: number) => {
-    const pkt = Packet.of(piece(family, { from: 0, to: 32, id }));
+    const pkt = Packet.of(pieceOf(family, { from: 0, to: 32, id }));
     pkt.inDevice = 'tunA';
     return pkt;
   };
@@ -183,7 +154,7 @@ describe('memory and time', () => {
     defragmenter.setSysctl('net.ipv4.ipfrag_high_thresh', 4128); // four queues of 1,032
     const said = [1, 2, 3, 4, 5, 6].map((id) => defragmenter.gather(first(4, id), 'input'));
     expect(said).toEqual(['held', 'held', 'held', 'held', 'held', 'dropped']);
-    const rest = Packet.of(piece(4, { from: 32, to: 80, id: 1 }));
+    const rest = Packet.of(pieceOf(4, { from: 32, to: 80, id: 1 }));
     expect(defragmenter.gather(rest, 'input')).toBe('dropped');
     expect(rest.reason).toBe('fragment queues are full');
     defragmenter.advance(30_000, () => {});
@@ -208,7 +179,7 @@ describe('memory and time', () => {
 
   it('a queue without its first piece ends with nobody to tell', () => {
     const defragmenter = new Defragmenter();
-    defragmenter.gather(Packet.of(piece(6, { from: 32, to: 64 })), 'input');
+    defragmenter.gather(Packet.of(pieceOf(6, { from: 32, to: 64 })), 'input');
     const firsts: unknown[] = [];
     defragmenter.advance(60_000, ({ first: octets }) => firsts.push(octets));
     expect(firsts).toEqual([undefined]);
@@ -223,7 +194,7 @@ describe('memory and time', () => {
       defragmenter.setSysctl('net.ipv4.ipfrag_max_dist', 4);
       defragmenter.gather(first(4, 1), 'input');
       for (let id = 10; id < 10 + between; id++) defragmenter.gather(first(4, id), 'input');
-      expect(defragmenter.gather(Packet.of(piece(4, { from: 32, to: 80, id: 1 })), 'input')).toBe(said);
+      expect(defragmenter.gather(Packet.of(pieceOf(4, { from: 32, to: 80, id: 1 })), 'input')).toBe(said);
     }
   });
 
@@ -329,7 +300,7 @@ describe('on the way out', () => {
         fc.uint8Array({ minLength: 1300, maxLength: 5000 }),
         fc.integer({ min: 1280, max: 1500 }),
         (family, data, mtu) => {
-          const original = whole(family, data);
+          const original = wholeOf(family, data);
           const pieces: Uint8Array[] = [];
           new Cutter(() => 9).cut(Packet.of(original), mtu, true, (bytes, from, to) =>
             pieces.push(bytes.slice(from, to)),
