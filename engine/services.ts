@@ -50,10 +50,11 @@ export interface Services {
   readonly routes: Routes;
   readonly random: Random;
   log(record: LogRecord): void;
-  /** Milliseconds since midnight, universal time, at `now`: what the timestamp option of IPv4 holds. Left out: `now` itself. */
-  timeOfDay?(now: number): number;
-  /** Whether the rate limits of ICMP errors (net.ipv4.icmp_ratelimit and the like) let one about `about` go out now. Left out: always. */
-  mayAnswer?(about: Packet, error: { readonly type: number; readonly code: number }): boolean;
+  /**
+   * Sends an ICMP error about `about` as the router does its own: within the rate limits (net.ipv4.icmp_ratelimit and the like), with
+   * the clock that its options need. Left out where there is no router: REJECT then makes the error itself and gives it to send().
+   */
+  sendError?(about: Packet, error: { readonly type: number; readonly code: number }): void;
   /**
    * Sends a packet of our own making through OUTPUT and POSTROUTING (REJECT, SYNPROXY, TEE). `octets` is a whole IP packet with right
    * checksums; `about` is the packet that caused it: the new one is attached to the same connection (nf_ct_attach()) and, in

@@ -81,8 +81,7 @@ export const REJECT = defineTarget({
     }
     const answer = unreachable(family, code, services);
     return (pkt) => {
-      const octets = mayAnswerWithIcmp(pkt, family) ? answer(pkt) : undefined;
-      if (octets) services.send(octets, pkt);
+      if (mayAnswerWithIcmp(pkt, family)) answer(pkt);
       return DROP;
     };
   },

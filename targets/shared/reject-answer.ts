@@ -15,17 +15,20 @@ import * as tcp from '../../packet/tcp.ts';
 /** net.ipv4.ip_default_ttl and net.ipv6.conf.*.hop_limit. */
 const TTL = 64;
 
-/** Answers destination unreachable with some code, made once for each rule. Undefined: nothing may be sent about that packet. */
-export function unreachable(family: Family, code: number, services: Services) {
-  const type = family === 4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH;
-  const error = { type, code };
-  const { random } = services;
-  const timeOfDay = services.timeOfDay ?? Math.floor;
-  const asRouter: ErrorContext = { routes: services.routes, random, timeOfDay };
-  const asBridge: ErrorContext = { routes: asAddressed(services.routes), random, timeOfDay };
-  return (pkt: Packet): Uint8Array | undefined => {
-    if (services.mayAnswer?.(pkt, error) === false) return undefined;
-    return icmpError(pkt, error, pkt.physIn === '' ? asRouter : asBridge);
+/** Sends destination unreachable with `code`, unless nothing may be sent about that packet. Made once for each rule. */
+export function unreachable(family: Family, code: number, services: Services): (pkt: Packet) => void {
+  const error = { type: family === 4 ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH, code };
+  const { routes, random } = services;
+  const asRouter: ErrorContext = { routes, random, timeOfDay: Math.floor };
+  const asBridge: ErrorContext = { ...asRouter, routes: asAddressed(routes) };
+  return (pkt) => {
+    const bridged = pkt.physIn !== '';
+    if (!bridged && services.sendError) {
+      services.sendError(pkt, error);
+      return;
+    }
+    const octets = icmpError(pkt, error, bridged ? asBridge : asRouter);
+    if (octets) services.send(octets, pkt);
   };
 }
 
