@@ -3,7 +3,7 @@ import { flag, u32, u32Range } from '../grammar/values.ts';
 import { u32 as readU32, u16 } from '../packet/bytes.ts';
 import { IPPROTO_AH } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
-import { BROKEN, findHeader, headerLength, NOT_FOUND } from './shared/ext-headers.ts';
+import { BROKEN, findHeader, headerLength, LONGER, NOT_FOUND } from './shared/ext-headers.ts';
 import { listSpis, type SpiRange, saveSpis, spiRange, spiTest } from './shared/spi.ts';
 import { bang, option, words } from './shared/text.ts';
 
@@ -86,8 +86,10 @@ export const ah6 = defineMatch({
       if (at === NOT_FOUND) return false;
       if (cutShort(at, pkt)) return pkt.hotDrop('AH cut short');
       const { bytes } = pkt;
+      const octets = headerLength(bytes, at, IPPROTO_AH);
+      if (at + octets > pkt.end) return pkt.hotDrop(LONGER);
       if (!wanted(readU32(bytes, at + SPI_AT))) return false;
-      if (length !== 0 && (headerLength(bytes, at, IPPROTO_AH) === length) === lengthInverted) return false;
+      if (length !== 0 && (octets === length) === lengthInverted) return false;
       return !reserved || u16(bytes, at + RESERVED_AT) === 0;
     };
   },

@@ -5,6 +5,7 @@ import { IPPROTO_TCP } from '../packet/numbers.ts';
 import * as tcp from '../packet/tcp.ts';
 import { bang, bare, option, words } from './shared/text.ts';
 import { dsField, dsFieldOf } from './shared/traffic-class.ts';
+import { transportAt } from './shared/transport.ts';
 
 const ECN_BITS = 0x3;
 
@@ -65,12 +66,14 @@ export const ecn = defineMatch({
     const field = dsField(family);
     const ip: Predicate | undefined = ect && ((pkt) => ((field(pkt) & ECN_BITS) === ect.value) !== ect.inverted);
     if (!ece && !cwr) return ip!;
+    const transport = transportAt(family);
     const mask = (ece ? tcp.ECE : 0) | (cwr ? tcp.CWR : 0);
     const wanted = (ece && !ece.inverted ? tcp.ECE : 0) | (cwr && !cwr.inverted ? tcp.CWR : 0);
     return (pkt) => {
       if (ip && !ip(pkt)) return false;
-      if (!tcp.fits(pkt.bytes, pkt.l4, pkt.end)) return false;
-      return (tcp.flags(pkt.bytes, pkt.l4) & mask) === wanted;
+      const at = transport(pkt);
+      if (!tcp.fits(pkt.bytes, at, pkt.end)) return false;
+      return (tcp.flags(pkt.bytes, at) & mask) === wanted;
     };
   },
   saw(_checked, pkt) {

@@ -5,7 +5,7 @@ import { formatAddress, parseAddress } from '../packet/address.ts';
 import { u32 as readU32 } from '../packet/bytes.ts';
 import { IPPROTO_ROUTING } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
-import { BROKEN, findHeader, headerLength, NOT_FOUND } from './shared/ext-headers.ts';
+import { BROKEN, findHeader, headerLength, LONGER, NOT_FOUND } from './shared/ext-headers.ts';
 import { isAnySpi, listSpis, type SpiRange, saveSpis, spiRange, spiTest } from './shared/spi.ts';
 import { bang, option, words } from './shared/text.ts';
 
@@ -127,8 +127,7 @@ function routingMatch({ type, segmentsLeft, length, reserved, addresses, loose }
     const { bytes, end } = pkt;
     if (at === BROKEN || at + MIN_LENGTH > end) return pkt.hotDrop('routing header cut short');
     const octets = headerLength(bytes, at, IPPROTO_ROUTING);
-    // A header that claims more than is there does not match, and is not dropped here either.
-    if (at + octets > end) return false;
+    if (at + octets > end) return pkt.hotDrop(LONGER);
     if (left && !left(bytes[at + 3])) return false;
     if (length && (octets === length.value) === length.inverted) return false;
     if (type && (bytes[at + 2] === type.value) === type.inverted) return false;

@@ -64,8 +64,9 @@ export const statistic = defineMatch({
       const { parts } = checked;
       return () => (random() & 0x7fff_ffff) < parts !== inverted;
     }
-    const counter = context.state(() => ({ count: checked.packet }));
+    // The first match is the packet of that number, counted from 0.
     const last = checked.every - 1;
+    const counter = context.state(() => ({ count: last - checked.packet }));
     return () => {
       counter.count = counter.count === last ? 0 : counter.count + 1;
       return (counter.count === 0) !== inverted;

@@ -3,6 +3,7 @@ import { u16Range } from '../grammar/values.ts';
 import { IPPROTO_TCP } from '../packet/numbers.ts';
 import * as tcp from '../packet/tcp.ts';
 import { bang, option } from './shared/text.ts';
+import { transportAt } from './shared/transport.ts';
 
 const mss = u16Range({ help: 'MSS, or MIN:MAX inclusive', invert: true, required: true });
 
@@ -20,14 +21,16 @@ export const tcpmss = defineMatch({
   },
   save: ({ range, inverted }) => option('mss', mss.print(range), inverted),
   list: ({ range, inverted }) => `tcpmss match ${bang(inverted)}${mss.print(range)}`,
-  compile:
-    ({ range: [min, max], inverted }) =>
-    (pkt) => {
+  compile({ range: [min, max], inverted }, { family }) {
+    const transport = transportAt(family);
+    return (pkt) => {
+      const at = transport(pkt);
       // A header cut short is dropped, not "no match": it must not slip through to a later ACCEPT.
-      if (!tcp.whole(pkt.bytes, pkt.l4, pkt.end)) return pkt.hotDrop('TCP header cut short');
-      const found = tcp.mss(pkt.bytes, pkt.l4, pkt.end);
+      if (!tcp.whole(pkt.bytes, at, pkt.end)) return pkt.hotDrop('TCP header cut short');
+      const found = tcp.mss(pkt.bytes, at, pkt.end);
       return found === undefined ? inverted : (min <= found && found <= max) !== inverted;
-    },
+    };
+  },
   saw(_checked, pkt) {
     if (!tcp.whole(pkt.bytes, pkt.l4, pkt.end)) return 'TCP header cut short';
     const found = tcp.mss(pkt.bytes, pkt.l4, pkt.end);

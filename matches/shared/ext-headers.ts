@@ -9,6 +9,8 @@ import { isExtensionHeader, type Packet } from '../../packet/packet.ts';
 export const NOT_FOUND = -1;
 /** The chain runs out of the packet before: the kernel's matches drop the packet then. */
 export const BROKEN = -2;
+/** Why ah, dst, hbh and rt drop a packet whose header claims more than is there: 6.18 does; kernels before it had no match. */
+export const LONGER = 'extension header longer than the packet';
 
 /** Offset of the first header of the number `target`, NOT_FOUND or BROKEN. Behind a later fragment's header nothing is looked at. */
 export function findHeader(pkt: Packet, target: number): number {

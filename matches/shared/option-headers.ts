@@ -4,7 +4,7 @@ import { defineMatch, type Predicate } from '../../engine/extension.ts';
 import type { ValueScope } from '../../grammar/options.ts';
 import { own, u32 } from '../../grammar/values.ts';
 import type { Packet } from '../../packet/packet.ts';
-import { BROKEN, findHeader, headerLength, NOT_FOUND } from './ext-headers.ts';
+import { BROKEN, findHeader, headerLength, LONGER, NOT_FOUND } from './ext-headers.ts';
 import { bang, option, words } from './text.ts';
 
 /** IP6T_OPTS_OPTSNR */
@@ -103,8 +103,7 @@ function headerMatch(header: number, { length, options }: Checked): Predicate {
     if (at === NOT_FOUND) return false;
     if (at === BROKEN) return pkt.hotDrop('extension header cut short');
     const octets = headerLength(pkt.bytes, at, header);
-    // A header that claims more than is there does not match, and is not dropped here either.
-    if (at + octets > pkt.end) return false;
+    if (at + octets > pkt.end) return pkt.hotDrop(LONGER);
     if (options && !beginsWith(pkt, at + 2, octets - 2, options)) return false;
     return !length || (octets === length.value) !== length.inverted;
   };

@@ -63,6 +63,8 @@ export const sheets = [
         ['--ahres', ip6({}, ah({}), udp()), 'match'],
         ['--ahres', ip6({}, ah({ reserved: 1 }), udp()), 'no match'],
         ['', ip6({}, raw(51, new Uint8Array(11))), 'drop'],
+        ['--ahspi 6', ip6({}, raw(51, Uint8Array.of(17, 2, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1))), 'drop'],
+        ['--ahspi 5', ip6({}, raw(51, Uint8Array.of(17, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1))), 'match'],
         ['', ip6({}, raw(0, Uint8Array.of(51, 0, 1, 4, 0, 0, 0, 0))), 'drop'],
       ],
     },

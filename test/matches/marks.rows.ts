@@ -1,7 +1,7 @@
 import { connmark } from '../../matches/connmark.ts';
 import { mark } from '../../matches/mark.ts';
 import { ip6, udp } from '../../packet/build.ts';
-import { CT_NEW } from '../../packet/packet.ts';
+import { CT_INVALID, CT_NEW } from '../../packet/packet.ts';
 import type { MatchPacketRow, RuleRow } from '../../testing/ext-cases.ts';
 import type { Dice } from '../kernel/dice.ts';
 import { inConnection } from './connections.ts';
@@ -61,7 +61,7 @@ export const sheets = [
       packets: [
         ...packets((value) => inConnection(six, CT_NEW, { mark: value })),
         // Without a connection there is nothing that could differ.
-        ['! --mark 1', six, 'no match'],
+        ['! --mark 1', { packet: six, ctState: CT_INVALID }, 'no match'],
       ],
     },
     generate,

@@ -47,6 +47,7 @@ export const sheets = [
         ['! --mh-type 0:5', ip6({}, mobility({ type: 6 })), 'match'],
         ['--mh-type bu', ip6({}, destinationOptions(), mobility({ type: 5 })), 'match'],
         ['', ip6({}, mobility({ nextHeader: 17 })), 'drop'],
+        ['', ip6({}, mobility({ length: 9 })), 'match'],
         ['', ip6({}, raw(135, Uint8Array.of(59, 0, 1, 0, 0))), 'drop'],
         ['', ip6({}, fragment({ offset: 8, nextHeader: 135 }), raw(135, new Uint8Array(8))), 'no match'],
       ],

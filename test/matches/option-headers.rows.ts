@@ -24,10 +24,10 @@ const packets = (name: string, number: number, header: typeof hopByHop): MatchPa
   const of = (...options: { type: number; data?: number }[]): Layer => header({ options });
   const behind = (octets: number[]): Uint8Array => ip6({}, raw(number, Uint8Array.from(octets)));
   return [
-    ['', ip6({}, of({ type: 1, data: 4 }), udp()), 'match'],
+    ['', ip6({}, of({ type: 30, data: 4 }), udp()), 'match'],
     ['', ip6({}, udp()), 'no match'],
-    [`--${name}-len 8`, ip6({}, of({ type: 1, data: 4 }), udp()), 'match'],
-    [`! --${name}-len 8`, ip6({}, of({ type: 1, data: 12 }), udp()), 'match'],
+    [`--${name}-len 8`, ip6({}, of({ type: 30, data: 4 }), udp()), 'match'],
+    [`! --${name}-len 8`, ip6({}, of({ type: 30, data: 12 }), udp()), 'match'],
     [`--${name}-opts 5`, ip6({}, of({ type: 5, data: 2 }), udp()), 'match'],
     [`--${name}-opts 5:2`, ip6({}, of({ type: 5, data: 2 }), udp()), 'match'],
     [`--${name}-opts 5:3`, ip6({}, of({ type: 5, data: 2 }), udp()), 'no match'],
@@ -42,10 +42,11 @@ const packets = (name: string, number: number, header: typeof hopByHop): MatchPa
     [`--${name}-opts 30,5`, ip6({}, of({ type: 30, data: 2 }, { type: 5, data: 2 }), udp()), 'match'],
     [`--${name}-opts 5`, ip6({}, of({ type: 30, data: 2 }, { type: 5, data: 2 }), udp()), 'no match'],
     // The last option may reach beyond the header, one before it may not.
-    [`--${name}-opts 30`, behind([17, 0, 30, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 'match'],
-    [`--${name}-opts 30,0`, behind([17, 0, 30, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 'no match'],
-    // A header that claims more than is there does not match; one of a single octet is dropped.
-    ['', behind([17, 1, 1, 4, 0, 0, 0, 0]), 'no match'],
+    [`--${name}-opts 31`, behind([17, 0, 31, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 'match'],
+    [`--${name}-opts 31,0`, behind([17, 0, 31, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 'no match'],
+    // A header that claims more than is there.
+    ['', behind([17, 1, 1, 4, 0, 0, 0, 0]), 'drop'],
+    [`--${name}-len 5`, behind([17, 1, 1, 4, 0, 0, 0, 0]), 'drop'],
     ['', behind([17]), 'drop'],
   ];
 };

@@ -57,7 +57,7 @@ export const sheets = [
         ['--rt-type 0 --rt-0-addrs fd00::2,fd00::1 --rt-0-not-strict', three, 'no match'],
         ['--rt-type 0 --rt-0-addrs fd00::1,fd00::9,fd00::2,fd00::3 --rt-0-not-strict', three, 'no match'],
         ['', ip6({}, raw(43, Uint8Array.of(17, 0, 0))), 'drop'],
-        ['', ip6({}, raw(43, Uint8Array.of(17, 5, 0, 0, 0, 0, 0, 0))), 'no match'],
+        ['--rt-type 3', ip6({}, raw(43, Uint8Array.of(17, 5, 0, 0, 0, 0, 0, 0))), 'drop'],
         ['', ip6({}, fragment({ offset: 8, nextHeader: 43 }), raw(43, new Uint8Array(16))), 'no match'],
       ],
     },

@@ -51,7 +51,7 @@ export const sheets = [
         ['--mode random --probability 1', drawn(0xffff_ffff), 'match'],
         ['--mode random --probability 0', drawn(0), 'no match'],
         ['--mode nth --every 1 --packet 0', ip6({}, udp()), 'match'],
-        ['--mode nth --every 3 --packet 2', ip6({}, udp()), 'match'],
+        ['--mode nth --every 3 --packet 0', ip6({}, udp()), 'match'],
         ['--mode nth --every 3 --packet 1', ip6({}, udp()), 'no match'],
         ['--mode nth ! --every 3 --packet 1', ip6({}, udp()), 'match'],
       ],

@@ -1,6 +1,9 @@
 import { tcpmss as match } from '../../matches/tcpmss.ts';
-import { ip4, ip6, raw, tcp } from '../../packet/build.ts';
+import { fragment, ip4, ip6, raw, tcp } from '../../packet/build.ts';
 import { not, range, sheet } from './sheet.ts';
+
+/** Reads as a TCP header of 24 octets. */
+const pieceWithMss = Uint8Array.from({ length: 24 }, (_, at) => ({ 12: 0x60, 20: 2, 21: 4, 22: 5 })[at] ?? 0);
 
 export const sheets = [
   sheet({
@@ -27,6 +30,17 @@ export const sheets = [
         // An option of the wrong length is none.
         ['--mss :', ip6({}, tcp({ options: Uint8Array.of(2, 3, 5, 1) })), 'no match'],
         ['--mss :', ip6({}, raw(6, new Uint8Array(19))), 'drop'],
+        // A later fragment's data are taken for a header in IPv4.
+        ['--mss :', ip4({ offset: 16 }, raw(6, pieceWithMss)), 'match'],
+        ['--mss :', ip4({ offset: 16 }, raw(6, new Uint8Array(19))), 'drop'],
+        // In IPv6 it is the IP header itself: the octet that should be the header length lies in the source address.
+        ['--mss :', ip6({}, fragment({ offset: 16, nextHeader: 6 }), raw(6, pieceWithMss)), 'drop'],
+        [
+          '! --mss :',
+          ip6({ src: 'fd00:1:5000::1' }, fragment({ offset: 16, nextHeader: 6 }), raw(6, pieceWithMss)),
+          'match',
+        ],
+        ['--mss :', ip6({}, fragment({ offset: 16, nextHeader: 6 }), raw(6, new Uint8Array(19))), 'drop'],
         ['--mss :', ip6({}, tcp({ headerLength: 16 })), 'drop'],
         ['--mss :', ip6({}, tcp({ headerLength: 40 })), 'drop'],
       ],

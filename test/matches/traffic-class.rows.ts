@@ -1,7 +1,7 @@
 import { dscp } from '../../matches/dscp.ts';
 import { ecn } from '../../matches/ecn.ts';
 import { tos } from '../../matches/tos.ts';
-import { ip4, ip6, raw, tcp, udp } from '../../packet/build.ts';
+import { fragment, ip4, ip6, raw, tcp, udp } from '../../packet/build.ts';
 import { not, number, sheet, some } from './sheet.ts';
 
 export const sheets = [
@@ -59,6 +59,18 @@ export const sheets = [
         ['-p tcp ; --ecn-tcp-ece ! --ecn-tcp-cwr', ip6({}, tcp({ flags: 'SEC' })), 'no match'],
         ['-p tcp ; ! --ecn-tcp-cwr', ip4({}, tcp({ flags: 'S' })), 'match'],
         ['-p tcp ; --ecn-tcp-cwr --ecn-ip-ect 1', ip4({ tos: 1 }, tcp({ flags: 'C' })), 'match'],
+        // A later fragment's data are taken for a header, in IPv6 the IP header itself: its 14th octet lies in the source address.
+        ['-p tcp ; --ecn-tcp-ece', ip4({ offset: 16 }, raw(6, new Uint8Array(20).fill(0x40))), 'match'],
+        [
+          '-p tcp ; --ecn-tcp-ece',
+          ip6({}, fragment({ offset: 16, nextHeader: 6 }), raw(6, new Uint8Array(20).fill(0x40))),
+          'no match',
+        ],
+        [
+          '-p tcp ; --ecn-tcp-ece',
+          ip6({ src: 'fd00:1:40::1' }, fragment({ offset: 16, nextHeader: 6 }), raw(6, new Uint8Array(20))),
+          'match',
+        ],
         // Too short a header is no match here, and not dropped.
         ['-p tcp ; ! --ecn-tcp-cwr', ip4({}, raw(6, new Uint8Array(19))), 'no match'],
       ],
