@@ -1,9 +1,10 @@
 // Random scenarios for the kernel and for us, each from one seed; and the way from one that differs to the few lines that matter.
 
 import { protocols } from '../../conntrack/l4/index.ts';
+import type { AnyTarget, CompileContext } from '../../engine/extension.ts';
+import { RuleError } from '../../grammar/error.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
-import { notThereYet } from '../../targets/shared/nat-range.ts';
 import type { Scenario, Step } from '../../testing/scenario-format.ts';
 import { Dice } from './dice.ts';
 import { hintsOf, type RuleOptions, randomTables, rulesText, type TableText } from './random-rules.ts';
@@ -32,12 +33,20 @@ const SYSCTLS: readonly (readonly [string, readonly number[]])[] = [
   ['net.netfilter.nf_conntrack_generic_timeout', [55]],
 ];
 
+/** Whether a target does something: those that only read and print say so as soon as they are compiled. */
+function acts({ compile }: AnyTarget): boolean {
+  try {
+    compile({}, {} as CompileContext);
+    return true;
+  } catch (error) {
+    return !(error instanceof RuleError);
+  }
+}
+
 /** Names of the attached extensions that act on packets, and tables that go with them. */
 function ruleOptions(without: readonly string[]): RuleOptions {
   const wanted = ({ name }: { name: string }) => !without.includes(name);
-  const acting = new Set(
-    targets.filter((target) => wanted(target) && target.compile !== notThereYet).map(({ name }) => name),
-  );
+  const acting = new Set(targets.filter((target) => wanted(target) && acts(target)).map(({ name }) => name));
   return {
     matches: new Set(matches.filter(wanted).map(({ name }) => name)),
     targets: acting,
