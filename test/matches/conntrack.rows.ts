@@ -117,6 +117,7 @@ export const sheets = [
       ],
     },
     generate(dice, family) {
+      if (dice.chance(0.1)) return `${not(dice)}--ctstate ${list(dice, STATES)}`;
       const bits = family === 4 ? 32 : 128;
       const masked = (): string => {
         const host = address(dice, family);
