@@ -210,7 +210,7 @@ export class Draft {
     const chain = this.chains.get(from);
     if (!chain || chain.builtin !== undefined) throw new Refusal(NO_CHAIN);
     this.chains.delete(from);
-    this.chains.set(to, { ...chain, name: to });
+    this.chains.set(to, { ...chain, name: to, rules: chain.rules.slice() });
     for (const other of this.chains.values()) {
       if (other.rules.some((rule) => jumpsTo(rule, from))) {
         other.rules = other.rules.map((rule) => (jumpsTo(rule, from) ? this.retarget(rule, to) : rule));

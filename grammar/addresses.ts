@@ -78,11 +78,22 @@ export function readAddresses(
 function readOne(text: string, inverted: boolean, family: Family, names: Names, span: Span): MaskedAddress[] {
   const slash = text.lastIndexOf('/');
   const host = slash < 0 ? text : text.slice(0, slash);
-  const mask = slash < 0 ? prefixMask(family === 4 ? 32 : 128, family) : readMask(text.slice(slash + 1), family, span);
+  const mask = slash < 0 ? maskOf(family === 4 ? 32 : 128, family) : readMask(text.slice(slash + 1), family, span);
   // With mask 0 nothing of the address is left, and the tools do not even look at a name in front of it.
   const found = readHost(host, family, names) ?? fail(host, family, span);
-  return found.map((address) => ({ address: address.map((octet, at) => octet & mask[at]), mask, inverted }));
+  return found.map((address) => ({ address: masked(address, mask), mask, inverted }));
 }
+
+function masked(address: Address, mask: Address): Address {
+  const left = new Uint8Array(16);
+  for (let at = 0; at < 16; at++) left[at] = address[at] & mask[at];
+  return left;
+}
+
+const MASKS: Record<Family, (Address | undefined)[]> = { 4: [], 6: [] };
+
+/** One object for each length: nobody changes a rule's mask. */
+const maskOf = (length: number, family: Family): Address => (MASKS[family][length] ??= prefixMask(length, family));
 
 function readHost(host: string, family: Family, names: Names): readonly Address[] | undefined {
   const literal = family === 4 ? (parseDotted(host) ?? parseAton(host)) : parseAddress6(host);
@@ -100,16 +111,25 @@ function fail(host: string, family: Family, span: Span): never {
 
 /** A prefix length, or four octets, or an IPv6 address as a bit pattern. */
 function readMask(text: string, family: Family, span: Span): Address {
-  const mask = family === 4 ? (text.split('.').length === 4 ? parseDotted(text) : undefined) : parseAddress6(text);
+  const pattern = text.includes(family === 4 ? '.' : ':');
+  const mask = !pattern
+    ? undefined
+    : family === 6
+      ? parseAddress6(text)
+      : fourParts(text)
+        ? parseDotted(text)
+        : undefined;
   if (mask) return family === 4 ? mask.fill(0xff, 0, 12) : mask;
   const bits = family === 4 ? 32 : 128;
   const length = wholeNumber(text, 0, bits);
   if (length === undefined) {
     throw new RuleError(`invalid mask \`${text}' specified`, span, `a prefix length is 0 to ${bits}`);
   }
-  return prefixMask(length, family);
+  return maskOf(length, family);
 }
+
+const fourParts = (text: string): boolean => text.split('.').length === 4;
 
 /** Nothing of the address counts. */
 export const isAny = ({ mask, inverted }: MaskedAddress, family: Family): boolean =>
-  !inverted && prefixLength(mask, family) === 0;
+  !inverted && mask[family === 4 ? 12 : 0] === 0 && prefixLength(mask, family) === 0;

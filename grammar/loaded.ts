@@ -19,22 +19,51 @@ export interface NamedOption {
   readonly option: AnyOption;
 }
 
-/** Every spelling of an extension's options, made once per literal. */
-const SPELLINGS = new WeakMap<AnySyntax, ReadonlyMap<string, NamedOption>>();
-
-export function spellings(syntax: AnySyntax): ReadonlyMap<string, NamedOption> {
-  const known = SPELLINGS.get(syntax);
-  if (known) return known;
-  const made = new Map<string, NamedOption>();
-  for (const [name, option] of Object.entries(syntax.options) as [string, AnyOption][]) {
-    const named = { name, option };
-    made.set(name, named);
-    const alias = option.alias ?? [];
-    for (const other of typeof alias === 'string' ? [alias] : alias) made.set(other, named);
-  }
-  SPELLINGS.set(syntax, made);
-  return made;
+/** What an option table says, laid out for reading rules; made once per literal. */
+interface Layout {
+  /** Every spelling. */
+  readonly spellings: ReadonlyMap<string, NamedOption>;
+  /** Names of options that must be given. */
+  readonly required: readonly string[];
+  /** Options with demands on others, in the order of the table; what they demand or exclude in that order too. */
+  readonly demanding: readonly {
+    readonly name: string;
+    readonly also: readonly string[];
+    readonly excludes: readonly string[];
+  }[];
 }
+
+const LAYOUTS = new WeakMap<AnySyntax, Layout>();
+
+function layoutOf(syntax: AnySyntax): Layout {
+  let layout = LAYOUTS.get(syntax);
+  if (!layout) LAYOUTS.set(syntax, (layout = layOut(Object.entries(syntax.options as Record<string, AnyOption>))));
+  return layout;
+}
+
+function layOut(options: readonly (readonly [string, AnyOption])[]): Layout {
+  const spellings = new Map<string, NamedOption>();
+  for (const [name, option] of options) {
+    const named = { name, option };
+    spellings.set(name, named);
+    const alias = option.alias ?? [];
+    for (const other of typeof alias === 'string' ? [alias] : alias) spellings.set(other, named);
+  }
+  const names = options.map(([name]) => name);
+  const demanding = options.map(([name, option]) => ({
+    name,
+    also: names.filter((other) => option.also?.includes(other)),
+    excludes: names.filter((other) => option.excludes?.includes(other)),
+  }));
+  return {
+    spellings,
+    required: options.filter(([, option]) => option.required).map(([name]) => name),
+    demanding: demanding.filter(({ also, excludes }) => also.length + excludes.length > 0),
+  };
+}
+
+/** Every spelling of an extension's options. */
+export const spellings = (syntax: AnySyntax): ReadonlyMap<string, NamedOption> => layoutOf(syntax).spellings;
 
 /** One `-m` or `-j` of a rule while it is being read. */
 export class Loaded {
@@ -71,29 +100,35 @@ export class Loaded {
 
   /** The checks that the option table states, then the extension's own. */
   finish(scope: Omit<RuleScope, 'fail'>): unknown {
-    const { name: extension, options } = this.syntax;
-    for (const [name, option] of Object.entries(options) as [string, AnyOption][]) {
-      const given = this.given.get(name);
-      if (!given) {
-        if (option.required) throw new RuleError(`${extension}: option "--${name}" must be specified`, this.span);
-        continue;
-      }
-      for (const other of option.also ?? []) {
-        if (this.given.has(other)) continue;
-        throw new RuleError(`${extension}: option "--${name}" also requires "--${other}".`, given.span);
-      }
-      for (const other of option.excludes ?? []) {
-        if (!this.given.has(other)) continue;
-        const later = latest(given, this.given.get(other)!);
-        throw new RuleError(`${extension}: option "--${name}" cannot be used together with "--${other}".`, later);
-      }
-    }
-    const given: Record<string, Given<unknown> | undefined> = {};
-    for (const name of Object.keys(options)) given[name] = this.given.get(name);
+    this.checkTable();
     const fail = (message: string, at?: Given<unknown>, hint?: string): never => {
       throw new RuleError(message, at?.span ?? this.span, hint);
     };
-    return this.syntax.check(given, { ...scope, fail });
+    const { family, table, chain, protocol, names } = scope;
+    return this.syntax.check(Object.fromEntries(this.given), { family, table, chain, protocol, names, fail });
+  }
+
+  /** In the order of the option table, as libxtables looks. */
+  private checkTable(): void {
+    const { syntax, given } = this;
+    const { required, demanding } = layoutOf(syntax);
+    const missing = required.find((name) => !given.has(name));
+    if (missing !== undefined)
+      throw new RuleError(`${syntax.name}: option "--${missing}" must be specified`, this.span);
+    for (const { name, also, excludes } of demanding) {
+      const one = given.get(name);
+      if (!one) continue;
+      for (const other of also) {
+        if (given.has(other)) continue;
+        throw new RuleError(`${syntax.name}: option "--${name}" also requires "--${other}".`, one.span);
+      }
+      for (const other of excludes) {
+        const second = given.get(other);
+        if (!second) continue;
+        const text = `${syntax.name}: option "--${name}" cannot be used together with "--${other}".`;
+        throw new RuleError(text, latest(one, second));
+      }
+    }
   }
 }
 

@@ -35,14 +35,26 @@ interface WordToken extends IToken {
   word: Word;
 }
 
-const tokenOf = (word: Word): WordToken => ({
-  image: word.text,
-  startOffset: word.start,
-  endOffset: word.end - 1,
-  tokenType: Any,
-  tokenTypeIdx: Any.tokenTypeIdx!,
-  word,
-});
+/** Tokens live for one line: the same objects serve the next one. */
+const POOL: WordToken[] = [];
+
+function tokenOf(word: Word, index: number): WordToken {
+  const token = (POOL[index] ??= {
+    image: '',
+    startOffset: 0,
+    endOffset: 0,
+    tokenType: Any,
+    tokenTypeIdx: Any.tokenTypeIdx!,
+    word,
+  });
+  token.image = word.text;
+  token.startOffset = word.start;
+  token.endOffset = word.end - 1;
+  token.tokenType = Any;
+  token.tokenTypeIdx = Any.tokenTypeIdx!;
+  token.word = word;
+  return token;
+}
 
 class CommandParser extends EmbeddedActionsParser {
   private reader: Reader | undefined;
