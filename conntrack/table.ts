@@ -56,6 +56,8 @@ export class ConnectionTable {
   own = new Int32Array(0);
   /** By protocol number: the slab of those that need more than a word. */
   readonly slabs: (Slab | undefined)[] = new Array(256).fill(undefined);
+  /** Confirmed connections whose directions have an entry each; while there are none, a tuple and its inverse are found alike. */
+  asymmetric = 0;
   /** Connections that were opened and not closed: what nf_conntrack_max bounds. */
   count = 0;
   /** Ids at and above were never given out. */
@@ -89,24 +91,26 @@ export class ConnectionTable {
    * that direction was put into. Expired ones are not told from others here: see `expired`.
    */
   find(tuple: Tuple): number {
-    const found = this.probe(tuple, this.hash(tuple, tuple.zoneOriginal));
+    const found = this.findIn(tuple, tuple.zoneOriginal);
     if (found >= 0 || tuple.zoneOriginal === tuple.zoneReply) return found;
-    return this.probe(tuple, this.hash(tuple, tuple.zoneReply));
+    return this.findIn(tuple, tuple.zoneReply);
   }
 
-  private probe(tuple: Tuple, hash: number): number {
+  /** The same among the tuples that are in that zone in their direction. */
+  findIn(tuple: Tuple, zone: number): number {
     const { index, mask } = this;
+    const hash = this.hash(tuple, zone);
     for (let slot = hash & mask; index[2 * slot + 1] !== 0; slot = (slot + 1) & mask) {
       if (index[2 * slot] !== hash) continue;
       const id = index[2 * slot + 1] - 1;
-      const direction = this.compare(id, tuple);
+      const direction = this.compare(id, tuple, zone);
       if (direction >= 0) return 2 * id + direction;
     }
     return -1;
   }
 
-  /** Direction of connection `id` in which it has that tuple, or -1. */
-  private compare(id: number, tuple: Tuple): number {
+  /** Direction of connection `id` in which it has that tuple and is in that zone, or -1. */
+  private compare(id: number, tuple: Tuple, zone: number): number {
     const { records } = this;
     const at = 4 * id;
     const info = records[at + 3];
@@ -118,9 +122,9 @@ export class ConnectionTable {
       info & REPLY_DIFFERS
         ? this.hasReply(id, tuple)
         : records[at + 2] === tuple.inverse && this.hasAddresses(at, tuple, 4, 0);
-    if (reply && this.zone(id, 1) === tuple.zoneReply) return 1;
+    if (reply && zone === tuple.zoneReply && this.zone(id, 1) === zone) return 1;
     const original = records[at + 2] === tuple.keys && this.hasAddresses(at, tuple, 0, 4);
-    return original && this.zone(id, 0) === tuple.zoneOriginal ? 0 : -1;
+    return original && zone === tuple.zoneOriginal && this.zone(id, 0) === zone ? 0 : -1;
   }
 
   /** Whether the record's source and destination are the words of `tuple` from those two places. */
@@ -239,17 +243,22 @@ export class ConnectionTable {
     this.addStatus(id, IPS_CONFIRMED);
     const first = this.hashOf(id, 0);
     this.addEntry(first, id);
-    if (this.hasTwoEntries(id)) this.addEntry(this.hashOf(id, 1), id);
+    if (!this.hasTwoEntries(id)) return;
+    this.addEntry(this.hashOf(id, 1), id);
+    this.asymmetric++;
   }
 
   /** Takes a confirmed connection out of the index; lookups no longer find it. */
   remove(id: number): void {
     this.removeEntry(this.hashOf(id, 0), id);
-    if (this.hasTwoEntries(id)) this.removeEntry(this.hashOf(id, 1), id);
     this.addStatus(id, IPS_DYING);
+    if (!this.hasTwoEntries(id)) return;
+    this.removeEntry(this.hashOf(id, 1), id);
+    this.asymmetric--;
   }
 
-  private hasTwoEntries(id: number): boolean {
+  /** The reply tuple is not the inverse of the original one in the same zone. */
+  hasTwoEntries(id: number): boolean {
     return (this.records[4 * id + 3] & REPLY_DIFFERS) !== 0 || this.zone(id, 0) !== this.zone(id, 1);
   }
 
@@ -433,7 +442,18 @@ export class ConnectionTable {
     // Four fifths full: a miss then looks at some 13 slots, which is two cache lines.
     if (5 * (this.entries + 1) > 4 * (this.mask + 1)) this.growIndex();
     this.entries++;
-    putEntry(this.index, this.mask, hash, id + 1);
+    // In front of those of the same hash: where zones let two connections have the same tuple, the kernel finds the younger one.
+    const { index, mask } = this;
+    let entry = id + 1;
+    let slot = hash & mask;
+    for (; index[2 * slot + 1] !== 0; slot = (slot + 1) & mask) {
+      if (index[2 * slot] !== hash) continue;
+      const older = index[2 * slot + 1];
+      index[2 * slot + 1] = entry;
+      entry = older;
+    }
+    index[2 * slot] = hash;
+    index[2 * slot + 1] = entry;
   }
 
   private growIndex(): void {
@@ -467,6 +487,7 @@ export class ConnectionTable {
   }
 }
 
+/** Behind those that are there already. */
 function putEntry(index: Int32Array, mask: number, hash: number, entry: number): void {
   let slot = hash & mask;
   while (index[2 * slot + 1] !== 0) slot = (slot + 1) & mask;

@@ -218,9 +218,9 @@ export class ConnectionTracker implements Tracker, Tracking {
   }
 
   /** The connection of that tuple, as id * 2 + direction, or -1. Expired ones that it meets end here. */
-  private findLive(tuple: Tuple): number {
+  private findLive(tuple: Tuple, zone = -1): number {
     for (;;) {
-      const found = this.table.find(tuple);
+      const found = zone < 0 ? this.table.find(tuple) : this.table.findIn(tuple, zone);
       if (found < 0 || !this.table.expired(found >>> 1, this.now)) return found;
       this.kill(found >>> 1);
     }
@@ -305,15 +305,10 @@ export class ConnectionTracker implements Tracker, Tracking {
   confirm(pkt: Packet): 0 | 1 {
     // An answer of ours to a new connection goes the other way: it does not confirm what the rules have not let through.
     if (!pkt.unconfirmed || pkt.connection < 0 || pkt.direction !== 0) return ACCEPT;
-    const { table, tuple } = this;
+    const { table } = this;
     const id = pkt.connection;
     this.setClock(pkt.now);
-    table.readTuple(id, 0, tuple);
-    let other = this.findLive(tuple);
-    if (other < 0 && table.replyDiffers(id)) {
-      table.readTuple(id, 1, tuple);
-      other = this.findLive(tuple);
-    }
+    const other = this.findRival(id);
     if (other >= 0) return this.resolveClash(pkt, other);
     table.insert(id);
     pkt.unconfirmed = false;
@@ -321,27 +316,49 @@ export class ConnectionTracker implements Tracker, Tracking {
     return ACCEPT;
   }
 
+  /** A connection in the table that has one of the tuples of the unconfirmed one, as id * 2 + direction, or -1. */
+  private findRival(id: number): number {
+    const { table, tuple } = this;
+    table.readTuple(id, 0, tuple);
+    const found = this.findLive(tuple, tuple.zoneOriginal);
+    // While every connection is its own mirror image, whatever has the reply tuple has the original one too.
+    if (found >= 0 || (table.asymmetric === 0 && !table.hasTwoEntries(id))) return found;
+    table.readTuple(id, 1, tuple);
+    return this.findLive(tuple, tuple.zoneReply);
+  }
+
   /**
    * Two packets of the same new flow were on their way together, and the other one was confirmed first. Protocols that can
-   * bear it continue with that one's entry. nf_ct_resolve_clash()
+   * bear it continue with that one's entry, if it is the same in both directions. nf_ct_resolve_clash()
    */
   private resolveClash(pkt: Packet, other: number): 0 | 1 {
-    const { table, tuple } = this;
+    const { table } = this;
     const id = other >>> 1;
-    table.readTuple(pkt.connection, 1, tuple);
-    const same = (other & 1) === 0 && table.find(tuple) === 2 * id + 1;
-    if (!same || !byProtocol[table.protocol(id)].allowClash) {
+    if (other & 1 || !byProtocol[table.protocol(id)].allowClash || !this.isTwin(id, pkt.connection)) {
       this.statistics.insertFailed++;
       this.statistics.drop++;
-      pkt.reason = 'clash with another new connection';
+      pkt.reason = 'clash with another connection';
       return DROP;
     }
     table.close(pkt.connection);
+    this.forget(pkt.connection);
     pkt.connection = id;
     pkt.unconfirmed = false;
-    pkt.ctState = this.classify(id, 0);
     this.statistics.clashResolve++;
     return ACCEPT;
+  }
+
+  /** Whether both have the same tuples and zones. nf_ct_match() */
+  private isTwin(id: number, other: number): boolean {
+    const { table } = this;
+    for (const direction of [0, 1] as const) {
+      if (table.tupleKeys(id, direction) !== table.tupleKeys(other, direction)) return false;
+      if (table.zone(id, direction) !== table.zone(other, direction)) return false;
+      for (let word = 0; word < 8; word++) {
+        if (table.tupleWord(id, direction, word) !== table.tupleWord(other, direction, word)) return false;
+      }
+    }
+    return true;
   }
 
   release(pkt: Packet): void {
