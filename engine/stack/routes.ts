@@ -1,26 +1,31 @@
 // Addresses and routes of the router: which address is ours, where the others are.
 //
 // An interface address brings three routes: itself (local), its network (connected), and the network's broadcast (IPv4) or its
-// subnet-router anycast address (IPv6). The list is sorted by prefix length, so the first that fits is the longest. Everything is
-// compared in place, word by word: IPv4 fills the last word behind ::ffff:0:0/96, as in packet/address.ts.
+// subnet-router anycast address (IPv6). The list is sorted by prefix length, so the first that fits is the longest. Addresses of
+// packets are compared in place, word by word.
 
-import { type Address, parseAddress } from '../../packet/address.ts';
+import { type Address, parseAddress, prefixMask, wire } from '../../packet/address.ts';
 import { u32 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { RouteType } from '../services.ts';
 import type { RouteTable, Topology } from './types.ts';
 
-type Words = readonly [number, number, number, number];
-
 export interface Route {
   readonly family: Family;
-  readonly network: Words;
-  readonly mask: Words;
+  /** As many octets as the family's addresses have, zero behind the prefix. */
+  readonly network: Uint8Array;
   /** Prefix length in the family's own bits. */
   readonly length: number;
   readonly type: 'LOCAL' | 'BROADCAST' | 'ANYCAST' | 'UNICAST';
   readonly device: string;
   readonly via: Address | undefined;
+}
+
+/** Routes with the longest prefix first; of each, four words of network and mask to compare with (IPv4 uses the first). */
+interface Sorted {
+  readonly list: readonly Route[];
+  readonly words: Int32Array;
+  readonly masks: Int32Array;
 }
 
 /** An address of an interface, with the length of its network. */
@@ -48,7 +53,7 @@ export function createRoutes(topology: Topology): RouteTable {
 class Table implements RouteTable {
   readonly devices: readonly string[];
   private readonly mtus: Record<string, number>;
-  private readonly routes: Record<Family, readonly Route[]>;
+  private readonly routes: Record<Family, Sorted>;
   /** Interface addresses in the order given. */
   private readonly own: Record<Family, readonly Own[]>;
   private readonly answers = new Map<Route, { device: string; via: Address | undefined }>();
@@ -70,21 +75,18 @@ class Table implements RouteTable {
   }
 
   find(bytes: Uint8Array, at: number, family: Family, only?: string): Route | undefined {
-    const w0 = family === 6 ? u32(bytes, at) : 0;
-    const w1 = family === 6 ? u32(bytes, at + 4) : 0;
-    const w2 = family === 6 ? u32(bytes, at + 8) : 0xffff;
-    const w3 = family === 6 ? u32(bytes, at + 12) : u32(bytes, at);
-    for (const route of this.routes[family]) {
-      const { network, mask } = route;
-      if (
-        (((w3 & mask[3]) ^ network[3]) |
-          ((w2 & mask[2]) ^ network[2]) |
-          ((w1 & mask[1]) ^ network[1]) |
-          ((w0 & mask[0]) ^ network[0])) ===
-          0 &&
-        (only === undefined || route.device === only)
-      )
-        return route;
+    const { list, words, masks } = this.routes[family];
+    const w0 = int32(bytes, at);
+    const w1 = family === 6 ? int32(bytes, at + 4) : 0;
+    const w2 = family === 6 ? int32(bytes, at + 8) : 0;
+    const w3 = family === 6 ? int32(bytes, at + 12) : 0;
+    for (let index = 0, word = 0; index < list.length; index++, word += 4) {
+      if (((w0 ^ words[word]) & masks[word]) !== 0) continue;
+      const rest =
+        ((w1 ^ words[word + 1]) & masks[word + 1]) |
+        ((w2 ^ words[word + 2]) & masks[word + 2]) |
+        ((w3 ^ words[word + 3]) & masks[word + 3]);
+      if (rest === 0 && (only === undefined || list[index].device === only)) return list[index];
     }
     return undefined;
   }
@@ -119,7 +121,8 @@ class Table implements RouteTable {
    */
   sourceFor(device: string, family: Family, towards: Address): Address | undefined {
     const own = this.own[family];
-    if (device === LOOPBACK && this.isLocal(towards, family === 4 ? 12 : 0, family)) return towards;
+    // RFC 6724 5 rule 1, whatever the device; IPv4 only when it goes to ourselves.
+    if ((family === 6 || device === LOOPBACK) && this.isLocal(towards, family === 4 ? 12 : 0, family)) return towards;
     const here = own.filter((candidate) => candidate.device === device);
     return family === 4 ? pick4(here.length > 0 ? here : own, towards) : pick6(here.length > 0 ? here : own, towards);
   }
@@ -132,8 +135,7 @@ class Table implements RouteTable {
 function pick4(candidates: readonly Own[], towards: Address): Address | undefined {
   const value = u32(towards, 12);
   const near = candidates.find(({ address, length }) => {
-    const mask = maskWords(4, length)[3];
-    return ((u32(address, 12) ^ value) & mask) === 0;
+    return length === 0 || (u32(address, 12) ^ value) >>> (32 - length) === 0;
   });
   return (near ?? candidates[0])?.address;
 }
@@ -204,8 +206,7 @@ function route(
 ): Route {
   return {
     family,
-    network: words(masked(address, family, length)),
-    mask: maskWords(family, length),
+    network: wire(masked(address, family, length), family),
     length,
     type,
     device,
@@ -223,37 +224,35 @@ function parsePrefix(text: string): { family: Family; address: Address; length: 
   return { family, address, length };
 }
 
-const words = (address: Address): Words => [
-  u32(address, 0) | 0,
-  u32(address, 4) | 0,
-  u32(address, 8) | 0,
-  u32(address, 12) | 0,
-];
-
-function maskWords(family: Family, length: number): Words {
-  const bits = family === 4 ? 96 + length : length;
-  const word = (index: number) => {
-    const ones = Math.max(0, Math.min(32, bits - 32 * index));
-    return ones === 0 ? 0 : -1 << (32 - ones);
-  };
-  return [word(0), word(1), word(2), word(3)];
-}
-
 function masked(address: Address, family: Family, length: number): Address {
-  const mask = maskWords(family, length);
-  return address.map((octet, index) => octet & (mask[index >> 2] >>> (24 - 8 * (index & 3))));
+  const mask = prefixMask(length, family);
+  return address.map((octet, index) => octet & mask[index]);
 }
 
 function broadcastOf(address: Address, length: number): Address {
-  const mask = maskWords(4, length);
-  return address.map((octet, index) => octet | (~mask[index >> 2] >>> (24 - 8 * (index & 3))));
+  const mask = prefixMask(length, 4);
+  return address.map((octet, index) => octet | (~mask[index] & 0xff));
 }
 
 /** Longest prefix first; of the same length, local ones before the rest, then in the order given. */
-function sorted(all: readonly Route[], family: Family): readonly Route[] {
+function sorted(all: readonly Route[], family: Family): Sorted {
   const rank = ({ length, type }: Route) => length * 2 + (type === 'UNICAST' ? 0 : 1);
-  return all.filter((route) => route.family === family).sort((a, b) => rank(b) - rank(a));
+  const list = all.filter((route) => route.family === family).sort((a, b) => rank(b) - rank(a));
+  const words = new Int32Array(list.length * 4);
+  const masks = new Int32Array(list.length * 4);
+  list.forEach(({ network, length }, index) => {
+    for (let at = 0; at < network.length; at += 4) {
+      const ones = Math.max(0, Math.min(32, length - 8 * at));
+      words[index * 4 + at / 4] = int32(network, at);
+      masks[index * 4 + at / 4] = ones === 0 ? 0 : -1 << (32 - ones);
+    }
+  });
+  return { list, words, masks };
 }
+
+/** As u32(), but signed: what the comparison above needs stays a small integer. */
+const int32 = (bytes: Uint8Array, at: number): number =>
+  (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 
 // --- Kinds of addresses, in place -------------------------------------------------------------------------------------
 
