@@ -1,7 +1,7 @@
 import { defineTarget } from '../engine/extension.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { flag, own } from '../grammar/values.ts';
-import { type NatRange, notThereYet, parsePorts, printPorts } from './shared/nat-range.ts';
+import { type NatRange, natIsMissing, parsePorts, printPorts } from './shared/nat-range.ts';
 import { words } from './shared/text.ts';
 
 const ports = {
@@ -38,5 +38,5 @@ export const MASQUERADE = defineTarget({
   placement: { tables: ['nat'], hooks: ['POSTROUTING'] },
   needsTracking: true,
   textOnly: 'address translation comes with the tracker in full',
-  compile: notThereYet,
+  compile: natIsMissing,
 });

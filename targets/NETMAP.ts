@@ -1,7 +1,7 @@
 import { defineTarget } from '../engine/extension.ts';
 import { addressMask, addressMaskBounds } from '../grammar/values.ts';
 import { formatAddress } from '../packet/address.ts';
-import { notThereYet } from './shared/nat-range.ts';
+import { natIsMissing } from './shared/nat-range.ts';
 
 export const NETMAP = defineTarget({
   name: 'NETMAP',
@@ -17,5 +17,5 @@ export const NETMAP = defineTarget({
   placement: { tables: ['nat'], hooks: ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'] },
   needsTracking: true,
   textOnly: 'address translation comes with the tracker in full',
-  compile: notThereYet,
+  compile: natIsMissing,
 });

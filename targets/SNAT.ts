@@ -1,7 +1,7 @@
 import { defineTarget } from '../engine/extension.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { flag, own } from '../grammar/values.ts';
-import { notThereYet, parseNatRange, printNatRange } from './shared/nat-range.ts';
+import { natIsMissing, parseNatRange, printNatRange } from './shared/nat-range.ts';
 import { words } from './shared/text.ts';
 
 const range = {
@@ -46,5 +46,5 @@ export const SNAT = defineTarget({
   placement: { tables: ['nat'], hooks: ['INPUT', 'POSTROUTING'] },
   needsTracking: true,
   textOnly: 'address translation comes with the tracker in full',
-  compile: notThereYet,
+  compile: natIsMissing,
 });

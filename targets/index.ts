@@ -1,14 +1,18 @@
 // The built-in targets. Adding one: the module, its test, a line here.
 
 import type { AnyTarget } from '../engine/extension.ts';
+import { AUDIT } from './AUDIT.ts';
 import { CHECKSUM } from './CHECKSUM.ts';
 import { CLASSIFY } from './CLASSIFY.ts';
 import { CONNMARK } from './CONNMARK.ts';
+import { CONNSECMARK } from './CONNSECMARK.ts';
 import { CT } from './CT.ts';
 import { DNAT } from './DNAT.ts';
+import { DNPT } from './DNPT.ts';
 import { DSCP } from './DSCP.ts';
 import { ECN } from './ECN.ts';
 import { HL } from './HL.ts';
+import { IDLETIMER } from './IDLETIMER.ts';
 import { LOG } from './LOG.ts';
 import { MARK } from './MARK.ts';
 import { MASQUERADE } from './MASQUERADE.ts';
@@ -19,21 +23,27 @@ import { NOTRACK } from './NOTRACK.ts';
 import { REDIRECT } from './REDIRECT.ts';
 import { REJECT } from './REJECT.ts';
 import { SNAT } from './SNAT.ts';
+import { SNPT } from './SNPT.ts';
 import { TCPMSS } from './TCPMSS.ts';
 import { TCPOPTSTRIP } from './TCPOPTSTRIP.ts';
+import { TEE } from './TEE.ts';
 import { TOS } from './TOS.ts';
 import { TRACE } from './TRACE.ts';
 import { TTL } from './TTL.ts';
 
 export const targets: readonly AnyTarget[] = [
+  AUDIT,
   CHECKSUM,
   CLASSIFY,
   CONNMARK,
+  CONNSECMARK,
   CT,
   DNAT,
+  DNPT,
   DSCP,
   ECN,
   HL,
+  IDLETIMER,
   LOG,
   MARK,
   MASQUERADE,
@@ -44,8 +54,10 @@ export const targets: readonly AnyTarget[] = [
   REDIRECT,
   REJECT,
   SNAT,
+  SNPT,
   TCPMSS,
   TCPOPTSTRIP,
+  TEE,
   TOS,
   TRACE,
   TTL,

@@ -1,22 +1,16 @@
 // What the NAT targets write: addresses and ports to translate to. SNAT, DNAT, MASQUERADE and REDIRECT share one reader and one
-// printer (libxt_NAT). Translating itself is not there yet, so notThereYet() refuses such a rule where it would have to act.
+// printer (libxt_NAT). Translating itself is not there yet.
 
-import type { AnyTarget } from '../../engine/extension.ts';
-import { RuleError } from '../../grammar/error.ts';
 import type { ValueScope } from '../../grammar/options.ts';
 import { scanNumber } from '../../grammar/scan.ts';
 import { formatAddress, parseAddress } from '../../packet/address.ts';
 import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
+import { notThereYet } from './not-there-yet.ts';
 
-/** Throws when a rule with a NAT target is put into a running engine. Reading, checking and printing such rules works. */
-export const notThereYet: AnyTarget['compile'] = () => {
-  throw new RuleError(
-    'NAT is not there yet: this rule can be read and printed, but not run',
-    undefined,
-    'address translation comes with the tracker; until then leave the nat rules out',
-    1,
-  );
-};
+export const natIsMissing = notThereYet(
+  'NAT',
+  'address translation comes with the tracker; until then leave the nat rules out',
+);
 
 export interface NatRange {
   /** Canonical text, both or none. A first address above the last one is kept, as on the real tool. */

@@ -71,6 +71,11 @@ const networks = (family: Family): readonly string[] =>
       ]
     : ['fd00::1', 'fd00::1/64', '::/0', 'fd00::/ffff::', 'fd00::/129', 'fd00::/ffff:0:ffff::', 'fd00::/', 'fd00::/x'];
 
+const hosts = (family: Family): readonly string[] =>
+  family === 4
+    ? ['10.0.0.1', '10.1', '0x01020304', '0.0.0.0', '1.2.3.4/24']
+    : ['fe80::1', '::', 'fd00::1', 'fd00::1/64'];
+
 const names = (table: Readonly<Record<string, unknown>>): string[] => Object.keys(table);
 
 const EVENTS = [
@@ -289,4 +294,9 @@ export const pools: Readonly<Record<string, Pool>> = {
   },
   REDIRECT: { frames: PROTOCOLS, options: { 'to-ports': PORTS.map((port) => port || '""'), random: [] } },
   NETMAP: { options: { to: networks } },
+  SNPT: { options: { 'src-pfx': () => networks(6), 'dst-pfx': () => [...networks(6), 'fd00::/48', '2001:db8::/64'] } },
+  DNPT: { options: { 'src-pfx': () => [...networks(6), 'fd00::/48'], 'dst-pfx': () => networks(6) } },
+  TEE: { options: { gateway: hosts, oif: ['lo', 'eth+', '0123456789012345678', '""'] } },
+  AUDIT: { options: { type: ['accept', 'drop', 'reject', 'DROP', 'acc', '""', 'x'] } },
+  CONNSECMARK: { options: { save: [], restore: [] } },
 };

@@ -88,7 +88,7 @@ const lastOptions = (saved: string, target: string): string =>
 
 describe.skipIf(!ready('targets against iptables', machine))('targets against iptables 1.8.9', () => {
   for (const subject of subjects) {
-    for (const family of subject.target.families) {
+    for (const family of subject.sharedInKernel ? subject.target.families.slice(0, 1) : subject.target.families) {
       describe(`-j ${subject.target.name} in IPv${family}`, () => {
         const rows = subject.rules.filter(([, , only]) => only === undefined || only === family);
         test('rows that are taken', () => {
@@ -122,6 +122,7 @@ describe.skipIf(!ready('targets against iptables', machine))('targets against ip
           }
         });
 
+        if (subject.sharedInKernel) return;
         test(`${RUNS} generated combinations, seed ${SEED}`, () => compareGenerated(subject, family));
       });
     }

@@ -2,8 +2,9 @@ import { headers } from './headers.ts';
 import { log } from './log.ts';
 import { marks } from './marks.ts';
 import { nat } from './nat.ts';
+import { others } from './others.ts';
 import { reject } from './reject.ts';
 import type { Subject } from './subject.ts';
 import { tracking } from './tracking.ts';
 
-export const subjects: readonly Subject[] = [...reject, ...log, ...marks, ...tracking, ...headers, ...nat];
+export const subjects: readonly Subject[] = [...reject, ...log, ...marks, ...tracking, ...headers, ...nat, ...others];

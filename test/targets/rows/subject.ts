@@ -16,6 +16,8 @@ export interface Subject {
   readonly rules: readonly RuleRow[];
   /** Rows whose saved text the tool itself does not read back. */
   readonly oneWay?: readonly (readonly [options: string, saved: string, family?: Family])[];
+  /** Why the real tool cannot be asked freely: rules of one namespace get into the way of another's. */
+  readonly sharedInKernel?: string;
   /** `[options, text of -L -n, text of -L if it differs]` */
   readonly lists: readonly (readonly [options: string, numeric: string, named?: string])[];
 }
