@@ -49,11 +49,11 @@ function layOut(options: readonly (readonly [string, AnyOption])[]): Layout {
     const alias = option.alias ?? [];
     for (const other of typeof alias === 'string' ? [alias] : alias) spellings.set(other, named);
   }
-  const names = options.map(([name]) => name);
+  // In the order in which the option lists them: libxtables goes by option number there, which is not the order of its table.
   const demanding = options.map(([name, option]) => ({
     name,
-    also: names.filter((other) => option.also?.includes(other)),
-    excludes: names.filter((other) => option.excludes?.includes(other)),
+    also: option.also ?? [],
+    excludes: option.excludes ?? [],
   }));
   return {
     spellings,
