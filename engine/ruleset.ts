@@ -157,6 +157,7 @@ export class Draft {
   }
 
   private readonly base: TableSpec;
+  private installed: Set<RuleSpec> | undefined;
 
   /** The new table, or undefined when nothing was changed. Chains without a change keep their rules' arrays. */
   finish(): TableSpec | undefined {
@@ -301,15 +302,21 @@ export class Draft {
   }
 
   zero(name: string): void {
-    for (const rule of this.chain(name).rules) this.zeroed.add(rule);
+    for (const rule of this.chain(name).rules) this.zeroIfInstalled(rule);
     this.changed = true;
   }
 
   zeroRule(name: string, number: number): void {
     const chain = this.chain(name);
     if (number > chain.rules.length) throw this.tooBig('counter', chain);
-    this.zeroed.add(chain.rules[number - 1]);
+    this.zeroIfInstalled(chain.rules[number - 1]);
     this.changed = true;
+  }
+
+  /** A rule that came in with this draft keeps the counters it brings: libiptc zeroes only what the kernel has counted. */
+  private zeroIfInstalled(rule: RuleSpec): void {
+    this.installed ??= new Set([...this.base.chains.values()].flatMap((chain) => chain.rules));
+    if (this.installed.has(rule)) this.zeroed.add(rule);
   }
 
   /** Built-in chains in hook order, user chains bytewise. */

@@ -9,6 +9,8 @@ import type { Family } from '../../packet/numbers.ts';
 export interface Document {
   readonly family: Family;
   readonly text: string;
+  /** Rules that are there already; restored with -c. */
+  readonly before?: string;
   /** Options of the restore program. */
   readonly options?: string;
   /** Options of the save program. */
@@ -30,7 +32,7 @@ while read -r n tool options; do
 $options
 EOF2
   export n tool restore save
-  unshare -n sh -c '$tool-legacy-restore $restore < $n.in > $n.out 2> $n.err; echo $? > $n.code; $tool-legacy-save $save > $n.saved 2>/dev/null'
+  unshare -n sh -c 'if [ -f $n.before ]; then $tool-legacy-restore -c < $n.before 2>/dev/null; fi; $tool-legacy-restore $restore < $n.in > $n.out 2> $n.err; echo $? > $n.code; $tool-legacy-save $save > $n.saved 2>/dev/null'
 done < list
 `;
 
@@ -44,6 +46,7 @@ export function runReal(documents: readonly Document[]): Restored[] {
     });
     documents.forEach((document, index) => {
       writeFileSync(join(folder, `${index}.in`), document.text);
+      if (document.before !== undefined) writeFileSync(join(folder, `${index}.before`), document.before);
     });
     writeFileSync(join(folder, 'list'), `${list.join('\n')}\n`);
     const done = spawnSync('bash', ['-c', SCRIPT], { cwd: folder, encoding: 'utf8' });

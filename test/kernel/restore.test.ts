@@ -86,13 +86,48 @@ describe.skipIf(!run)(`the real tools (SEKISHO_SEED=${seed})`, () => {
     });
   }
 
-  it.each(REAL_WORLD)('save $file as we do', ({ file, family }) => {
+  it.each(REAL_WORLD)('save $name as we do', ({ file, family }) => {
     const text = readFileSync(file, 'utf8');
     const [real] = runReal([{ family, text }]);
     expect(real.stderr).toBe('');
     expect(real.saved.split('\n').filter((line) => line.startsWith('-A')).length).toBeGreaterThanOrEqual(500);
     expect(fmt(text, { family, lookup, names }).stdout).toBe(real.saved);
   });
+
+  it('keep counters of random files with -c as we do', () => {
+    const documents = Array.from({ length: cases }, (_, index): Document => {
+      const family = index % 2 === 0 ? 4 : 6;
+      const text = new RandomSave(new Dice(seed + 3_000_000 + index), { family, mistakes: 0.003 }).file();
+      return { family, text, options: '-c', saveOptions: '-c' };
+    });
+    runReal(documents).forEach((real, index) => {
+      const { family, text } = documents[index];
+      const { exitCode, stdout, stderr } = fmt(text, { family, lookup, names, counters: true });
+      const theirs = seen(real.code, real.stdout + real.saved, real.stderr);
+      expect(seen(exitCode, stdout, stderr), `seed ${seed + 3_000_000 + index}:\n${text}`).toEqual(theirs);
+    });
+  });
+
+  it.each(['-n', '-n -c', '-t', '-T filter', '-n -T raw'])(
+    'restore with %s onto rules that are there as we do',
+    (options) => {
+      const documents = Array.from({ length: Math.ceil(cases / 2) }, (_, index): Document => {
+        const family = index % 2 === 0 ? 4 : 6;
+        const random = new RandomSave(new Dice(seed + 5_000_000 + index), { family, mistakes: 0.003 });
+        return { family, before: random.file(), text: random.file(), options, saveOptions: '-c' };
+      });
+      runReal(documents).forEach((real, index) => {
+        const { family, before, text } = documents[index];
+        const ruleset = new Ruleset(family, { lookup, names });
+        const program = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
+        runTool({ program, argv: ['-c'], stdin: before, date: new Date(0) }, ruleset);
+        const ran = runTool({ program, argv: options.split(' '), stdin: text, date: new Date(0) }, ruleset);
+        const what = `seed ${seed + 5_000_000 + index}:\n${before}\nthen with ${options}\n${text}`;
+        expect(seen(ran.exitCode, ran.stdout, ran.stderr), what).toEqual(seen(real.code, real.stdout, real.stderr));
+        expect(ruleset.save({ counters: true }), what).toBe(real.saved);
+      });
+    },
+  );
 
   it('keep counters with -c as we do', () => {
     const text =
