@@ -2,7 +2,7 @@
 // said in one line what was left out and why.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -51,7 +51,8 @@ function mayUse(path: string, mode = constants.R_OK | constants.W_OK): boolean {
 }
 
 /**
- * Bundles a TypeScript program into JavaScript that this Node can start as a process or a worker; returns its path. Node 20 does
+ * Bundles a TypeScript program into JavaScript that this Node can start as a process or a worker; returns its path, good
+ * for as long as this process lives. Node 20 does
  * not run TypeScript, and the test runner transforms only what it loads itself.
  */
 export function bundleProgram(source: string): string {
@@ -72,5 +73,6 @@ export function bundleProgram(source: string): string {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
+  process.on('exit', () => rmSync(outfile, { force: true }));
   return outfile;
 }

@@ -5,7 +5,6 @@
 //   await twin.stop();
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Result, Scenario } from '../../testing/scenario-format.ts';
@@ -18,7 +17,6 @@ interface Waiting {
 
 export class Twin {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
-  private readonly program: string;
   /** Answers come in the order of the questions. */
   private readonly waiting: Waiting[] = [];
 
@@ -29,7 +27,6 @@ export class Twin {
   }
 
   private constructor(program: string) {
-    this.program = program;
     this.child = spawn(process.execPath, ['--enable-source-maps', program], { stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface({ input: this.child.stdout }).on('line', (line) => this.answered(JSON.parse(line) as Result));
     this.child.on('exit', (code) => {
@@ -53,10 +50,7 @@ export class Twin {
 
   stop(): Promise<void> {
     return new Promise((resolve) => {
-      this.child.on('exit', () => {
-        rmSync(this.program, { force: true });
-        resolve();
-      });
+      this.child.on('exit', () => resolve());
       this.child.stdin.end();
     });
   }
