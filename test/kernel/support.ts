@@ -2,7 +2,7 @@
 // said in one line what was left out and why.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -51,18 +51,16 @@ function mayUse(path: string, mode = constants.R_OK | constants.W_OK): boolean {
 }
 
 /**
- * Bundles a TypeScript program into JavaScript that this Node can start as a process or a worker; returns its path, good
- * for as long as this process lives. Node 20 does
+ * Bundles a TypeScript program into JavaScript that this Node can start as a process or a worker; returns its path. Node 20 does
  * not run TypeScript, and the test runner transforms only what it loads itself.
  */
 export function bundleProgram(source: string): string {
   const folder = join(ROOT, 'node_modules/.cache/sekisho');
   mkdirSync(folder, { recursive: true });
-  const name = source.replaceAll('/', '-').replace(/\.ts$/, '');
-  const outfile = join(folder, `${name}-${process.pid}.mjs`);
-  buildSync({
+  const outfile = join(folder, source.replaceAll('/', '-').replace(/\.ts$/, '.mjs'));
+  const { outputFiles } = buildSync({
     entryPoints: [join(ROOT, source)],
-    outfile,
+    write: false,
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -73,6 +71,8 @@ export function bundleProgram(source: string): string {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
-  process.on('exit', () => rmSync(outfile, { force: true }));
+  // Put in place whole: another test process may be about to start the same program.
+  writeFileSync(`${outfile}.${process.pid}`, outputFiles[0].contents);
+  renameSync(`${outfile}.${process.pid}`, outfile);
   return outfile;
 }
