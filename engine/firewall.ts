@@ -91,6 +91,7 @@ export class Firewall {
       random,
       log: (record) => this.log(record),
       send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),
+      sendError: stack && ((about, error) => stack.sendError(about, error)),
     };
     this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
     for (const [name, value] of Object.entries(options.sysctls ?? {})) this.setSysctl(name, value);

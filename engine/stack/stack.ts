@@ -234,6 +234,10 @@ class Router implements Stack {
     else if (ours) this.answer(pkt, { type: 11, code: 1 });
   }
 
+  sendError(about: Packet, error: IcmpError): void {
+    this.answer(about, error);
+  }
+
   private answer(about: Packet, error: IcmpError): void {
     const octets = icmpError(about, error, this.context);
     if (!octets) return;

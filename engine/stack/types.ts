@@ -72,6 +72,9 @@ export interface Stack {
   /** Behind INPUT: the host. Takes the packet; answers go out through `send`. */
   deliver(pkt: Packet): void;
 
+  /** Sends an error about `about`, if one may be sent and the rate limits let it: for REJECT, whose errors are the router's own. */
+  sendError(about: Packet, error: { readonly type: number; readonly code: number }): void;
+
   /**
    * A packet of our own, before OUTPUT (and again after it, if a rule changed the packet): finds `pkt.outDevice`. 'lo': it goes to
    * ourselves, and comes back through receive() with inDevice 'lo' after POSTROUTING. False: no route.
