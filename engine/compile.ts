@@ -19,6 +19,7 @@ import type { InterfaceSpec, MaskedAddress } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import type { Counts } from './counters.ts';
+import { LOADERS, LOADS, prefilterText } from './prefilter.ts';
 import type { Rule } from './rule.ts';
 import { ACCEPT, CONTINUE, DROP, QUEUE, RETURN, type Verdict } from './verdict.ts';
 
@@ -73,41 +74,38 @@ export function compilePiece(
   context: PieceContext,
 ): Run {
   const bindings = new Bindings();
-  const words = new Set<string>();
-  const bodies = rules.map((rule, index) => ruleText(rule, callees[index], bindings, words));
-  const load = [...words].sort().map((name) => `${name} = word(b, o + ${wordOffset(name, context.family)})`);
+  const names = new Set<string>();
+  const bodies = rules.map((rule, index) => ruleText(rule, callees[index], bindings, names));
+  const loads = [...names]
+    .sort(inLoadOrder)
+    .map((name) => `${name} = ${LOADS[name] ?? `word(b, o + ${wordOffset(name, context.family)})`}`);
+  // After a call that may have rewritten the packet.
+  const reload = ['b = pkt.bytes', 'o = pkt.l3', 'proto = pkt.protocol', ...loads].map((one) => `${one};`).join(' ');
   const text = [
     '"use strict";',
     ...bindings.names.map((name, index) => `const ${name} = bound[${index}];`),
     'return (pkt) => {',
     'let v = 0, b = pkt.bytes, o = pkt.l3, proto = pkt.protocol;',
     'const inDev = pkt.inDevice, outDev = pkt.outDevice;',
-    ...(load.length > 0 ? [`let ${load.join(', ')};`] : []),
-    // After a call that may have rewritten the packet.
-    ...bodies.map((body) =>
-      body.replaceAll(
-        RELOAD,
-        `b = pkt.bytes; o = pkt.l3; proto = pkt.protocol; ${load.map((one) => `${one};`).join(' ')}`,
-      ),
-    ),
+    ...loads.map((one) => `let ${one};`),
+    ...bodies.map((body) => body.replaceAll(RELOAD, reload)),
     `return ${CONTINUE};`,
     '};',
   ].join('\n');
-  return new Function('bound', 'counts', 'word', 'brokenChain', text)(
-    bindings.values,
-    context.counts,
-    word,
-    brokenChain,
-  );
+  const helpers = { counts: context.counts, word, brokenChain, ...LOADERS };
+  return new Function('bound', ...Object.keys(helpers), text)(bindings.values, ...Object.values(helpers));
 }
+
+/** What others are made from comes first. */
+const inLoadOrder = (a: string, b: string): number => Number(b === 'whole') - Number(a === 'whole') || (a < b ? -1 : 1);
 
 const RELOAD = '/*reload*/';
 
-function ruleText(rule: Rule, callee: Runnable | undefined, bindings: Bindings, words: Set<string>): string {
+function ruleText(rule: Rule, callee: Runnable | undefined, bindings: Bindings, names: Set<string>): string {
   const { spec } = rule;
   const conditions = [
-    ...addressText(spec.source, 's', spec.family, words),
-    ...addressText(spec.destination, 'd', spec.family, words),
+    ...addressText(spec.source, 's', spec.family, names),
+    ...addressText(spec.destination, 'd', spec.family, names),
     ...interfaceText(spec.inInterface, 'inDev'),
     ...interfaceText(spec.outInterface, 'outDev'),
   ];
@@ -121,6 +119,7 @@ function ruleText(rule: Rule, callee: Runnable | undefined, bindings: Bindings, 
     } else conditions.push(wanted);
   }
   if (spec.fragment) conditions.push(`pkt.fragmentOffset ${spec.fragment.inverted ? '===' : '!=='} 0`);
+  conditions.push(...prefilterText(rule, names));
   const asked = rule.predicates.map((predicate) => `${bindings.add('p', predicate)}(pkt)`);
   const matched = matchedText(rule, callee, bindings);
   const inner =

@@ -32,6 +32,7 @@ const dport = {
       const port = u16(pkt.bytes, pkt.l4 + 2);
       return low <= port && port <= high;
     },
+  constrain: ({ low, high }: { low: number; high: number }) => ({ destinationPort: [[low, high]] }),
 } as unknown as AnyMatch;
 
 function address(length: number): Uint8Array {
