@@ -4,6 +4,8 @@
 const NONE = -1;
 
 export class Accounting {
+  /** Some connections are counted. */
+  counting = false;
   /** Packets and octets of the original direction, then of the reply, at 4 * id. */
   private counters = new Float64Array(0);
   /** Monotonic ms. */
@@ -11,7 +13,10 @@ export class Accounting {
 
   /** A new connection: with counters or without. */
   open(id: number, counted: boolean, stamped: boolean, now: number): void {
-    if (counted) this.counters = reach(this.counters, 4 * id + 4);
+    if (counted) {
+      this.counters = reach(this.counters, 4 * id + 4);
+      this.counting = true;
+    }
     if (4 * id < this.counters.length) this.counters.fill(counted ? 0 : NONE, 4 * id, 4 * id + 4);
     if (stamped) this.births = reach(this.births, id + 1);
     if (id < this.births.length) this.births[id] = stamped ? now : NONE;

@@ -55,12 +55,12 @@ export class ConnectionColumns implements Connections {
   }
 
   mark(id: number): number {
-    return this.table.marks[id] >>> 0;
+    return this.table.mark(id) >>> 0;
   }
 
   setMark(id: number, mark: number): void {
-    if (this.table.marks[id] === (mark | 0)) return;
-    this.table.marks[id] = mark;
+    if (this.table.mark(id) === (mark | 0)) return;
+    this.table.setMark(id, mark | 0);
     if (this.table.status(id) & IPS_CONFIRMED) this.changed(id, IPCT_MARK);
   }
 

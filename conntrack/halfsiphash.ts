@@ -2,16 +2,24 @@
 // this start knows, nobody can choose addresses and ports that fall on one another. The kernel uses SipHash for the same reason
 // (net/netfilter/nf_conntrack_core.c hash_conntrack_raw()); on 32-bit arithmetic the half one costs no more than an unkeyed hash.
 
-/** Hash of words[0 .. count), as a signed 32-bit number. */
+/** Words behind the message that the hash needs for itself. */
+export const PADDING = 4;
+
+/** Hash of words[0 .. count), as a signed 32-bit number. Overwrites the PADDING words behind them. */
 export function halfSipHash(words: Int32Array, count: number, key0: number, key1: number): number {
   let v0 = key0;
   let v1 = key1;
   let v2 = 0x6c796765 ^ key0;
   let v3 = 0x74656462 ^ key1;
-  // The words, then the length in octets in the last word's high octet, then three rounds to finish: one loop, so that the round
-  // stands here once and is still inlined.
-  for (let step = 0; step < count + 4; step++) {
-    const word = step < count ? words[step] : step === count ? count << 26 : 0;
+  // The length in octets in the high octet of a last word, then three rounds to finish: as words of the message, so that the round
+  // stands here once.
+  words[count] = count << 26;
+  words[count + 1] = 0;
+  words[count + 2] = 0;
+  words[count + 3] = 0;
+  const steps = count + PADDING;
+  for (let step = 0; step < steps; step++) {
+    const word = words[step];
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;

@@ -17,9 +17,12 @@ export class Slab {
   live = 0;
   private used = 0;
   private free = -1;
+  private readonly room: (capacity: number) => number;
 
-  constructor(stride: number) {
+  /** `room` gives the next capacity, in records. */
+  constructor(stride: number, room: (capacity: number) => number = nextCapacity) {
     this.stride = stride;
+    this.room = room;
   }
 
   /** Index of a record, all zero. */
@@ -48,7 +51,7 @@ export class Slab {
   }
 
   private grow(): void {
-    const larger = new Int32Array(nextCapacity(this.words.length / this.stride) * this.stride);
+    const larger = new Int32Array(this.room(this.words.length / this.stride) * this.stride);
     larger.set(this.words);
     this.words = larger;
     this.octets = new Uint8Array(larger.buffer);

@@ -1,10 +1,10 @@
 // The connections, in columns. A connection is a small number, its id; everything about it stands in typed arrays at that index, and
 // there is no object per connection.
 //
-// Base, 28 octets for everybody: a record of four words (source, destination, keys, info) that a lookup compares within one cache
-// line, and three columns (expiry, mark, and one word that belongs to the protocol). `info` is status (low half), protocol, and a
+// Base, 24 octets for everybody: a record of four words (source, destination, keys, info) that a lookup compares within one cache
+// line, and two columns (expiry, and one word that belongs to the protocol). `info` is status (low half), protocol, and a
 // kind octet: state in its low bits, FAMILY_6, REPLY_DIFFERS. IPv4 addresses stand in the record itself; for IPv6 the source word is
-// an index into a slab of address pairs. All else (TCP windows, a second tuple, zones, accounting, ...) is in slabs and columns
+// an index into a slab of address pairs. All else (TCP windows, marks, a second tuple, zones, accounting, ...) is in slabs and columns
 // that exist only once a connection needs them.
 //
 // The index is open addressing over pairs (hash, id + 1), probed linearly, deleted from by shifting back, so that it never fills up
@@ -20,8 +20,8 @@
 // the tracker sweeps more often than that. Nothing here knows a protocol; `invert` and `words` come from l4/.
 
 import type { Family } from '../packet/numbers.ts';
-import { halfSipHash } from './halfsiphash.ts';
-import { Area, nextCapacity, Slab } from './slab.ts';
+import { halfSipHash, PADDING } from './halfsiphash.ts';
+import { Area, Slab } from './slab.ts';
 import { type Direction, IPS_CONFIRMED, IPS_DYING } from './status.ts';
 import { Tuple } from './tuple.ts';
 
@@ -51,7 +51,6 @@ export class ConnectionTable {
   private records = new Int32Array(0);
   /** Milliseconds modulo 2^32; of an unconfirmed connection too. */
   expires = new Int32Array(0);
-  marks = new Int32Array(0);
   /** The protocol's own word: index into its slab where it has one. Links the free ids. */
   own = new Int32Array(0);
   /** By protocol number: the slab of those that need more than a word. */
@@ -60,13 +59,17 @@ export class ConnectionTable {
   asymmetric = 0;
   /** Connections that were opened and not closed: what nf_conntrack_max bounds. */
   count = 0;
+  /** About how many there may be: no more room than that is reserved ahead. nf_conntrack_max */
+  limit = Number.POSITIVE_INFINITY;
   /** Ids at and above were never given out. */
   top = 0;
 
   private readonly options: TableOptions;
-  private readonly addresses = new Slab(ADDRESS_PAIR);
+  private readonly addresses = new Slab(ADDRESS_PAIR, (capacity) => this.room(capacity));
   /** Reply tuples that are not the inverse of the original one: NAT and helpers put them there. */
   private readonly replies = new Area(REPLY_TUPLE);
+  /** Empty while nobody has a mark. */
+  private marks = new Int32Array(0);
   /** Original zone in the high half, reply zone in the low one; empty while all are in zone 0. */
   private zones = new Int32Array(0);
 
@@ -77,7 +80,7 @@ export class ConnectionTable {
   private free = -1;
   private readonly limbo = new Int32Array(LIMBO).fill(-1);
   private limboAt = 0;
-  private readonly message = new Int32Array(10);
+  private readonly message = new Int32Array(10 + PADDING);
   private readonly scratch = new Tuple();
 
   constructor(options: TableOptions) {
@@ -191,7 +194,7 @@ export class ConnectionTable {
     records[at + 2] = tuple.keys;
     records[at + 3] = (is6 ? FAMILY_6 : 0) | (tuple.protocol << 16);
     this.expires[id] = 0;
-    this.marks[id] = 0;
+    if (id < this.marks.length) this.marks[id] = 0;
     this.own[id] = this.openSlab(tuple.protocol);
     this.setZones(id, tuple.zoneOriginal, tuple.zoneReply);
     return id;
@@ -202,7 +205,7 @@ export class ConnectionTable {
     if (slab === undefined) {
       const words = this.options.words(protocol);
       if (words === 0) return 0;
-      slab = new Slab(words);
+      slab = new Slab(words, this.room);
       this.slabs[protocol] = slab;
     }
     return slab.take();
@@ -337,6 +340,19 @@ export class ConnectionTable {
     this.records[at] = (this.records[at] & ~STATE_MASK) | (state << STATE_SHIFT);
   }
 
+  /** Signed. */
+  mark(id: number): number {
+    return id < this.marks.length ? this.marks[id] : 0;
+  }
+
+  setMark(id: number, mark: number): void {
+    if (id >= this.marks.length) {
+      if (mark === 0) return;
+      this.marks = longer(this.marks, this.expires.length);
+    }
+    this.marks[id] = mark;
+  }
+
   replyDiffers(id: number): boolean {
     return (this.records[4 * id + 3] & REPLY_DIFFERS) !== 0;
   }
@@ -414,7 +430,8 @@ export class ConnectionTable {
   memory(): Record<string, number> {
     const report: Record<string, number> = {
       records: this.records.byteLength,
-      columns: this.expires.byteLength + this.marks.byteLength + this.own.byteLength,
+      columns: this.expires.byteLength + this.own.byteLength,
+      marks: this.marks.byteLength,
       index: this.index.byteLength,
       addresses6: this.addresses.size,
       replies: this.replies.size,
@@ -429,11 +446,22 @@ export class ConnectionTable {
 
   // --- Room ----------------------------------------------------------------------------------------------------------
 
+  /**
+   * The next capacity of a column. Small tables double; then comes the whole of what the limit allows, up to a million: pages of zeros
+   * that nobody has touched cost nothing, and nothing is copied on the way.
+   */
+  private readonly room = (capacity: number): number => {
+    if (capacity < 16_384) return Math.max(64, 2 * capacity);
+    const next = Math.max(2 * capacity, 1 << 20);
+    const most = this.limit + 2 * LIMBO;
+    return next > most && most > capacity ? most : next;
+  };
+
   private growColumns(): void {
-    const capacity = nextCapacity(this.expires.length);
+    const capacity = this.room(this.expires.length);
     this.records = longer(this.records, 4 * capacity);
     this.expires = longer(this.expires, capacity);
-    this.marks = longer(this.marks, capacity);
+    if (this.marks.length > 0) this.marks = longer(this.marks, capacity);
     this.own = longer(this.own, capacity);
     if (this.zones.length > 0) this.zones = longer(this.zones, capacity);
   }

@@ -247,6 +247,7 @@ export class ConnectionTracker implements Tracker, Tracking {
       this.pressure = SLICES;
       return -1;
     }
+    table.limit = max === 0 ? Number.POSITIVE_INFINITY : max;
     const id = table.open(tuple);
     this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, pkt.now);
     // Expectations would be asked here: one that fits makes the connection IPS_EXPECTED and gives it master and mark.
@@ -387,7 +388,7 @@ export class ConnectionTracker implements Tracker, Tracking {
   refresh(id: number, pkt: Packet, direction: Direction, timeoutMs: number): void {
     const { table } = this;
     if (!(table.status(id) & status.IPS_FIXED_TIMEOUT)) table.expires[id] = this.now + timeoutMs;
-    if (this.accounting.size !== 0) this.accounting.add(id, direction, pkt.end - pkt.l3);
+    if (this.accounting.counting) this.accounting.add(id, direction, pkt.end - pkt.l3);
   }
 
   /** Ends a confirmed connection. */
