@@ -65,6 +65,8 @@ export class ConnectionTable {
   top = 0;
 
   private readonly options: TableOptions;
+  private readonly key0: number;
+  private readonly key1: number;
   private readonly addresses = new Slab(ADDRESS_PAIR, (capacity) => this.room(capacity));
   /** Reply tuples that are not the inverse of the original one: NAT and helpers put them there. */
   private readonly replies = new Area(REPLY_TUPLE);
@@ -85,6 +87,8 @@ export class ConnectionTable {
 
   constructor(options: TableOptions) {
     this.options = options;
+    this.key0 = options.secret[0];
+    this.key1 = options.secret[1];
   }
 
   // --- Lookup --------------------------------------------------------------------------------------------------------
@@ -163,14 +167,16 @@ export class ConnectionTable {
     const length = tuple.family === 4 ? 1 : 4;
     const swapped = precedes(words, length, inverse, keys);
     const first = swapped ? 4 : 0;
-    for (let word = 0; word < length; word++) {
+    const second = 4 - first;
+    message[0] = words[first];
+    message[length] = words[second];
+    for (let word = 1; word < length; word++) {
       message[word] = words[first + word];
-      message[length + word] = words[4 - first + word];
+      message[4 + word] = words[second + word];
     }
     message[2 * length] = swapped ? inverse : keys;
     message[2 * length + 1] = tuple.protocol | (length << 8) | (zone << 16);
-    const { secret } = this.options;
-    return halfSipHash(message, 2 * length + 2, secret[0], secret[1]);
+    return halfSipHash(message, 2 * length + 2, this.key0, this.key1);
   }
 
   // --- Birth and death -----------------------------------------------------------------------------------------------
