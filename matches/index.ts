@@ -25,16 +25,21 @@ import { mac } from './mac.ts';
 import { mark } from './mark.ts';
 import { mh } from './mh.ts';
 import { multiport } from './multiport.ts';
+import { owner } from './owner.ts';
 import { physdev } from './physdev.ts';
 import { pkttype } from './pkttype.ts';
+import { quota } from './quota.ts';
+import { rpfilter } from './rpfilter.ts';
 import { rt } from './rt.ts';
 import { sctp } from './sctp.ts';
 import { state } from './state.ts';
 import { statistic } from './statistic.ts';
+import { string } from './string.ts';
 import { tcp } from './tcp.ts';
 import { tcpmss } from './tcpmss.ts';
 import { tos } from './tos.ts';
 import { ttl } from './ttl.ts';
+import { u32 } from './u32.ts';
 import { udp } from './udp.ts';
 
 export const matches: readonly AnyMatch[] = [
@@ -63,15 +68,20 @@ export const matches: readonly AnyMatch[] = [
   mark,
   mh,
   multiport,
+  owner,
   physdev,
   pkttype,
+  quota,
+  rpfilter,
   rt,
   sctp,
   state,
   statistic,
+  string,
   tcp,
   tcpmss,
   tos,
   ttl,
+  u32,
   udp,
 ];
