@@ -15,7 +15,8 @@ export interface Flags {
   readonly wait: number | undefined;
 }
 
-interface Common {
+/** What every command has. */
+export interface Common {
   readonly family: Family;
   readonly table: string;
   readonly flags: Flags;

@@ -7,7 +7,7 @@
 import type { Family } from '../packet/numbers.ts';
 import { isAny, readAddresses } from './addresses.ts';
 import { BASE_OPTIONS, type BaseOption, BY_LETTER, type Letter } from './base-options.ts';
-import type { Command, Flags } from './command.ts';
+import type { Command, Common, Flags } from './command.ts';
 import { RuleError, type Span } from './error.ts';
 import { Loaded, type Meaning, type NamedOption, Vocabulary } from './loaded.ts';
 import type { Lookup } from './lookup.ts';
@@ -61,7 +61,21 @@ const TAKEN: readonly (readonly [Letter, string])[] = [
   ['c', 'AIRP'],
   ['f', RULE_VERBS],
 ];
+const VERBS_OF: Readonly<Record<string, string>> = Object.fromEntries(TAKEN);
 const INVERTIBLE = 'sdpiof';
+/** Options that a built-in chain cannot have: the other device is not known there. */
+const FOREIGN: readonly (readonly [Letter, readonly string[]])[] = [
+  ['o', ['PREROUTING', 'INPUT']],
+  ['i', ['POSTROUTING', 'OUTPUT']],
+];
+const ANY_ADDRESS: readonly undefined[] = [undefined];
+const NO_FLAGS: Flags = Object.freeze({
+  verbose: 0,
+  numeric: false,
+  exact: false,
+  lineNumbers: false,
+  wait: undefined,
+});
 
 /** What the next word is. `missing` is the real tool's word for it when nobody knows the option. */
 export type Reading =
@@ -554,7 +568,7 @@ export class Reader {
     if (this.verb === 'R' && many) throw new RuleError('Replacement rule does not specify a unique address', span);
     this.refuseForeign();
     this.checkChain();
-    const common = {
+    const common: Common = {
       family,
       table: this.table,
       flags: this.flags(),
@@ -563,8 +577,10 @@ export class Reader {
       targetSpan: this.jump,
       warnings: this.warnings,
     };
-    const rules = (): RuleSpec[] =>
-      sources.flatMap((from) => destinations.map((to) => this.rule(from, to, made, span)));
+    return this.asCommand(common, () => this.rules(sources, destinations, made, span));
+  }
+
+  private asCommand(common: Common, rules: () => readonly RuleSpec[]): Command {
     const name = this.chain?.text;
     const chain = name!;
     const number = this.number || undefined;
@@ -617,13 +633,10 @@ export class Reader {
   }
 
   private flags(): Flags {
-    return {
-      verbose: this.verbose,
-      numeric: this.seen.has('n'),
-      exact: this.seen.has('x'),
-      lineNumbers: this.seen.has('0'),
-      wait: this.wait,
-    };
+    const { verbose, seen, wait } = this;
+    const plain = verbose === 0 && wait === undefined && !seen.has('n') && !seen.has('x') && !seen.has('0');
+    if (plain) return NO_FLAGS;
+    return { verbose, numeric: seen.has('n'), exact: seen.has('x'), lineNumbers: seen.has('0'), wait };
   }
 
   private refuseNatDrop(): void {
@@ -647,19 +660,22 @@ export class Reader {
     return this.protocol && this.protocol.number !== 0 ? this.protocol : undefined;
   }
 
-  private addresses(given: { word: Word; inverted: boolean } | undefined): (MaskedAddress | undefined)[] {
-    if (!given) return [undefined];
+  private addresses(given: { word: Word; inverted: boolean } | undefined): readonly (MaskedAddress | undefined)[] {
+    if (!given) return ANY_ADDRESS;
     const { family, names } = this.context;
     const list = readAddresses(given.word.text, given.inverted, family, names, given.word);
     return list.map((address) => (isAny(address, family) ? undefined : address));
   }
 
-  /** "Illegal option `-n' with this command": in the order of the real tool's table. */
+  /** "Illegal option `-n' with this command": of several, the first in the real tool's table. */
   private refuseForeign(): void {
-    for (const [letter, verbs] of TAKEN) {
-      const at = this.seen.get(letter);
-      if (at && !verbs.includes(this.verb!)) throw new RuleError(`Illegal option \`-${letter}' with this command`, at);
-    }
+    const { seen } = this;
+    const verb = this.verb!;
+    let foreign = false;
+    for (const letter of seen.keys()) if (VERBS_OF[letter]?.includes(verb) === false) foreign = true;
+    if (!foreign) return;
+    const [letter] = TAKEN.find(([one, verbs]) => seen.has(one) && !verbs.includes(verb))!;
+    throw new RuleError(`Illegal option \`-${letter}' with this command`, seen.get(letter));
   }
 
   private checkChain(): void {
@@ -671,14 +687,21 @@ export class Reader {
     }
     if (this.verb !== '#' && !RULE_VERBS.includes(this.verb!)) return;
     const { text } = chain;
-    for (const [letter, chains] of [
-      ['o', ['PREROUTING', 'INPUT']],
-      ['i', ['POSTROUTING', 'OUTPUT']],
-    ] as const) {
+    for (const [letter, chains] of FOREIGN) {
       const at = this.seen.get(letter);
-      if (at && (chains as readonly string[]).includes(text))
-        throw new RuleError(`Can't use -${letter} with ${text}`, at);
+      if (at && chains.includes(text)) throw new RuleError(`Can't use -${letter} with ${text}`, at);
     }
+  }
+
+  /** Source times destination, source outermost. */
+  private rules(
+    sources: readonly (MaskedAddress | undefined)[],
+    destinations: readonly (MaskedAddress | undefined)[],
+    made: { matches: MatchSpec[]; target: unknown },
+    span: Span,
+  ): readonly RuleSpec[] {
+    if (sources.length === 1 && destinations.length === 1) return [this.rule(sources[0], destinations[0], made, span)];
+    return sources.flatMap((from) => destinations.map((to) => this.rule(from, to, made, span)));
   }
 
   private rule(
@@ -694,20 +717,20 @@ export class Reader {
       text: where.text,
       span: { start: span.start - where.start, end: span.start - where.start + where.text.length },
     };
-    return {
+    const rule: RuleSpec = {
       family,
       source,
       destination,
       inInterface: this.inInterface,
       outInterface: this.outInterface,
       protocol: this.ruleProtocol(),
-      ...(family === 6 && this.protocol?.number === 0 ? { allProtocols: true } : {}),
       fragment: this.fragment,
       matches: made.matches,
       target: this.targetSpec(made.target),
       counters: this.counters,
       origin,
     };
+    return family === 6 && this.protocol?.number === 0 ? { ...rule, allProtocols: true } : rule;
   }
 
   private targetSpec(checked: unknown): TargetSpec | undefined {
