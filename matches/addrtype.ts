@@ -162,7 +162,15 @@ function match6(types: number, address: Address, device: string | undefined, rou
   if (types & bit('UNICAST') && scope !== 'UNICAST') return false;
   if (types & bit('UNSPEC') && scope !== 'UNSPEC') return false;
   if ((types & ROUTED) === 0) return true;
-  return (types & ROUTED & bit(routes.type(address, 6, device) as (typeof TYPES)[number])) !== 0;
+  const type = scope === 'UNSPEC' ? unspecifiedType(routes, address) : routes.type(address, 6, device);
+  return (types & ROUTED & bit(type as (typeof TYPES)[number])) !== 0;
+}
+
+/** `::` is the network of the default route, and where that is on-link its subnet-router anycast address. */
+function unspecifiedType(routes: Routes, address: Address): RouteType {
+  const route = routes.lookup(address, 6);
+  if (!route) return 'UNREACHABLE';
+  return route.via === undefined ? 'ANYCAST' : 'UNICAST';
 }
 
 /** include/net/ipv6.h ipv6_addr_type(); a mapped address (::ffff:0:0/96) is of none of these kinds. */

@@ -60,6 +60,8 @@ interface Wish {
 function passes4(pkt: Packet, source: Address, routes: Routes, { loose, local }: Wish): boolean {
   copy(pkt, pkt.l3 + ipv4.SOURCE_AT, source, 12);
   if (source[12] === 0 && toTheLink(pkt.bytes, pkt.l3 + ipv4.DESTINATION_AT)) return true;
+  // A lookup knows no classes of addresses: these go by the routes like any other.
+  if (source[12] === 0 || source[12] >= 224) return backBy(pkt, source, 4, routes, loose);
   const type = routes.type(source, 4);
   // A local address has a device as well, the one that it is configured on.
   if (type === 'LOCAL') return local && (loose || routes.type(source, 4, pkt.inDevice) === 'LOCAL');

@@ -50,6 +50,10 @@ export function createRoutes(topology: Topology): RouteTable {
   return new Table(topology);
 }
 
+/** The address of an on-link network itself is everybody's who routes for it. include/net/ip6_route.h ipv6_anycast_destination() */
+const isSubnetRouter = ({ type, via, length, network }: Route, address: Address): boolean =>
+  type === 'UNICAST' && via === undefined && length < 127 && network.every((octet, index) => octet === address[index]);
+
 class Table implements RouteTable {
   readonly devices: readonly string[];
   private readonly mtus: Record<string, number>;
@@ -111,8 +115,8 @@ class Table implements RouteTable {
     if (family === 4 && (value === 0 || value === 0xffffffff)) return 'BROADCAST';
     if (family === 6 && isUnspecified6(address, 0)) return 'UNSPEC';
     const route = this.find(address, at, family, device);
-    if (route) return route.type;
-    return family === 4 ? 'UNICAST' : 'UNREACHABLE';
+    if (!route) return family === 4 ? 'UNICAST' : 'UNREACHABLE';
+    return family === 6 && isSubnetRouter(route, address) ? 'ANYCAST' : route.type;
   }
 
   /**
