@@ -68,21 +68,20 @@ describe.skipIf(!run)(`the real tools (SEKISHO_SEED=${seed})`, () => {
   }
 
   for (const family of [4, 6] as const) {
-    it(`answer random sequences of IPv${family} commands as we do`, () => {
+    it(`answer random sequences of IPv${family} commands as we do`, async () => {
       const sequences = Array.from({ length: Math.ceil(cases / 4) }, (_, index) => {
         const random = new RandomSave(new Dice(seed + 7_000_000 + index), { family, mistakes: 0.01 });
         const edits = Array.from({ length: 25 }, () => random.command(['web', 'a']));
         return [['-N', 'web'], ['-N', 'a'], ...edits];
       });
       const real = runRealCommands(family, sequences);
-      sequences.forEach((sequence, at) => {
+      for (const [at, sequence] of sequences.entries()) {
         const ruleset = new Ruleset(family, { lookup, names });
-        sequence.forEach((argv, index) => {
-          expect(answer(family, argv, ruleset), `sequence ${at}: ${argv.join(' ')}`).toEqual(
-            theirAnswer(real[at][index]),
-          );
-        });
-      });
+        for (const [index, argv] of sequence.entries()) {
+          const what = `sequence ${at}: ${argv.join(' ')}`;
+          expect(await answer(family, argv, ruleset), what).toEqual(theirAnswer(real[at][index]));
+        }
+      }
     });
   }
 
@@ -110,22 +109,22 @@ describe.skipIf(!run)(`the real tools (SEKISHO_SEED=${seed})`, () => {
 
   it.each(['-n', '-n -c', '-t', '-T filter', '-n -T raw'])(
     'restore with %s onto rules that are there as we do',
-    (options) => {
+    async (options) => {
       const documents = Array.from({ length: Math.ceil(cases / 2) }, (_, index): Document => {
         const family = index % 2 === 0 ? 4 : 6;
         const random = new RandomSave(new Dice(seed + 5_000_000 + index), { family, mistakes: 0.003 });
         return { family, before: random.file(), text: random.file(), options, saveOptions: '-c' };
       });
-      runReal(documents).forEach((real, index) => {
+      for (const [index, real] of runReal(documents).entries()) {
         const { family, before, text } = documents[index];
         const ruleset = new Ruleset(family, { lookup, names });
         const program = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
-        runTool({ program, argv: ['-c'], stdin: before, date: new Date(0) }, ruleset);
-        const ran = runTool({ program, argv: options.split(' '), stdin: text, date: new Date(0) }, ruleset);
+        await runTool({ program, argv: ['-c'], stdin: before, date: new Date(0) }, ruleset);
+        const ran = await runTool({ program, argv: options.split(' '), stdin: text, date: new Date(0) }, ruleset);
         const what = `seed ${seed + 5_000_000 + index}:\n${before}\nthen with ${options}\n${text}`;
         expect(seen(ran.exitCode, ran.stdout, ran.stderr), what).toEqual(seen(real.code, real.stdout, real.stderr));
         expect(ruleset.save({ counters: true }), what).toBe(real.saved);
-      });
+      }
     },
   );
 
@@ -137,9 +136,9 @@ describe.skipIf(!run)(`the real tools (SEKISHO_SEED=${seed})`, () => {
   });
 });
 
-function answer(family: Family, argv: readonly string[], ruleset: Ruleset): Seen {
+async function answer(family: Family, argv: readonly string[], ruleset: Ruleset): Promise<Seen> {
   const program = family === 4 ? 'iptables' : 'ip6tables';
-  const { exitCode, stdout, stderr } = runTool({ program, argv, date: new Date(0) }, ruleset);
+  const { exitCode, stdout, stderr } = await runTool({ program, argv, date: new Date(0) }, ruleset);
   return seen(exitCode, stdout, stderr);
 }
 
