@@ -174,6 +174,8 @@ export class Host {
     if (covered < udp.LENGTH || l4 + covered > end) return;
     if (lite && udp.storedChecksum(bytes, l4) === 0) return;
     if (!unsummed && !transportSumsUp(pkt, protocol, l4 + covered)) return;
+    // nf_reset_ct() in __udp4_lib_rcv() and ip6_protocol_deliver_rcu(): the error is tracked on its own, by what it quotes.
+    pkt.forgetConnection();
     // Octets behind the datagram are not part of it, and not quoted.
     if (!lite) pkt.end = l4 + covered;
     this.parts.error(pkt, family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 });
