@@ -91,6 +91,8 @@ export interface Match<O extends OptionTable = OptionTable, P = unknown> extends
 
 export interface Target<O extends OptionTable = OptionTable, P = unknown> extends ExtensionSyntax<O, P>, Acting<P> {
   compile(checked: P, context: CompileContext): Action;
+  /** It sets Packet.traced: the table that it stands in is then walked by the interpreter, which can tell what it does. */
+  readonly traces?: boolean;
 }
 
 /** A match or target whose own types are forgotten: what registries and compiled tables hold. */

@@ -67,7 +67,7 @@ const jumpOf = ({ target }: RuleSpec): string | undefined =>
   target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
 
 /** A verdict without any condition: no packet gets past it. */
-const endsEveryWalk = (rule: RuleSpec): boolean =>
+export const endsEveryWalk = (rule: RuleSpec): boolean =>
   rule.target?.kind === 'verdict' &&
   rule.matches.length === 0 &&
   !rule.source &&

@@ -18,8 +18,10 @@ import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
 import { type Drops, OUTSIDE } from './drops.ts';
 import type { Observer } from './reference.ts';
+import type { LogRecord } from './services.ts';
 import type { Stack } from './stack/types.ts';
 import { observe, type Table, traverse } from './table.ts';
+import { TraceLog } from './trace-log.ts';
 import { ACCEPT, DROP, QUEUE, STOLEN, type Verdict } from './verdict.ts';
 
 /** What is loaded for one family. */
@@ -42,7 +44,7 @@ export const NO_TABLES: FamilyTables = {
   tracking: false,
 };
 
-/** Watches a walk: the tracer, and later TRACE. Must not change the packet, nor keep it. */
+/** Watches a walk: the tracer. Must not change the packet, nor keep it. */
 export interface WalkObserver extends Observer {
   hook?(pkt: Packet): void;
   table?(table: Table, pkt: Packet): void;
@@ -283,6 +285,7 @@ export class Pipeline {
     again.now = pkt.now;
     again.inDevice = 'lo';
     again.mark = pkt.mark;
+    again.traced = pkt.traced;
     again.checksumTrusted = true;
     again.connection = pkt.connection;
     again.ctState = pkt.ctState;
@@ -332,13 +335,17 @@ export class Pipeline {
 
   private ask(table: Table | undefined, pkt: Packet): boolean {
     if (table === undefined) return true;
-    const verdict = this.observer ? this.watch(table, pkt, this.observer) : traverse(table, pkt.hook, pkt);
+    const watched = this.observer !== undefined || pkt.traced || table.traces;
+    const verdict = watched ? this.watch(table, pkt) : traverse(table, pkt.hook, pkt);
     return verdict === ACCEPT || this.stop(pkt, verdict);
   }
 
-  private watch(table: Table, pkt: Packet, observer: WalkObserver): Verdict {
-    observer.table?.(table, pkt);
-    return observe(table, pkt.hook, pkt, observer);
+  private watch(table: Table, pkt: Packet): Verdict {
+    const { observer } = this;
+    observer?.table?.(table, pkt);
+    if (!pkt.traced && !table.traces) return observe(table, pkt.hook, pkt, observer!);
+    const log = (record: LogRecord) => table.context.services.log(record);
+    return observe(table, pkt.hook, pkt, new TraceLog(table.spec.name, log, observer));
   }
 
   /** Not a step of the walk for packets that came through already (loopback), nor for what is attached to a connection. */

@@ -21,6 +21,8 @@ export interface Observer {
   rule?(chain: ChainSpec, index: number, stopped: Stopped, pkt: Packet): void;
   /** What the target of a rule that matched said; undefined: the rule has none. */
   verdict?(chain: ChainSpec, index: number, verdict: Verdict | undefined, pkt: Packet): void;
+  /** The packet came to the end of a chain. */
+  end?(chain: ChainSpec, pkt: Packet): void;
   /** A built-in chain ended without a verdict. */
   policy?(chain: ChainSpec, pkt: Packet): void;
 }
@@ -66,6 +68,8 @@ export function interpret(table: Interpreted, hook: number, pkt: Packet, observe
       else verdict = table.bound(rule).action!(pkt);
       observer.verdict?.(chain, index, target && verdict, pkt);
       if (verdict === DROP) pkt.reason = dropReason(table.spec, chain, index);
+    } else {
+      observer.end?.(chain, pkt);
     }
     if (verdict === CONTINUE) {
       index++;

@@ -47,7 +47,10 @@ export interface Table extends Interpreted {
   /** By identity (BindContext.keyOf). */
   readonly known: ReadonlyMap<unknown, Rule>;
   readonly needsTracking: boolean;
+  /** Jumps go too deep for the compiled chains. */
   readonly deep: boolean;
+  /** One of its targets sets Packet.traced. */
+  readonly traces: boolean;
   readonly context: BindContext;
 }
 
@@ -145,6 +148,7 @@ class Builder {
       ruleOf,
       known: this.known,
       needsTracking: [...ruleOf.values()].some((rule) => rule.needsTracking),
+      traces: [...ruleOf.values()].some(({ target }) => target?.traces === true),
       deep: [...chains.values()].some((chain) => chain.depth > DEEPEST),
       context,
       bound: (rule) => ruleOf.get(rule)!,

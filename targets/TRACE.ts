@@ -11,6 +11,7 @@ export const TRACE = defineTarget({
   save: () => '',
   list: () => '',
   placement: { tables: ['raw'] },
+  traces: true,
   compile: () => (pkt) => {
     pkt.traced = true;
     return CONTINUE;
