@@ -1,4 +1,7 @@
-// What the CT and NOTRACK targets leave on a packet in the raw table, for the tracker that runs right after it.
+// What the CT and NOTRACK targets leave on a packet in the raw table, for the tracker that runs right after it. Until then it stands for
+// the packet's connection: a NEW one without addresses, ports or protocol.
+
+import { CT_NEW, type Packet } from '../packet/packet.ts';
 
 export interface Template {
   readonly untracked: boolean;
@@ -16,4 +19,12 @@ export interface Template {
   /** Bits of IPCT_ events that are reported; undefined: all. */
   readonly events: number | undefined;
   readonly expectEvents: number | undefined;
+  /** What CONNMARK in the raw table writes, and connmark reads there. The connection does not inherit it; the rule's next packet does. */
+  mark: number;
 }
+
+/** The template that stands for the connection of `pkt`, which the tracker has not seen yet; undefined for nearly every packet. */
+export const templateOf = (pkt: Packet): Template | undefined =>
+  pkt.template !== undefined && pkt.connection === -1 && pkt.ctState === CT_NEW
+    ? (pkt.template as Template)
+    : undefined;

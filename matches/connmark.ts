@@ -1,3 +1,4 @@
+import { templateOf } from '../conntrack/template.ts';
 import { defineMatch } from '../engine/extension.ts';
 import { listMark, type MarkChecked, markOptions, saveMark } from './shared/mark.ts';
 
@@ -14,8 +15,11 @@ export const connmark = defineMatch({
   list: (checked) => listMark(checked.inverted ? 'connmark match' : 'connmark match ', checked),
   compile({ value, mask, inverted }, { services }) {
     const { connections } = services.tracker;
-    // Without a connection nothing matches, inverted or not.
-    return (pkt) => pkt.connection !== -1 && ((connections.mark(pkt.connection) & mask) >>> 0 === value) !== inverted;
+    return (pkt) => {
+      const found = pkt.connection !== -1 ? connections.mark(pkt.connection) : templateOf(pkt)?.mark;
+      // Without a connection nothing matches, inverted or not.
+      return found !== undefined && ((found & mask) >>> 0 === value) !== inverted;
+    };
   },
   saw: (_checked, pkt, services) =>
     pkt.connection === -1

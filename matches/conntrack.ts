@@ -1,3 +1,4 @@
+import { templateOf } from '../conntrack/template.ts';
 import {
   type Connections,
   type Direction,
@@ -20,7 +21,7 @@ import {
 } from '../grammar/values.ts';
 import { parseAddress, prefixMask } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
-import type { Packet } from '../packet/packet.ts';
+import { Packet } from '../packet/packet.ts';
 import { STATES_AND_NAT, type StateSet, sawState, stateConstraints, stateMatch } from './shared/ctstate.ts';
 import { type NamedBits, parseNames, printNames } from './shared/name-lists.ts';
 import { words } from './shared/text.ts';
@@ -174,8 +175,10 @@ export const conntrack = defineMatch({
     const state = c.state && stateMatch(c.state, services);
     const tests = entryTests(c, family, services.tracker.connections);
     if (tests.length === 0) return state!;
+    const fitsTemplate = entryTests(c, family, TEMPLATE).every((test) => test(NO_PACKET, 0));
     return (pkt) => {
       if (state && !state(pkt)) return false;
+      if (templateOf(pkt)) return fitsTemplate;
       // Without an entry the state alone decides, whatever else was asked.
       if (pkt.connection === -1) return state !== undefined;
       for (let index = 0; index < tests.length; index++) if (!tests[index](pkt, pkt.connection)) return false;
@@ -199,6 +202,23 @@ const onlyState = (c: Checked): boolean =>
   c.direction === undefined &&
   Object.keys(c.addresses).length === 0 &&
   Object.keys(c.ports).length === 0;
+
+/** A template in the place of a connection, as in the raw table behind CT: nothing in it but that it is confirmed. */
+const TEMPLATE: Connections = {
+  family: () => 4,
+  protocol: () => 0,
+  zone: () => 0,
+  status: () => IPS_CONFIRMED,
+  addStatus: () => {},
+  mark: () => 0,
+  setMark: () => {},
+  sourceOctet: () => 0,
+  destinationOctet: () => 0,
+  sourceKey: () => 0,
+  destinationKey: () => 0,
+  timeLeft: () => 0,
+};
+const NO_PACKET = new Packet(0);
 
 /** One question about the connection of a packet. */
 type EntryTest = (pkt: Packet, id: number) => boolean;

@@ -1,3 +1,4 @@
+import { templateOf } from '../conntrack/template.ts';
 import { type Action, defineTarget } from '../engine/extension.ts';
 import { CONTINUE } from '../engine/verdict.ts';
 import type { Given } from '../grammar/options.ts';
@@ -85,34 +86,38 @@ export const CONNMARK = defineTarget({
   compile(checked, { services }): Action {
     const { connections } = services.tracker;
     const shifted = shifter(checked.shift);
-    if (checked.mode === 'set') {
-      const { value, mask } = checked;
+    if (checked.mode === 'restore') {
+      const { nfmask, ctmask } = checked;
       return (pkt) => {
-        if (pkt.connection < 0) return CONTINUE;
-        const old = connections.mark(pkt.connection);
-        const now = shifted((old & ~mask) ^ value);
-        if (now !== old) connections.setMark(pkt.connection, now);
+        const found = pkt.connection >= 0 ? connections.mark(pkt.connection) : templateOf(pkt)?.mark;
+        if (found !== undefined) pkt.mark = ((pkt.mark & ~nfmask) ^ shifted(found & ctmask)) >>> 0;
         return CONTINUE;
       };
     }
-    const { nfmask, ctmask } = checked;
-    if (checked.mode === 'save') {
-      return (pkt) => {
-        if (pkt.connection < 0) return CONTINUE;
-        const old = connections.mark(pkt.connection);
-        const now = ((old & ~ctmask) ^ shifted(pkt.mark & nfmask)) >>> 0;
-        if (now !== old) connections.setMark(pkt.connection, now);
-        return CONTINUE;
-      };
-    }
+    const change = changeOf(checked, shifted);
     return (pkt) => {
-      if (pkt.connection < 0) return CONTINUE;
-      const value = shifted(connections.mark(pkt.connection) & ctmask);
-      pkt.mark = ((pkt.mark & ~nfmask) ^ value) >>> 0;
+      if (pkt.connection >= 0) {
+        const old = connections.mark(pkt.connection);
+        const now = change(old, pkt.mark);
+        if (now !== old) connections.setMark(pkt.connection, now);
+      } else {
+        const template = templateOf(pkt);
+        if (template) template.mark = change(template.mark, pkt.mark);
+      }
       return CONTINUE;
     };
   },
 });
+
+/** The connection's next mark. */
+function changeOf(checked: Checked, shifted: Shift): (old: number, nfmark: number) => number {
+  if (checked.mode === 'set') {
+    const { value, mask } = checked;
+    return (old) => shifted((old & ~mask) ^ value);
+  }
+  const { nfmask, ctmask } = checked;
+  return (old, nfmark) => ((old & ~ctmask) ^ shifted(nfmark & nfmask)) >>> 0;
+}
 
 const inOrder = (options: Readonly<Record<string, Given<unknown> | undefined>>): Given<unknown>[] =>
   Object.values(options)

@@ -161,6 +161,7 @@ function template(c: Checked): Template {
   const directions = (both || c.zoneOriginal ? 1 : 0) | (both || c.zoneReply ? 2 : 0);
   return {
     untracked: false,
+    mark: 0,
     zoneOriginal: directions & 1 ? id : 0,
     zoneReply: directions & 2 ? id : 0,
     markZones: c.zone === 'mark' ? directions : 0,

@@ -73,6 +73,7 @@ targetCases(NOTRACK, {
 
 const none: Template = {
   untracked: false,
+  mark: 0,
   zoneOriginal: 0,
   zoneReply: 0,
   markZones: 0,
