@@ -6,10 +6,11 @@
 import type { Command } from '../grammar/command.ts';
 import { COMPATIBLE, type Diagnostic, parameterLine } from '../grammar/diagnostics.ts';
 import { type ExitCode, RuleError, type Span } from '../grammar/error.ts';
+import { NAME_LENGTH, OtherFamily } from '../grammar/frame-words.ts';
 import type { Lookup } from '../grammar/lookup.ts';
 import type { Names } from '../grammar/names.ts';
 import { readCommand } from '../grammar/parser.ts';
-import { NAME_LENGTH, OtherFamily, Reader } from '../grammar/reader.ts';
+import { Reader } from '../grammar/reader.ts';
 import type { Counters, TableSpec } from '../grammar/rule-spec.ts';
 import { type Line, type LineContent, linesOf, type Prefix, readLine } from '../grammar/save-lines.ts';
 import { scanNumber } from '../grammar/scan.ts';

@@ -10,7 +10,8 @@
 import { createToken, EmbeddedActionsParser, type IToken, type TokenType } from 'chevrotain';
 import type { Command } from './command.ts';
 import { RuleError, type Span } from './error.ts';
-import type { Reader, Reading } from './reader.ts';
+import type { Reader } from './reader.ts';
+import type { Reading } from './word-classes.ts';
 import type { Word } from './words.ts';
 
 const Any = createToken({ name: 'Word' });

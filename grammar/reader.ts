@@ -6,18 +6,31 @@
 
 import type { Family } from '../packet/numbers.ts';
 import { isAny, readAddresses } from './addresses.ts';
-import { BASE_OPTIONS, type BaseOption, BY_LETTER, type Letter } from './base-options.ts';
+import type { BaseOption, Letter } from './base-options.ts';
 import type { Command, Common, Flags } from './command.ts';
 import { RuleError, type Span } from './error.ts';
-import { Loaded, type Meaning, type NamedOption, Vocabulary } from './loaded.ts';
+import {
+  BadArgument,
+  checkNewChain,
+  deviceName,
+  isVerdict,
+  missingArgument,
+  OtherFamily,
+  otherFamily,
+  readCounters,
+  targetName,
+  waitSeconds,
+} from './frame-words.ts';
+import { Loaded, type NamedOption } from './loaded.ts';
 import type { Lookup } from './lookup.ts';
 import type { Names } from './names.ts';
 import { protocolName, protocolNames, protocolNumber } from './protocols.ts';
 import type { Counters, InterfaceSpec, MaskedAddress, MatchSpec, Origin, RuleSpec, TargetSpec } from './rule-spec.ts';
-import { scanNumber, wholeNumber } from './scan.ts';
+import { wholeNumber } from './scan.ts';
 import { didYouMean } from './suggest.ts';
 import { isTableName, type TableName } from './tables.ts';
-import { octets } from './values.ts';
+import { isVerb, Verb } from './verb.ts';
+import { type Reading, WordClasses, wordsAfter } from './word-classes.ts';
 import type { Word } from './words.ts';
 
 export interface ReaderContext {
@@ -36,38 +49,7 @@ export interface ReaderContext {
     | undefined;
 }
 
-/** Length of chain and target names in octets, at most. */
-export const NAME_LENGTH = 28;
-
-const VERDICTS = ['ACCEPT', 'DROP', 'RETURN', 'QUEUE'] as const;
-type VerdictName = (typeof VERDICTS)[number];
-export const isVerdict = (name: string): name is VerdictName => (VERDICTS as readonly string[]).includes(name);
-
-/** Commands with a rule in them. */
-const RULE_VERBS = 'ACDIR';
-const VERBS = 'ACDIRLSFZNXEP';
-/** Options that no command but these takes: [letter, commands that do]. `d` stands for -D with a number, `z` for -Z with one. */
-const TAKEN: readonly (readonly [Letter, string])[] = [
-  ['n', 'L'],
-  ['s', RULE_VERBS],
-  ['d', RULE_VERBS],
-  ['p', RULE_VERBS],
-  ['j', RULE_VERBS],
-  ['v', `${VERBS}#z`],
-  ['x', 'L'],
-  ['i', RULE_VERBS],
-  ['o', RULE_VERBS],
-  ['0', 'L'],
-  ['c', 'AIRP'],
-  ['f', RULE_VERBS],
-];
-const VERBS_OF: Readonly<Record<string, string>> = Object.fromEntries(TAKEN);
 const INVERTIBLE = 'sdpiof';
-/** Options that a built-in chain cannot have: the other device is not known there. */
-const FOREIGN: readonly (readonly [Letter, readonly string[]])[] = [
-  ['o', ['PREROUTING', 'INPUT']],
-  ['i', ['POSTROUTING', 'OUTPUT']],
-];
 const ANY_ADDRESS: readonly undefined[] = [undefined];
 const NO_FLAGS: Flags = Object.freeze({
   verbose: 0,
@@ -77,39 +59,18 @@ const NO_FLAGS: Flags = Object.freeze({
   wait: undefined,
 });
 
-/** What the next word is. `missing` is the real tool's word for it when nobody knows the option. */
-export type Reading =
-  | { readonly kind: 'bang' }
-  | { readonly kind: 'end' }
-  | { readonly kind: 'plain' }
-  | { readonly kind: 'unknown'; readonly said: string }
-  | {
-      readonly kind: 'options';
-      readonly flags: readonly BaseOption[];
-      readonly last: Meaning;
-      readonly glued: Word | undefined;
-    };
-
-/** One of "someone else's" lines: -4 in ip6tables-restore. Ends the reading at once. */
-export class OtherFamily extends Error {}
-
 export class Reader {
   private readonly context: ReaderContext;
-  private readonly vocabulary: Vocabulary;
+  private readonly classes: WordClasses;
+  private readonly verb = new Verb();
   private inverted: Word | undefined;
   private table: string;
   private readonly seen = new Map<Letter, Span>();
-  private verb: Letter | '#' | 'z' | undefined;
-  /** -Z beside -L or -S. */
-  private zero = false;
-  private chain: Word | undefined;
-  private newName = '';
-  private policy: Word | undefined;
-  private number = 0;
   private verbose = 0;
   private wait: number | undefined;
   private waitInterval = false;
-  private finished: Command['kind'] | undefined;
+  /** -h or -V was met; with `!` in front of it. */
+  private finished: { readonly kind: 'help' | 'version'; readonly inverted: boolean } | undefined;
   private unread: Word | undefined;
 
   private source: { word: Word; inverted: boolean } | undefined;
@@ -130,46 +91,12 @@ export class Reader {
   constructor(context: ReaderContext) {
     this.context = context;
     this.table = context.table;
-    this.vocabulary = new Vocabulary(context.family);
+    this.classes = new WordClasses(context.lookup, context.family, (word) => this.loadImplied(word));
   }
-
-  // --- Classing words -----------------------------------------------------------------------------------------------
 
   /** What `word` is at this point. `before` is the word before it, for the real tool names that one in some messages. */
   classify(word: Word, before: Word | undefined): Reading {
-    const { text } = word;
-    if (text === '!') return { kind: 'bang' };
-    if (text === '--') return { kind: 'end' };
-    if (text.length < 2 || text[0] !== '-') return { kind: 'plain' };
-    const reading = text[1] === '-' ? this.readLong(word) : this.readLetters(word, before);
-    if (reading.kind === 'unknown' && this.loadImplied(word)) return this.classify(word, before);
-    return reading;
-  }
-
-  private readLong(word: Word): Reading {
-    const equals = word.text.indexOf('=');
-    const name = word.text.slice(2, equals < 0 ? undefined : equals);
-    const last = this.vocabulary.find(name);
-    if (!last) return { kind: 'unknown', said: word.text };
-    if (equals < 0) return { kind: 'options', flags: [], last, glued: undefined };
-    if (wordsAfter(last) === 0) return { kind: 'unknown', said: word.text };
-    return { kind: 'options', flags: [], last, glued: rest(word, equals + 1) };
-  }
-
-  private readLetters(word: Word, before: Word | undefined): Reading {
-    const flags: BaseOption[] = [];
-    for (let at = 1; at < word.text.length; at++) {
-      const base = BY_LETTER.get(word.text[at]);
-      // getopt has not stepped past the word while letters are left in it, so the tool names the word before.
-      if (!base) return { kind: 'unknown', said: at === word.text.length - 1 ? word.text : (before?.text ?? '') };
-      const last = at === word.text.length - 1;
-      if (base.argument !== 0 || last) {
-        const glued = last ? undefined : rest(word, at + 1);
-        return { kind: 'options', flags, last: { kind: 'base', base }, glued };
-      }
-      flags.push(base);
-    }
-    return { kind: 'plain' };
+    return this.classes.classify(word, before);
   }
 
   /** An option that nobody knows, after -p: the protocol's match is loaded, once in a rule. */
@@ -189,7 +116,7 @@ export class Reader {
   private load(loaded: Loaded): void {
     if (loaded.kind === 'match') this.matches.push(loaded);
     else this.target = loaded;
-    this.vocabulary.load(loaded);
+    this.classes.load(loaded);
   }
 
   // --- What the grammar reports -------------------------------------------------------------------------------------
@@ -205,31 +132,7 @@ export class Reader {
   }
 
   unknown(word: Word, said: string): never {
-    const dash = word.text.startsWith('--') ? '--' : '-';
-    const name = word.text.slice(dash.length).split('=')[0];
-    let hint =
-      dash === '--'
-        ? didYouMean(
-            `--${name}`,
-            [...this.vocabulary.all()].map((long) => `--${long}`),
-          )
-        : undefined;
-    hint ??= this.ownerOf(name);
-    throw new RuleError(`unknown option "${said}"`, word, hint);
-  }
-
-  /** "--ctstate is of -m conntrack": when an attached extension that is not loaded has the option. */
-  private ownerOf(name: string): string | undefined {
-    const { family, lookup } = this.context;
-    for (const kind of ['match', 'target'] as const) {
-      for (const word of lookup.names(kind, family)) {
-        const syntax = lookup[kind](word, family);
-        if (syntax && Object.hasOwn(syntax.options, name)) {
-          return `--${name} is an option of ${kind === 'match' ? '-m' : '-j'} ${syntax.name}, which must stand before it`;
-        }
-      }
-    }
-    return undefined;
+    this.classes.refuse(word, said);
   }
 
   /** Everything after `--`. */
@@ -294,80 +197,14 @@ export class Reader {
 
   private base(base: BaseOption, word: Word, value: Word | undefined, operands: readonly Word[]): void {
     const { letter } = base;
-    if (VERBS.includes(letter)) this.command(letter, word, value, operands);
+    if (isVerb(letter)) this.command(letter, word, value, operands);
     else if (value) this.valued(letter, word, value, operands);
     else this.flagged(letter, word, operands);
   }
 
-  // --- Commands -----------------------------------------------------------------------------------------------------
-
   private command(letter: Letter, word: Word, value: Word | undefined, operands: readonly Word[]): void {
-    if (letter === 'N') this.checkNewChain(value!);
-    this.addCommand(letter, word);
-    const words = value ? [value, ...operands] : operands;
-    if (words[0]) this.chain = words[0];
-    const second = words[1];
-    switch (letter) {
-      case 'D':
-        if (second) {
-          this.number = ruleNumber(second);
-          this.verb = '#';
-        }
-        break;
-      case 'R':
-        if (!second) throw new RuleError('-R requires a rule number', word);
-        this.number = ruleNumber(second);
-        break;
-      case 'I':
-        this.number = second ? ruleNumber(second) : 1;
-        break;
-      case 'L':
-      case 'S':
-        if (second) this.number = ruleNumber(second);
-        break;
-      case 'Z':
-        if (second) {
-          this.number = ruleNumber(second);
-          if (this.verb === 'Z') this.verb = 'z';
-        }
-        break;
-      case 'E':
-        if (!second) throw new RuleError('-E requires old-chain-name and new-chain-name', word);
-        this.newName = second.text;
-        break;
-      case 'P':
-        if (!second) throw new RuleError('-P requires a chain and a policy', word);
-        this.policy = second;
-        break;
-    }
-  }
-
-  /** Only one command in a line; but -Z may stand beside -L or -S. */
-  private addCommand(letter: Letter, word: Word): void {
-    if (this.inverted) throw new RuleError("unexpected '!' flag", this.inverted);
-    const beside = (a: Letter | '#' | 'z', b: Letter | '#' | 'z'): boolean =>
-      (a === 'L' || a === 'S') && (b === 'Z' || b === 'z');
-    if (this.verb !== undefined) {
-      if (beside(letter, this.verb)) this.zero = true;
-      else if (beside(this.verb, letter)) {
-        this.zero = true;
-        return;
-      } else {
-        const other = this.verb === '#' ? 'D' : this.verb === 'z' ? 'Z' : this.verb;
-        throw new RuleError(`Cannot use -${letter} with -${other}`, word);
-      }
-    }
-    this.verb = letter;
-  }
-
-  private checkNewChain(name: Word): void {
-    const { text } = name;
-    if (text[0] === '-' || text[0] === '!')
-      throw new RuleError(`chain name not allowed to start with \`${text[0]}'`, name);
-    if (text === '' || isVerdict(text) || this.context.lookup.target(text, this.context.family)) {
-      throw new RuleError('chain name may not clash with target name', name);
-    }
-    if (/\s/.test(text)) throw new RuleError(`Invalid chain name \`${text}'`, name);
+    if (letter === 'N') checkNewChain(value!, this.context.lookup, this.context.family);
+    this.verb.take(letter, word, value, operands, this.inverted);
   }
 
   // --- Options of the frame -----------------------------------------------------------------------------------------
@@ -405,10 +242,10 @@ export class Reader {
         this.destination = { word: value, inverted };
         break;
       case 'i':
-        this.inInterface = this.interfaceOf('i', word, value);
+        this.inInterface = this.device('i', word, value);
         break;
       case 'o':
-        this.outInterface = this.interfaceOf('o', word, value);
+        this.outInterface = this.device('o', word, value);
         break;
       case 'j':
         this.once('j', word);
@@ -417,7 +254,7 @@ export class Reader {
       case 'g':
         this.once('j', word);
         this.goto = true;
-        this.jump = this.targetName(value);
+        this.jump = targetName(value);
         break;
       case 'm':
         this.loadMatch(value);
@@ -442,7 +279,7 @@ export class Reader {
         this.waitInterval = true;
         break;
       case 'h':
-        this.finished ??= 'help';
+        this.finished ??= { kind: 'help', inverted };
         break;
       default: // -M: there are no modules to load
         break;
@@ -469,11 +306,10 @@ export class Reader {
         this.waiting(word, operands[0]);
         break;
       case 'V':
-        this.finished ??= 'version';
-        this.zero = this.inverted !== undefined;
+        this.finished ??= { kind: 'version', inverted: this.inverted !== undefined };
         break;
       case 'h':
-        this.finished ??= 'help';
+        this.finished ??= { kind: 'help', inverted: false };
         break;
       case '4':
       case '6':
@@ -491,28 +327,26 @@ export class Reader {
 
   private waiting(word: Word, value: Word | undefined): void {
     if (this.context.restore) throw new RuleError("You cannot use `-w' from iptables-restore", word);
-    const seconds = value ? /^\s*([+-]?\d+)/.exec(value.text) : undefined;
-    if (value && !seconds) throw new RuleError('wait seconds not numeric', value);
-    this.wait = seconds ? Number(seconds[1]) : -1;
+    this.wait = waitSeconds(value);
   }
 
-  private interfaceOf(letter: 'i' | 'o', word: Word, value: Word): InterfaceSpec {
-    const { text } = value;
-    if (text === '')
+  private device(letter: 'i' | 'o', word: Word, value: Word): InterfaceSpec {
+    if (value.text === '') {
       throw new RuleError(
         'Empty interface is likely to be undesired',
         value,
         'for any device leave it out, or write +',
       );
+    }
     this.once(letter, word);
-    if (octets(text) > 15) throw new RuleError(`interface name \`${text}' must be shorter than IFNAMSIZ (15)`, value);
-    if (/[/ ]/.test(text)) {
+    const name = deviceName(value);
+    if (/[/ ]/.test(name)) {
       this.warnings.push(
-        `Warning: weird character in interface \`${text}' ('/' and ' ' are not allowed by the kernel).`,
+        `Warning: weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`,
       );
     }
     // A lone `+` is any device, and yet a condition to the kernel: such a rule never ends the walk of its load check.
-    return { name: text, inverted: this.inverted !== undefined };
+    return { name, inverted: this.inverted !== undefined };
   }
 
   private loadMatch(value: Word): void {
@@ -527,17 +361,8 @@ export class Reader {
     this.load(new Loaded(syntax, 'match', value));
   }
 
-  private targetName(value: Word): Word {
-    const { text } = value;
-    if (text === '') throw new RuleError('Invalid target name (too short)', value);
-    if (octets(text) > NAME_LENGTH)
-      throw new RuleError(`Invalid target name \`${text}' (${NAME_LENGTH} chars max)`, value);
-    if (/\s/.test(text)) throw new RuleError(`Invalid target name \`${text}'`, value);
-    return value;
-  }
-
   private jumpTo(value: Word): void {
-    this.jump = this.targetName(value);
+    this.jump = targetName(value);
     const { text } = value;
     if (isVerdict(text) || this.context.isChain(this.table, text)) return;
     const syntax = this.context.lookup.target(text, this.context.family);
@@ -556,7 +381,7 @@ export class Reader {
     this.refuseNatDrop();
     const made = this.finishExtensions();
     if (this.unread) throw new RuleError('unknown arguments found on commandline', this.unread);
-    if (this.verb === undefined) throw new RuleError('no command specified', span, 'such as -A CHAIN in front');
+    if (!this.verb.given) throw new RuleError('no command specified', span, 'such as -A CHAIN in front');
     if (this.inverted) throw new RuleError('nothing appropriate following !', this.inverted);
     const sources = this.addresses(this.source);
     const destinations = this.addresses(this.destination);
@@ -565,56 +390,19 @@ export class Reader {
       const at = this.source?.inverted ? this.source.word : this.destination!.word;
       throw new RuleError('! not allowed with multiple source or destination IP addresses', at);
     }
-    if (this.verb === 'R' && many) throw new RuleError('Replacement rule does not specify a unique address', span);
-    this.refuseForeign();
-    this.checkChain();
+    if (this.verb.replaces && many) throw new RuleError('Replacement rule does not specify a unique address', span);
+    this.verb.refuseForeign(this.seen);
+    this.verb.checkChain(this.seen);
     const common: Common = {
       family,
       table: this.table,
       flags: this.flags(),
       span,
-      chainSpan: this.chain ?? span,
+      chainSpan: this.verb.chain ?? span,
       targetSpan: this.jump,
       warnings: this.warnings,
     };
-    return this.asCommand(common, () => this.rules(sources, destinations, made, span));
-  }
-
-  private asCommand(common: Common, rules: () => readonly RuleSpec[]): Command {
-    const name = this.chain?.text;
-    const chain = name!;
-    const number = this.number || undefined;
-    switch (this.verb) {
-      case 'A':
-        return { ...common, kind: 'append', chain, rules: rules() };
-      case 'C':
-        return { ...common, kind: 'check', chain, rules: rules() };
-      case 'D':
-        return { ...common, kind: 'delete', chain, rules: rules() };
-      case '#':
-        return { ...common, kind: 'deleteNumber', chain, number: this.number };
-      case 'I':
-        return { ...common, kind: 'insert', chain, number: this.number, rules: rules() };
-      case 'R':
-        return { ...common, kind: 'replace', chain, number: this.number, rules: rules() };
-      case 'L':
-        return { ...common, kind: 'list', chain: name, number, zero: this.zero };
-      case 'S':
-        return { ...common, kind: 'listRules', chain: name, number, zero: this.zero };
-      case 'Z':
-      case 'z':
-        return { ...common, kind: 'zero', chain: name, number };
-      case 'F':
-        return { ...common, kind: 'flush', chain: name };
-      case 'X':
-        return { ...common, kind: 'deleteChain', chain: name };
-      case 'N':
-        return { ...common, kind: 'newChain', chain };
-      case 'E':
-        return { ...common, kind: 'rename', chain, newName: this.newName };
-      default:
-        return { ...common, kind: 'policy', chain, policy: this.policy!.text, counters: this.counters };
-    }
+    return this.verb.command(common, this.counters, () => this.rules(sources, destinations, made, span));
   }
 
   private farewell(span: Span): Command {
@@ -628,7 +416,7 @@ export class Reader {
       targetSpan: undefined,
       warnings: [],
     };
-    if (this.finished === 'version') return { ...common, kind: 'version', inverted: this.zero };
+    if (this.finished?.kind === 'version') return { ...common, kind: 'version', inverted: this.finished.inverted };
     return { ...common, kind: 'help', matches: this.matches.map((match) => match.syntax.name) };
   }
 
@@ -641,7 +429,8 @@ export class Reader {
 
   private refuseNatDrop(): void {
     if (this.table !== 'nat') return;
-    const at = this.policy?.text === 'DROP' ? this.policy : this.jump?.text === 'DROP' ? this.jump : undefined;
+    const { policy } = this.verb;
+    const at = policy?.text === 'DROP' ? policy : this.jump?.text === 'DROP' ? this.jump : undefined;
     if (!at) return;
     const text = '\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n';
     throw new RuleError(text, at, 'drop in the filter table, or in raw before the tracker');
@@ -651,7 +440,7 @@ export class Reader {
     const { family, names } = this.context;
     const table: TableName = isTableName(this.table) ? this.table : 'filter';
     const protocol = this.ruleProtocol();
-    const scope = { family, table, chain: this.chain?.text, protocol, names };
+    const scope = { family, table, chain: this.verb.chain?.text, protocol, names };
     const matches = this.matches.map((match) => ({ name: match.syntax.name, checked: match.finish(scope) }));
     return { matches, target: this.target?.finish(scope) };
   }
@@ -665,32 +454,6 @@ export class Reader {
     const { family, names } = this.context;
     const list = readAddresses(given.word.text, given.inverted, family, names, given.word);
     return list.map((address) => (isAny(address, family) ? undefined : address));
-  }
-
-  /** "Illegal option `-n' with this command": of several, the first in the real tool's table. */
-  private refuseForeign(): void {
-    const { seen } = this;
-    const verb = this.verb!;
-    let foreign = false;
-    for (const letter of seen.keys()) if (VERBS_OF[letter]?.includes(verb) === false) foreign = true;
-    if (!foreign) return;
-    const [letter] = TAKEN.find(([one, verbs]) => seen.has(one) && !verbs.includes(verb))!;
-    throw new RuleError(`Illegal option \`-${letter}' with this command`, seen.get(letter));
-  }
-
-  private checkChain(): void {
-    const { chain } = this;
-    if (!chain) return;
-    if (octets(chain.text) > NAME_LENGTH) {
-      const text = `chain name \`${chain.text}' too long (must be under ${NAME_LENGTH + 1} chars)`;
-      throw new RuleError(text, chain);
-    }
-    if (this.verb !== '#' && !RULE_VERBS.includes(this.verb!)) return;
-    const { text } = chain;
-    for (const [letter, chains] of FOREIGN) {
-      const at = this.seen.get(letter);
-      if (at && chains.includes(text)) throw new RuleError(`Can't use -${letter} with ${text}`, at);
-    }
   }
 
   /** Source times destination, source outermost. */
@@ -741,55 +504,3 @@ export class Reader {
     return isVerdict(name) ? { kind: 'verdict', name } : { kind: 'jump', chain: name };
   }
 }
-
-/** "Bad argument `x'": the one message that the real tool prints without its name and version in front. */
-export class BadArgument extends RuleError {
-  override readonly bare = true;
-
-  constructor(word: Word, hint?: string) {
-    super(`Bad argument \`${word.text}'`, word, hint);
-  }
-}
-
-const rest = (word: Word, from: number): Word => ({
-  text: word.text.slice(from),
-  start: Math.min(word.start + from, word.end),
-  end: word.end,
-});
-
-function wordsAfter(meaning: Meaning): number {
-  if (meaning.kind === 'extension') return meaning.named.option.words;
-  return meaning.base.argument === 1 ? 1 : 0;
-}
-
-const missingArgument = (word: Word): RuleError => new RuleError(`option "${word.text}" requires an argument`, word);
-
-function ruleNumber(word: Word): number {
-  const number = wholeNumber(word.text, 1, 0x7fff_ffff);
-  if (number === undefined) throw new RuleError(`Invalid rule number \`${word.text}'`, word, 'rules count from 1');
-  return number;
-}
-
-/** `-c packets bytes` or `-c packets,bytes`; text after the digits of a number is not looked at. */
-function readCounters(word: Word, first: Word, second: Word | undefined): Counters {
-  const comma = first.text.indexOf(',', 1);
-  const bytes = comma >= 0 ? first.text.slice(comma + 1) : second?.text;
-  if (bytes === undefined) throw new RuleError('-c requires packet and byte counter', word);
-  const packets = leadingNumber(first.text);
-  if (packets === undefined) throw new RuleError('-c packet counter not numeric', first);
-  const octetCount = leadingNumber(bytes);
-  if (octetCount === undefined) throw new RuleError('-c byte counter not numeric', second ?? first);
-  return { packets, bytes: octetCount };
-}
-
-const leadingNumber = (text: string): number | undefined => {
-  const scanned = scanNumber(text, 0, 10);
-  return scanned && Number(scanned.value);
-};
-
-function otherFamily(lookup: Lookup, kind: 'match' | 'target', name: string, family: Family): string | undefined {
-  const other = family === 4 ? 6 : 4;
-  return lookup[kind](name, other) ? `it is there for IPv${other} only` : undefined;
-}
-
-export const baseLongNames = (): readonly string[] => BASE_OPTIONS.flatMap((base) => base.long);
