@@ -173,7 +173,8 @@ export class Host {
     const covered = length === 0 && (lite || family === 6) ? end - l4 : length;
     if (covered < udp.LENGTH || l4 + covered > end) return;
     if (lite && udp.storedChecksum(bytes, l4) === 0) return;
-    if (!unsummed && !transportSumsUp(pkt, protocol, l4 + covered)) return;
+    // RFC 3828 3.1: the pseudo-header has the length of all of it, however little is covered.
+    if (!unsummed && !transportSumsUp(pkt, protocol, l4 + covered, lite ? end - l4 : covered)) return;
     // nf_reset_ct() in __udp4_lib_rcv() and ip6_protocol_deliver_rcu(): the error is tracked on its own, by what it quotes.
     pkt.forgetConnection();
     // Octets behind the datagram are not part of it, and not quoted.
@@ -314,5 +315,5 @@ function optionsHaveLength(bytes: Uint8Array, from: number, end: number): boolea
 const sumsUp = (pkt: Packet, from: number, to: number, start: number): boolean =>
   pkt.checksumPartial || sum(pkt.bytes, from, to, start) === 0xffff;
 
-const transportSumsUp = (pkt: Packet, protocol: number, to: number): boolean =>
-  sumsUp(pkt, pkt.l4, to, pseudoSum(pkt.bytes, pkt.l3, protocol, to - pkt.l4));
+const transportSumsUp = (pkt: Packet, protocol: number, to: number, length = to - pkt.l4): boolean =>
+  sumsUp(pkt, pkt.l4, to, pseudoSum(pkt.bytes, pkt.l3, protocol, length));
