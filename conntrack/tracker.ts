@@ -21,13 +21,14 @@
 //
 // Source: net/netfilter/nf_conntrack_core.c
 
-import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE } from '../packet/numbers.ts';
+import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } from '../packet/numbers.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { Accounting } from './accounting.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { byProtocol } from './l4/index.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
+import { setClosing as closeTcp } from './l4/tcp.ts';
 import * as status from './status.ts';
 import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
 import { Sysctls } from './sysctl.ts';
@@ -48,6 +49,8 @@ export interface Tracker {
   release(pkt: Packet): void;
   /** nf_ct_attach(): `made` (our answer about `about`) belongs to the same connection, RELATED, the other direction. */
   attach(made: Packet, about: Packet): void;
+  /** A TCP reset is sent to the connection of `about`: it is over, if it is in the table. nf_ct_set_closing() */
+  setClosing(about: Packet): void;
 }
 
 /** Told of each connection's birth, changes and end; `bits` are IPCT_. */
@@ -376,6 +379,15 @@ export class ConnectionTracker implements Tracker, Tracking {
     made.direction = about.direction === 0 ? 1 : 0;
     made.ctState = CT_RELATED;
     made.unconfirmed = false;
+  }
+
+  setClosing(about: Packet): void {
+    const id = about.connection;
+    if (id < 0 || about.unconfirmed || this.table.protocol(id) !== IPPROTO_TCP) return;
+    this.setClock(about.now);
+    this.happened = 0;
+    closeTcp(this, id);
+    if (this.happened !== 0) this.tell('update', id, this.happened);
   }
 
   // --- What protocols use ------------------------------------------------------------------------------------------------

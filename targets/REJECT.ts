@@ -75,7 +75,10 @@ export const REJECT = defineTarget({
     const { code } = TYPES[family].find(({ name }) => name === checked.with)!;
     if (code === 'reset') {
       return (pkt) => {
-        if (mayAnswerWithReset(pkt, family, services)) services.send(reset(pkt, family), pkt);
+        if (mayAnswerWithReset(pkt, family, services)) {
+          services.tracker.setClosing(pkt);
+          services.send(reset(pkt, family), pkt);
+        }
         return DROP;
       };
     }

@@ -29,6 +29,7 @@ const noTracker: Tracker = {
   confirm: () => 1,
   release: () => {},
   attach: () => {},
+  setClosing: () => {},
 };
 
 /** Numerical Recipes' linear congruence: enough for rows that only need "some number", the same each time. */

@@ -427,6 +427,16 @@ function chooseTimeout(
   return own;
 }
 
+/** A reset that a rule sends in our name ends the connection, although the tracker does not see it. nf_conntrack_tcp_set_closing() */
+export function setClosing(tracking: Tracking, id: number): void {
+  const { table } = tracking;
+  const from = table.state(id);
+  table.setState(id, CLOSE);
+  if (from === CLOSE || table.status(id) & IPS_FIXED_TIMEOUT) return;
+  table.expires[id] = tracking.now + tracking.timeouts(id, IPPROTO_TCP)[CLOSE];
+  tracking.event(id, IPCT_PROTOINFO);
+}
+
 /** What the accepted packet means for life and death of the connection. */
 function settle(
   tracking: Tracking,
