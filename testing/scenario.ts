@@ -18,7 +18,7 @@ import { matches } from '../matches/index.ts';
 import { fromHex, putU16, toHex } from '../packet/bytes.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import type { Family } from '../packet/numbers.ts';
-import { Packet } from '../packet/packet.ts';
+import { type Owner, Packet } from '../packet/packet.ts';
 import { targets } from '../targets/index.ts';
 import { seeded } from './bare-services.ts';
 import { parseSaveCounters } from './save-counters.ts';
@@ -148,7 +148,7 @@ class Player {
   }
 
   private send(octets: Uint8Array): StepResult {
-    const result = this.firewall.sendLocal(this.asRawSocket(octets), this.now);
+    const result = this.firewall.sendLocal(this.asRawSocket(octets), this.now, SENDER);
     return { out: this.drain(), ...optionalError(ERRORS[result]) };
   }
 
@@ -187,6 +187,9 @@ class Player {
     return { v4: parseSaveCounters(v4), v6: parseSaveCounters(v6), v4_text: v4, v6_text: v6 };
   }
 }
+
+/** A raw socket is root's. */
+const SENDER: Owner = { uid: 0, gid: 0 };
 
 /** What sendto() says. */
 const ERRORS: Record<SendResult, string | undefined> = {
