@@ -58,6 +58,7 @@ async function serve(
         say(`the data plane is gone, nothing passes any more: ${error.message}`);
         finish(1);
       },
+      onStop: () => finish(0),
     });
   } catch (error) {
     return notStarted(error as Error, say);

@@ -19,12 +19,28 @@ export function ask(path: string, request: Request): Promise<unknown> {
     });
     socket.on('close', () => reject(new Error(`the daemon on ${path} hung up before it answered`)));
     socket.on('data', (chunk) => {
-      const [line] = lines.feed(chunk as Buffer);
-      if (line === undefined) return;
-      const answer = JSON.parse(line) as Answer;
-      if (answer.ok) resolve(answer.result);
-      else reject(new Error(answer.error));
+      try {
+        const [line] = lines.feed(chunk as Buffer);
+        if (line === undefined) return;
+        const answer = JSON.parse(line) as Answer;
+        if (answer.ok) resolve(answer.result);
+        else reject(new Error(answer.error));
+      } catch (error) {
+        reject(new Error(`what answers on ${path} is no daemon of ours: ${(error as Error).message}`));
+      }
       socket.end();
     });
+  });
+}
+
+/** Whether somebody listens on a socket: a file without a listener is left from a crash. */
+export function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createConnection(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
   });
 }

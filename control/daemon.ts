@@ -1,27 +1,33 @@
 // The daemon: rules and control here, packets in the data plane's thread, files where the state directory says.
 //
 // Life: devices are made, rules read and installed, and only then the devices are brought to their places and up: no packet passes
-// before the rules do. The rules with their counters are written to the state directory when it stops. When the data plane ends by
-// itself its devices are gone: nothing passes, and this process says so and ends as well.
+// before the rules do. Rules are written to the state directory before a tool hears that it changed them, and with their last counters
+// when the daemon stops. When the data plane ends by itself its devices are gone: nothing passes, and this process says so and ends
+// as well.
+//
+// The state directory has one writer at a time: tools under its lock while no daemon serves it, the daemon while one does. So the daemon
+// holds the lock until its socket answers, and again from there on where it stops answering.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Mode } from '../engine/firewall.ts';
+import type { Ruleset } from '../engine/ruleset.ts';
 import type { LogRecord } from '../engine/services.ts';
 import type { Family } from '../packet/numbers.ts';
 import { DataPlane } from '../tun/data-plane.ts';
 import type { DeviceCounts } from '../tun/device.ts';
 import { notifyServiceManager, peerCredentials } from '../tun/os.ts';
-import { writeAtomically } from './atomic-file.ts';
+import { readIfThere, writeAtomically } from './atomic-file.ts';
 import { type HostSide, placeDevice } from './devices.ts';
 import type { EngineOptions, EngineRequest } from './engine.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 import { LiveRules } from './live-rules.ts';
+import { Lock } from './lock.ts';
 import { builtModule } from './package-root.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolName } from './protocol.ts';
 import { type ControlServer, listen } from './server.ts';
-import { inOrderOfUse } from './stored-rules.ts';
+import { checkStorable, inOrderOfUse } from './stored-rules.ts';
 import { familyOf, runTool } from './tool.ts';
 
 export interface RuleFile {
@@ -42,6 +48,8 @@ export interface DaemonOptions {
   say(line: string): void;
   /** The data plane is gone, and with it the devices. */
   onDeath(error: Error): void;
+  /** A client asked for the end. */
+  onStop(): void;
 }
 
 export interface Status {
@@ -55,16 +63,38 @@ export interface Status {
 /** Rules that could not be loaded: `message` is the tool's whole complaint. */
 export class RulesRefused extends Error {}
 
+/** How long a call of a tool may keep a daemon from starting or ending. */
+const LOCK_WAIT_MS = 10_000;
+
 export class Daemon {
   private readonly options: DaemonOptions;
   private readonly plane: DataPlane;
+  private readonly guard: Lock;
   private readonly rules: LiveRules;
   private readonly started = performance.now();
+  /** By family: what the state directory holds, as far as we know. */
+  private readonly written = new Map<Family, string>();
   private server: ControlServer | undefined;
 
   /** Resolves when packets flow and the socket answers. Rejects, with nothing left behind, when that cannot be. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    ensureDirectory(options.paths);
+    const { paths } = options;
+    ensureDirectory(paths);
+    const guard = Lock.try(paths.daemonLock);
+    if (!guard) throw new Error(`another daemon serves ${paths.directory}`);
+    let lock: Lock | undefined;
+    try {
+      lock = await stateLock(paths);
+      return await Daemon.begin(options, guard);
+    } catch (error) {
+      guard.release();
+      throw error;
+    } finally {
+      lock?.release();
+    }
+  }
+
+  private static async begin(options: DaemonOptions, guard: Lock): Promise<Daemon> {
     const engine: EngineOptions = { mode: options.mode, sysctls: options.sysctls };
     const plane = await DataPlane.start({
       program: builtModule('tun/worker.js'),
@@ -75,7 +105,7 @@ export class Daemon {
       onDeath: options.onDeath,
     });
     try {
-      const daemon = new Daemon(options, plane);
+      const daemon = new Daemon(options, plane, guard);
       await daemon.loadRules();
       for (const device of options.devices) placeDevice(device);
       daemon.server = await listen(options.paths.socket, (request, descriptor) => daemon.serve(request, descriptor));
@@ -87,33 +117,45 @@ export class Daemon {
     }
   }
 
-  private constructor(options: DaemonOptions, plane: DataPlane) {
+  private constructor(options: DaemonOptions, plane: DataPlane, guard: Lock) {
     this.options = options;
     this.plane = plane;
+    this.guard = guard;
     const ask = (request: EngineRequest): Promise<unknown> => plane.request(request);
     this.rules = new LiveRules({ registry: builtinRegistry(), names: hostNames(), ask });
   }
 
-  /** Loads the rule files given, or what the state directory holds; throws RulesRefused. */
+  /** Loads the rule files given, or what the state directory holds: all of them, or none, and then it throws RulesRefused. */
   async loadRules(): Promise<void> {
-    const { rules, paths } = this.options;
-    if (rules.length > 0) {
-      for (const { family, path } of rules) await this.restore(family, path, readFileSync(path, 'utf8'), []);
-      return;
-    }
-    for (const family of [4, 6] as const) {
-      const path = paths.rules(family);
-      const text = readIfThere(path);
-      if (text !== undefined) await this.restore(family, path, inOrderOfUse(text), ['-c']);
-    }
+    const sources = this.options.rules.length > 0 ? this.givenRules() : this.storedRules();
+    if (sources.length === 0) return;
+    let reading = '';
+    const { answer } = await this.rules.load(
+      sources.map(({ family, path, text, argv }) => [
+        family,
+        (ruleset) => {
+          reading = path;
+          return restoreInto(ruleset, path, text, argv);
+        },
+      ]),
+    );
+    if (answer.exitCode !== 0) throw new RulesRefused(`${reading}:\n${answer.stderr}`);
+    await this.save();
   }
 
-  private async restore(family: Family, path: string, text: string, argv: string[]): Promise<void> {
-    const program: ToolName = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
-    const answer = await this.rules.edit(family, (ruleset) =>
-      runTool({ program, argv: [...argv, path], stdin: text, date: new Date() }, ruleset),
-    );
-    if (answer.exitCode !== 0) throw new RulesRefused(`${path}:\n${answer.stderr}`);
+  private givenRules(): RuleSource[] {
+    return this.options.rules.map(({ family, path }) => ({ family, path, text: readFileSync(path, 'utf8'), argv: [] }));
+  }
+
+  /** What was changed there by hand since it was written last. */
+  private storedRules(): RuleSource[] {
+    const { paths } = this.options;
+    return ([4, 6] as const).flatMap((family) => {
+      const path = paths.rules(family);
+      const text = readIfThere(path);
+      if (text === undefined || text === this.written.get(family)) return [];
+      return [{ family, path, text: inOrderOfUse(text), argv: ['-c'] }];
+    });
   }
 
   private async serve(request: Request, descriptor: number | undefined): Promise<unknown> {
@@ -131,15 +173,25 @@ export class Daemon {
         return 'reloaded';
       case 'stop':
         // The answer first, then the end.
-        setImmediate(() => process.emit('SIGTERM', 'SIGTERM'));
+        setImmediate(() => this.options.onStop());
         return 'stopping';
     }
   }
 
-  tool(program: ToolName, argv: readonly string[], stdin?: string): Promise<ToolAnswer> {
-    return this.rules.edit(familyOf(program), (ruleset) =>
+  /** Runs a tool on the rules; what it changed is stored before it is told. */
+  async tool(program: ToolName, argv: readonly string[], stdin?: string): Promise<ToolAnswer> {
+    const family = familyOf(program);
+    const { answer, changed } = await this.rules.edit(family, (ruleset) =>
       runTool({ program, argv, stdin, date: new Date() }, ruleset),
     );
+    if (!changed) return answer;
+    try {
+      await this.saveFamily(family);
+      return answer;
+    } catch (error) {
+      const stderr = `${answer.stderr}${program}: ${(error as Error).message}. The rules are in force, but not stored: they end with the daemon.\n`;
+      return { ...answer, stderr, exitCode: answer.exitCode || 4 };
+    }
   }
 
   /** Lines of /proc/net/nf_conntrack. */
@@ -158,39 +210,56 @@ export class Daemon {
   }
 
   /** Writes the rules with their counters to the state directory. Throws what the system says. */
-  async save(): Promise<void> {
-    for (const family of [4, 6] as const) {
-      const text = await this.rules.text(family);
-      if (text !== '' || readIfThere(this.options.paths.rules(family)) !== undefined) {
-        writeAtomically(this.options.paths.rules(family), text);
-      }
-    }
+  private async save(): Promise<void> {
+    for (const family of [4, 6] as const) await this.saveFamily(family);
+  }
+
+  private async saveFamily(family: Family): Promise<void> {
+    const path = this.options.paths.rules(family);
+    const text = await this.rules.text(family);
+    await checkStorable(text, this.rules.ruleset(family));
+    if (text === this.written.get(family) || (text === '' && !existsSync(path))) return;
+    writeAtomically(path, text);
+    this.written.set(family, text);
   }
 
   /** No more requests, rules saved, devices closed. */
   async stop(): Promise<void> {
     notifyServiceManager('STOPPING=1');
-    await this.server?.close();
+    let lock: Lock | undefined;
     try {
+      lock = await stateLock(this.options.paths);
+      await this.server?.close();
       await this.save();
     } catch (error) {
       this.options.say(`the rules could not be saved: ${(error as Error).message}`);
     }
     await this.plane.stop();
+    lock?.release();
+    this.guard.release();
   }
+}
+
+interface RuleSource {
+  readonly family: Family;
+  readonly path: string;
+  readonly text: string;
+  readonly argv: readonly string[];
+}
+
+function restoreInto(ruleset: Ruleset, path: string, text: string, argv: readonly string[]): Promise<ToolAnswer> {
+  const program: ToolName = ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
+  return runTool({ program, argv: [...argv, '--', path], stdin: text, date: new Date() }, ruleset);
+}
+
+async function stateLock({ lock: path }: StatePaths): Promise<Lock> {
+  const lock = await Lock.within(path, LOCK_WAIT_MS);
+  if (!lock) throw new Error(`${path}: held by another program for more than ${LOCK_WAIT_MS / 1000} s`);
+  return lock;
 }
 
 /** The socket's mode keeps others out already; this holds where its folder was opened up by hand. */
 function mayAsk(descriptor: number): boolean {
   const { uid } = peerCredentials(descriptor);
   return uid === 0 || uid === process.getuid?.();
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -18,6 +18,17 @@ export interface LiveContext {
   readonly ask: AskEngine;
 }
 
+/** What is done to the rules of a family; its answer is the tool's. */
+export type Work = (ruleset: Ruleset) => ToolAnswer | Promise<ToolAnswer>;
+
+export interface Edited {
+  readonly answer: ToolAnswer;
+  /** Tables, or counters that were set to zero. */
+  readonly changed: boolean;
+}
+
+type Snapshot = Record<Family, readonly TableSpec[]>;
+
 const NONE: Counters = { packets: 0, bytes: 0 };
 
 /** What the engine counted when it was last asked. A rule that it does not run yet has the counters of its text. */
@@ -51,8 +62,8 @@ export class LiveRules {
   private readonly context: LiveContext;
   private readonly numbers = new WeakMap<object, number>();
   private nextNumber = 1;
-  /** Tables committed by the work at hand, not yet with the engine; the one that each replaces. */
-  private pending = new Map<TableSpec, TableSpec | undefined>();
+  /** Tables committed by the work at hand, not yet with the engine. */
+  private readonly pending = new Set<TableSpec>();
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(context: LiveContext) {
@@ -62,47 +73,71 @@ export class LiveRules {
 
   private makeRuleset(family: Family): Ruleset {
     const { registry, names } = this.context;
-    const ruleset: Ruleset = new Ruleset(family, {
+    return new Ruleset(family, {
       lookup: registry,
       names,
       counters: this.counters,
       install: (table) => {
-        this.pending.set(table, ruleset.table(table.name));
+        this.pending.add(table);
       },
     });
-    return ruleset;
   }
 
   /**
-   * Runs `work` on the rules of a family with the counters of this moment, then gives the engine what it changed: all of it, or, when
+   * Runs `work` on the rules of a family with the counters of this moment, then gives the engine what it changed: all of it or, when
    * the engine refuses, none. Calls wait for each other.
    */
-  edit(family: Family, work: (ruleset: Ruleset) => ToolAnswer): Promise<ToolAnswer> {
-    const done = this.queue.then(() => this.run(family, work));
+  edit(family: Family, work: Work): Promise<Edited> {
+    return this.inTurn(async (before) => this.settle(await work(this.rulesets[family]), before));
+  }
+
+  /** As edit(), for several works one after the other; when one does not end with exit code 0, nothing is changed by any. */
+  load(works: readonly (readonly [Family, Work])[]): Promise<Edited> {
+    return this.inTurn(async (before) => {
+      let answer: ToolAnswer = { stdout: '', stderr: '', exitCode: 0 };
+      for (const [family, work] of works) {
+        answer = await work(this.rulesets[family]);
+        if (answer.exitCode === 0) continue;
+        this.revert(before);
+        return { answer, changed: false };
+      }
+      return this.settle(answer, before);
+    });
+  }
+
+  private inTurn<T>(act: (before: Snapshot) => Promise<T>): Promise<T> {
+    const done = this.queue.then(async () => {
+      await this.refresh();
+      this.pending.clear();
+      this.counters.zeroed.length = 0;
+      return act({ 4: this.rulesets[4].tables, 6: this.rulesets[6].tables });
+    });
     this.queue = done.catch(() => {});
     return done;
   }
 
-  private async run(family: Family, work: (ruleset: Ruleset) => ToolAnswer): Promise<ToolAnswer> {
-    await this.refresh();
-    const ruleset = this.rulesets[family];
-    const before = [...ruleset.tables].reverse();
-    this.pending.clear();
-    this.counters.zeroed.length = 0;
-    const answer = work(ruleset);
+  private async settle(answer: ToolAnswer, before: Snapshot): Promise<Edited> {
+    const changed = this.pending.size > 0 || this.counters.zeroed.length > 0;
     try {
       await this.install();
-      return answer;
+      return { answer, changed };
     } catch (error) {
+      this.revert(before);
+      const stderr = `${(error as Error).message}\nThe rules were not changed.\n`;
+      return { answer: { stdout: '', stderr, exitCode: 1 }, changed: false };
+    }
+  }
+
+  private revert(before: Snapshot): void {
+    for (const family of [4, 6] as const) {
       const kept = this.makeRuleset(family);
-      for (const table of before) kept.adopt(table);
+      for (const table of before[family].toReversed()) kept.adopt(table);
       this.rulesets[family] = kept;
-      return { stdout: '', stderr: `${(error as Error).message}\nThe rules were not changed.\n`, exitCode: 1 };
     }
   }
 
   private async install(): Promise<void> {
-    const tables = [...this.pending.keys()].filter((table) => this.rulesets[table.family].table(table.name) === table);
+    const tables = [...this.pending].filter((table) => this.rulesets[table.family].table(table.name) === table);
     if (tables.length > 0)
       await this.context.ask({ op: 'install', tables: tables.map((table) => this.message(table)) });
     const zeroed = this.counters.zeroed.map((rule) => this.numberOf(rule));
@@ -138,9 +173,14 @@ export class LiveRules {
     }
   }
 
+  /** As they are now; to look at, not to change. */
+  ruleset(family: Family): Ruleset {
+    return this.rulesets[family];
+  }
+
   /** The rules as stored text, counters included. */
   async text(family: Family): Promise<string> {
-    const answer = await this.edit(family, (ruleset) => ({
+    const { answer } = await this.edit(family, (ruleset) => ({
       stdout: ruleset.save({ counters: true }),
       stderr: '',
       exitCode: 0,

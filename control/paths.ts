@@ -8,7 +8,10 @@ import type { Family } from '../packet/numbers.ts';
 export interface StatePaths {
   readonly directory: string;
   readonly socket: string;
+  /** Held by whoever reads rules to change them. */
   readonly lock: string;
+  /** Held by the daemon as long as it lives. */
+  readonly daemonLock: string;
   rules(family: Family): string;
 }
 
@@ -25,6 +28,7 @@ export function statePaths(directory = stateDirectory(), env: NodeJS.ProcessEnv 
     directory,
     socket: env.SEKISHO_SOCKET || join(directory, 'control.sock'),
     lock: join(directory, 'lock'),
+    daemonLock: join(directory, 'daemon.lock'),
     rules: (family) => join(directory, `rules.v${family}`),
   };
 }

@@ -1,15 +1,15 @@
 // Rules that no engine runs: kept as save text with counters, one file a family, in the state directory or wherever --file says.
 // The text is the truth; a person may read and edit it.
 
-import { readFileSync } from 'node:fs';
 import type { Registry } from '../engine/registry.ts';
-import { restore } from '../engine/restore.ts';
 import { Ruleset, SpecCounters } from '../engine/ruleset.ts';
 import { renderDiagnostic } from '../grammar/diagnostics.ts';
 import type { Names } from '../grammar/names.ts';
-import type { RuleSpec } from '../grammar/rule-spec.ts';
+import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
-import { writeAtomically } from './atomic-file.ts';
+import { readIfThere, writeAtomically } from './atomic-file.ts';
+import type { ParsedCache } from './parsed-cache.ts';
+import { cacheOf } from './stored-text.ts';
 
 /** The stored text cannot be read back. It stays where it is: nothing of ours writes over it. */
 export class Unreadable extends Error {}
@@ -17,6 +17,8 @@ export class Unreadable extends Error {}
 export interface StoreContext {
   readonly registry: Registry;
   readonly names: Names;
+  /** Parsed tables are kept beside the text, for this build of the program; without it they are parsed each time. */
+  readonly cacheFor?: string;
 }
 
 /** Counters that remember whether one was set to zero: then there is something to write. */
@@ -32,12 +34,22 @@ class WatchedCounters extends SpecCounters {
 export class StoredRules {
   readonly ruleset: Ruleset;
   private readonly path: string;
+  private readonly cache: ParsedCache;
   private readonly counters = new WatchedCounters();
   private installed = false;
 
-  /** Reads what is stored; nothing there is an empty rule set. Throws Unreadable. */
-  constructor(path: string, family: Family, { registry, names }: StoreContext) {
+  /** Reads what is stored; nothing there is an empty rule set. Rejects with Unreadable. */
+  static async read(path: string, family: Family, context: StoreContext): Promise<StoredRules> {
+    const stored = new StoredRules(path, family, context);
+    const text = readIfThere(path);
+    if (text !== undefined && !stored.recall(text)) await stored.parse(text);
+    stored.installed = false;
+    return stored;
+  }
+
+  private constructor(path: string, family: Family, { registry, names, cacheFor = '' }: StoreContext) {
     this.path = path;
+    this.cache = cacheOf(path, cacheFor);
     this.ruleset = new Ruleset(family, {
       lookup: registry,
       names,
@@ -46,40 +58,81 @@ export class StoredRules {
         this.installed = true;
       },
     });
-    this.read(family);
-    this.installed = false;
   }
 
-  private read(family: Family): void {
-    const text = readIfThere(this.path);
-    if (text === undefined) return;
-    const program = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
-    // The file lists the latest table first; restoring in reverse would need cutting, and saving turns the order around again.
-    const { diagnostics } = restore(inOrderOfUse(text), this.ruleset, { program, file: this.path, counters: true });
-    if (diagnostics.length > 0) {
-      const what = diagnostics.map(renderDiagnostic).join('');
-      throw new Unreadable(`${this.path} cannot be read back; it is left as it is. Mend it or move it away.\n${what}`);
+  private recall(text: string): boolean {
+    const tables = this.cache.read(text);
+    for (const table of tables ?? []) this.ruleset.adopt(table);
+    return tables !== undefined;
+  }
+
+  private async parse(text: string): Promise<void> {
+    const problems = await readInto(this.ruleset, text, this.path);
+    if (problems !== '') {
+      throw new Unreadable(
+        `${this.path} cannot be read back; it is left as it is. Mend it or move it away.\n${problems}`,
+      );
     }
+    if (this.ruleset.save({ counters: true }) === text) this.keepParsed(text);
+  }
+
+  private keepParsed(text: string): void {
+    this.cache.write(text, this.currentTables().reverse());
+  }
+
+  /** With the counters as they are printed. */
+  private currentTables(): TableSpec[] {
+    const now = (rule: RuleSpec): RuleSpec => ({ ...rule, counters: this.counters.rule(rule) });
+    return this.ruleset.tables.map((table) => ({
+      ...table,
+      chains: new Map([...table.chains].map(([name, chain]) => [name, { ...chain, rules: chain.rules.map(now) }])),
+    }));
   }
 
   get changed(): boolean {
     return this.installed || this.counters.zeroedAny;
   }
 
-  /** Writes the rules back if something changed; throws what the system says, and then the old file is still there. */
-  write(): void {
-    if (this.changed) writeAtomically(this.path, this.ruleset.save({ counters: true }));
+  /** Writes the rules back if something changed; rejects with what the system says, and then the old file is still there. Wants the lock. */
+  async write(): Promise<void> {
+    if (!this.changed) return;
+    const text = this.ruleset.save({ counters: true });
+    await checkStorable(text, this.ruleset);
+    writeAtomically(this.path, text);
+    this.keepParsed(text);
   }
 }
 
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+/** Reads save text with its counters into an empty rule set; what is wrong with it, as text. */
+async function readInto(ruleset: Ruleset, text: string, file: string): Promise<string> {
+  const { restore } = await import('../engine/restore.ts');
+  const program = ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
+  const { diagnostics } = restore(inOrderOfUse(text), ruleset, { program, file, counters: true });
+  return diagnostics.map(renderDiagnostic).join('');
 }
+
+/** Rules that cannot be stored: a command line can say what a save file cannot. */
+export class NotStorable extends Error {}
+
+/**
+ * Rejects with NotStorable when `text`, the save form of `ruleset`, would not read back as the same rules: a line break in a comment, a word
+ * too long for a save file. The real tool has the same gap between -save and -restore; for us it would be the rules of tomorrow.
+ */
+export async function checkStorable(text: string, { family, printing: { lookup, names } }: Ruleset): Promise<void> {
+  if (readsBack(text)) return;
+  const copy = new Ruleset(family, { lookup, names });
+  if ((await readInto(copy, text, '')) === '' && copy.save({ counters: true }) === text) return;
+  throw new NotStorable(
+    'a rule has a line break or a word of more than 1023 octets in it, which a save file cannot hold',
+  );
+}
+
+/** Longer words than this the reader of save files does not take (nor does iptables-restore). */
+const LONGEST_WORD = 1023;
+
+/** Whether the text certainly reads back: nothing in it that could have broken a line or a word. */
+const readsBack = (text: string): boolean =>
+  text.split('\n').every((line) => line.length <= LONGEST_WORD && /^(\[\d+:\d+\] -A |:|\*|COMMIT$|$)/.test(line));
 
 /**
  * -save prints the table that was used first last. To read a file back into the same order its tables are taken from the end.

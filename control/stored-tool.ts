@@ -1,60 +1,129 @@
-// One call of a tool where no daemon serves: read the rules, do it, write them back, all under the lock.
+// One call of a tool where no daemon serves: read the rules, do it, write them back, under the lock.
+//
+// Listing needs no lock, for the file is replaced whole. Everything else takes it first and reads then. Like iptables 1.8.9 a call
+// waits for the lock as long as it takes, unless -w says how long.
 
+import { existsSync } from 'node:fs';
 import { RuleError } from '../grammar/error.ts';
+import { BUILD_ID } from './build-id.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
-import { withLock } from './lock.ts';
-import type { StatePaths } from './paths.ts';
+import type { Lock } from './lock.ts';
+import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { ToolAnswer } from './protocol.ts';
-import { StoredRules, Unreadable } from './stored-rules.ts';
-import { familyOf, parseCommandLine, runTool, type ToolInput, waitSeconds } from './tool.ts';
+import { NotStorable, type StoreContext, StoredRules, Unreadable } from './stored-rules.ts';
+import { familyOf, parseCommandLine, runTool, type ToolInput } from './tool.ts';
+import { restoreWords } from './tool-words.ts';
 
-const LOCKED = 'Another app is currently holding the xtables lock.';
+/** What is done instead of the work when a daemon has begun to serve while the call waited. */
+export type Elsewhere = () => Promise<ToolAnswer>;
 
 /** `file`: a save file to work on instead of the state directory. */
-export function runOnStoredRules(paths: StatePaths, file: string | undefined, input: ToolInput): ToolAnswer {
-  const family = familyOf(input.program);
-  const context = { registry: builtinRegistry(), names: hostNames() };
-  const path = file ?? paths.rules(family);
-  const work = (): ToolAnswer => {
-    const stored = new StoredRules(path, family, context);
-    const answer = runTool(input, stored.ruleset);
-    stored.write();
-    return answer;
-  };
+export async function runOnStoredRules(
+  paths: StatePaths,
+  file: string | undefined,
+  input: ToolInput,
+  daemon: Elsewhere,
+): Promise<ToolAnswer> {
+  const call = new Call(paths, file, input, daemon);
   try {
-    // Reading needs no lock: files are replaced whole.
-    const wait = waitOf(input, () => new StoredRules(path, family, context));
-    if (wait === 'reads only') return work();
-    const done = withLock(file === undefined ? paths.lock : `${file}.lock`, { waitMs: wait * 1_000 }, work);
-    return done?.result ?? { stdout: '', stderr: lockedText(wait), exitCode: 4 };
+    return (await call.readOnly()) ?? (await call.locked());
   } catch (error) {
     if (error instanceof Unreadable) return { stdout: '', stderr: error.message, exitCode: 3 };
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
+    if (code === undefined && !(error instanceof NotStorable)) throw error;
     return { stdout: '', stderr: `${input.program}: ${message}. The rules were not changed.\n`, exitCode: 4 };
   }
 }
 
-function lockedText(waited: number): string {
-  return waited === 0
-    ? `${LOCKED} Perhaps you want to use the -w option?\n`
-    : `${LOCKED} Stopped waiting after ${waited}s.\n`;
-}
+class Call {
+  private readonly input: ToolInput;
+  private readonly paths: StatePaths;
+  private readonly file: string | undefined;
+  private readonly rulesPath: string;
+  private readonly lockPath: string;
+  private readonly daemon: Elsewhere;
+  private readonly context: StoreContext;
 
-/** Seconds to wait for the lock, or that none is needed. */
-function waitOf({ program, argv }: ToolInput, read: () => StoredRules): number | 'reads only' {
-  const seconds = (wait: number | undefined): number =>
-    wait === undefined ? 0 : wait < 0 ? Number.POSITIVE_INFINITY : wait;
-  if (program.endsWith('-save')) return 'reads only';
-  if (program.endsWith('-restore')) return seconds(waitSeconds(argv));
-  try {
-    const parsed = parseCommandLine(argv, read().ruleset);
-    const reads = ['listRules', 'list', 'check', 'help', 'version', 'otherFamily'].includes(parsed.kind);
-    return reads && !('zero' in parsed && parsed.zero) ? 'reads only' : seconds(parsed.flags.wait);
-  } catch (error) {
-    // It will be refused in the same words below; nothing is changed by it.
-    if (error instanceof RuleError) return 'reads only';
-    throw error;
+  constructor(paths: StatePaths, file: string | undefined, input: ToolInput, daemon: Elsewhere) {
+    this.input = input;
+    this.paths = paths;
+    this.file = file;
+    this.rulesPath = file ?? paths.rules(familyOf(input.program));
+    this.lockPath = file === undefined ? paths.lock : `${file}.lock`;
+    this.daemon = daemon;
+    const cacheFor = file === undefined ? BUILD_ID : '';
+    this.context = { registry: builtinRegistry(), names: hostNames(), cacheFor };
+  }
+
+  private stored(): Promise<StoredRules> {
+    return StoredRules.read(this.rulesPath, familyOf(this.input.program), this.context);
+  }
+
+  /** The answer of a call that changes nothing; undefined when it may change something (the first look at a table does). */
+  async readOnly(): Promise<ToolAnswer | undefined> {
+    if (!onlyReads(this.input)) return undefined;
+    const stored = await this.stored();
+    const answer = await runTool(this.input, stored.ruleset);
+    return stored.changed ? undefined : answer;
+  }
+
+  async locked(): Promise<ToolAnswer> {
+    if (this.file === undefined) ensureDirectory(this.paths);
+    const { Lock } = await import('./lock.ts');
+    const lock = Lock.try(this.lockPath) ?? (await this.wait());
+    if (!(lock instanceof Lock)) return lock;
+    try {
+      if (await this.servedByNow()) return await this.daemon();
+      const stored = await this.stored();
+      const answer = await runTool(this.input, stored.ruleset);
+      await stored.write();
+      return answer;
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** A daemon reads the rules under the same lock before it serves: who waited for it must not write behind its back. */
+  private async servedByNow(): Promise<boolean> {
+    if (this.file !== undefined || !existsSync(this.paths.socket)) return false;
+    const { isServed } = await import('./client.ts');
+    return isServed(this.paths.socket);
+  }
+
+  /** Another call is at work. A command line that is wrong in itself is told at once, as the real tool parses before it locks. */
+  private async wait(): Promise<Lock | ToolAnswer> {
+    const { Lock } = await import('./lock.ts');
+    const seconds = await this.waitSeconds();
+    if (typeof seconds !== 'number') return seconds;
+    const text =
+      `Can't lock ${this.lockPath}: Resource temporarily unavailable\n` +
+      `Another app is currently holding the xtables lock. Stopped waiting after ${seconds}s.\n`;
+    return (await Lock.within(this.lockPath, seconds * 1_000)) ?? { stdout: '', stderr: text, exitCode: 4 };
+  }
+
+  private async waitSeconds(): Promise<number | ToolAnswer> {
+    const { program, argv } = this.input;
+    const forEver = (wait: number | undefined): number =>
+      wait === undefined || wait <= 0 ? Number.POSITIVE_INFINITY : wait;
+    if (program.endsWith('-save')) return Number.POSITIVE_INFINITY;
+    if (program.endsWith('-restore')) return forEver(Number.parseInt(restoreWords(argv).value('wait') ?? '', 10) || 0);
+    const { ruleset } = await this.stored();
+    try {
+      return forEver((await parseCommandLine(argv, ruleset)).flags.wait);
+    } catch (error) {
+      // Refused on rules that nobody keeps, for the words of it.
+      if (error instanceof RuleError) return runTool(this.input, ruleset);
+      throw error;
+    }
   }
 }
+
+/** Words that certainly change nothing: all others go under the lock, and the real tool takes it for each of them. */
+function onlyReads({ program, argv }: ToolInput): boolean {
+  if (program.endsWith('-save')) return true;
+  if (program.endsWith('-restore')) return false;
+  return argv.some((word) => /^(-[nvx]*[LSVh]|--list|--list-rules|--version|--help)/.test(word)) && !argv.some(zeroes);
+}
+
+const zeroes = (word: string): boolean => /^(-[a-zA-Z]*Z|--z)/.test(word);

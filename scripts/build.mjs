@@ -1,40 +1,45 @@
 // Bundles the programs and the library into dist/. Chevrotain takes long to import unbundled, and Node 20 cannot
 // run TypeScript, so `npm ci` (through "prepare") leaves a built program behind.
-import { existsSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const entries = {
-  index: 'index.ts',
-  'testing/index': 'testing/index.ts',
-  'bin/sekisho': 'bin/sekisho.ts',
-  'tun/worker': 'tun/worker.ts',
-  'control/engine': 'control/engine.ts',
-};
-const entryPoints = Object.fromEntries(
-  Object.entries(entries)
-    .filter(([, source]) => existsSync(join(root, source)))
-    .map(([out, source]) => [out, join(root, source)]),
-);
+const programs = ['bin/sekisho', 'tun/worker', 'control/engine'];
+const library = ['index', 'testing/index'];
+const entryPoints = (names) => Object.fromEntries(names.map((name) => [name, join(root, `${name}.ts`)]));
+
+/** A digest of every source: what one build keeps for itself (parsed rules), another build must not take. */
+function buildId() {
+  const digest = createHash('sha256');
+  const rooms = ['packet', 'grammar', 'conntrack', 'engine', 'matches', 'targets', 'tun', 'control', 'testing', 'bin'];
+  for (const room of rooms) {
+    const files = readdirSync(join(root, room), { recursive: true }).filter((file) => file.endsWith('.ts'));
+    for (const file of files.sort()) digest.update(`${room}/${file}\n`).update(readFileSync(join(root, room, file)));
+  }
+  return digest.digest('hex').slice(0, 16);
+}
 
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
-if (Object.keys(entryPoints).length > 0) {
-  await build({
-    entryPoints,
-    outdir: join(root, 'dist'),
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    sourcemap: 'linked',
-    external: ['koffi'],
-    logLevel: 'warning',
-    // commander is CommonJS inside; an ESM bundle needs a require for it.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
-  });
-}
+
+const common = {
+  outdir: join(root, 'dist'),
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  sourcemap: 'linked',
+  external: ['koffi'],
+  define: { SEKISHO_BUILD: JSON.stringify(buildId()) },
+  logLevel: 'warning',
+  // commander is CommonJS inside; an ESM bundle needs a require for it.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+};
+// The tools are started a thousand times, and reading their text is a good part of it: they are made small. The library is read by people.
+await build({ ...common, entryPoints: entryPoints(programs), chunkNames: 'chunks/program-[hash]', minify: true });
+await build({ ...common, entryPoints: entryPoints(library), chunkNames: 'chunks/library-[hash]' });

@@ -1,0 +1,75 @@
+// Tables that were parsed before, beside the text that they were parsed from. The text is the truth: a cache that does not belong to
+// exactly this text and this build of the program, or that is broken, is passed over without a word.
+//
+// The file holds the build's name, the text itself (compared octet by octet: no digest to trust) and the tables as V8 serializes
+// them. Only text that the program printed itself is kept so: what a person wrote may hold names whose meaning changes. That there
+// is a cache therefore says that the text is in canonical form.
+
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { deserialize, serialize } from 'node:v8';
+import type { TableSpec } from '../grammar/rule-spec.ts';
+
+export class ParsedCache {
+  private readonly path: string;
+  private readonly mark: string;
+
+  /** `build` empty: nothing is read or kept. */
+  constructor(path: string, build: string) {
+    this.path = path;
+    this.mark = build === '' ? '' : `sekisho ${build} ${process.versions.v8} ${process.arch}\n`;
+  }
+
+  /** Whether the tables of `text` are there. */
+  has(text: string): boolean {
+    return this.serialized(text) !== undefined;
+  }
+
+  /** The tables of `text`, in the order of first use, or undefined when they are not there. */
+  read(text: string): TableSpec[] | undefined {
+    const serialized = this.serialized(text);
+    if (!serialized) return undefined;
+    try {
+      return deserialize(serialized) as TableSpec[];
+    } catch {
+      return undefined;
+    }
+  }
+
+  private serialized(text: string): Buffer | undefined {
+    if (this.mark === '') return undefined;
+    let kept: Buffer;
+    try {
+      kept = readFileSync(this.path);
+    } catch {
+      return undefined;
+    }
+    const head = Buffer.from(this.mark + text);
+    return kept.length > head.length && kept.subarray(0, head.length).equals(head)
+      ? kept.subarray(head.length)
+      : undefined;
+  }
+
+  /** Keeps the tables of `text`; where that cannot be (a full disk, a folder of another user) nothing is kept. */
+  write(text: string, tables: readonly TableSpec[]): void {
+    if (this.mark === '') return;
+    const beside = `${this.path}.new.${process.pid}`;
+    try {
+      const content = Buffer.concat([Buffer.from(this.mark + text), serialize(tables.map(withoutOrigins))]);
+      writeFileSync(beside, content, { mode: 0o600 });
+      renameSync(beside, this.path);
+    } catch {
+      rmSync(beside, { force: true });
+    }
+  }
+}
+
+/** Where the rules stood when they were read is of no use later, and is as long as they are. */
+const withoutOrigins = (table: TableSpec): TableSpec => ({
+  ...table,
+  chains: new Map(
+    [...table.chains].map(([name, chain]) => [
+      name,
+      { ...chain, rules: chain.rules.map((rule) => ({ ...rule, origin: undefined })) },
+    ]),
+  ),
+});
