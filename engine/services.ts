@@ -45,10 +45,20 @@ export interface Routes {
   mtu(device: string): number;
 }
 
+/** Time of day, for `-m time`. */
+export interface WallClock {
+  /** Seconds since 1970-01-01 00:00 UTC at the monotonic time `now` (ms). */
+  seconds(now: number): number;
+  /** Minutes west of UTC, for --kerneltz: what the kernel calls sys_tz.tz_minuteswest. */
+  readonly minutesWest: number;
+}
+
 export interface Services {
   readonly tracker: Tracker;
   readonly routes: Routes;
   readonly random: Random;
+  /** Without one it is 1970 when the monotonic clock begins, UTC: what a scenario on virtual time sees. */
+  readonly wallClock?: WallClock;
   log(record: LogRecord): void;
   /**
    * Sends an ICMP error about `about` as the router does its own: within the rate limits (net.ipv4.icmp_ratelimit and the like), with

@@ -2,6 +2,7 @@
 
 import { formatAddress, prefixLength } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
+import type { AnySyntax } from './lookup.ts';
 import type { ListScope } from './options.ts';
 import type { Printing } from './print.ts';
 import { protocolName } from './protocols.ts';
@@ -121,9 +122,12 @@ function behind(rule: RuleSpec, { lookup, names }: Printing, numeric: boolean): 
   const { family, protocol, target } = rule;
   const scope: ListScope = { family, names, protocol, numeric };
   let text = target?.kind === 'goto' ? '[goto] ' : '';
-  for (const { name, checked } of rule.matches) text += said(lookup.match(name, family)?.list(checked, scope));
-  if (target?.kind === 'extension') text += said(lookup.target(target.name, family)?.list(target.checked, scope));
+  for (const { name, checked } of rule.matches) text += said(lookup.match(name, family), checked, scope);
+  if (target?.kind === 'extension') text += said(lookup.target(target.name, family), target.checked, scope);
   return text;
 }
 
-const said = (text: string | undefined): string => (text === undefined || text === '' ? '' : ` ${text}`);
+function said(extension: AnySyntax | undefined, checked: unknown, scope: ListScope): string {
+  const text = extension?.list(checked, scope) ?? '';
+  return text === '' || extension?.listedWithoutBlank ? text : ` ${text}`;
+}

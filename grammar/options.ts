@@ -124,8 +124,10 @@ export interface ExtensionSyntax<O extends OptionTable = OptionTable, P = unknow
   check(options: GivenOptions<O>, scope: RuleScope): P;
   /** Canonical save text: the options only, without `-m name`; '' when there is nothing to print. */
   save(checked: P, scope: PrintScope): string;
-  /** What -L prints for it, without surrounding blanks. */
+  /** What -L prints for it, without the blank in front. */
   list(checked: P, scope: ListScope): string;
+  /** The tool forgot that blank: the text stands right behind what comes before it (eui64). */
+  readonly listedWithoutBlank?: boolean;
 }
 
 /** The one option that was given out of several that exclude each other; fails as the real tool does when none or two were. */

@@ -11,6 +11,7 @@ import { dscp } from './dscp.ts';
 import { dst } from './dst.ts';
 import { ecn } from './ecn.ts';
 import { esp } from './esp.ts';
+import { eui64 } from './eui64.ts';
 import { frag } from './frag.ts';
 import { hbh } from './hbh.ts';
 import { hl } from './hl.ts';
@@ -37,6 +38,7 @@ import { statistic } from './statistic.ts';
 import { string } from './string.ts';
 import { tcp } from './tcp.ts';
 import { tcpmss } from './tcpmss.ts';
+import { time } from './time.ts';
 import { tos } from './tos.ts';
 import { ttl } from './ttl.ts';
 import { u32 } from './u32.ts';
@@ -54,6 +56,7 @@ export const matches: readonly AnyMatch[] = [
   dst,
   ecn,
   esp,
+  eui64,
   frag,
   hbh,
   hl,
@@ -80,6 +83,7 @@ export const matches: readonly AnyMatch[] = [
   string,
   tcp,
   tcpmss,
+  time,
   tos,
   ttl,
   u32,
