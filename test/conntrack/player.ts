@@ -4,7 +4,7 @@
 //   [5, '>', 'S 100 win 1000', 'NEW', 'SYN_SENT 120 unreplied']
 //
 // Time in ms; '>' from the originator, '<' from the responder; a TCP segment in tcpdump's letters with its sequence number, '+N' octets of
-// data, 'ack N', 'win N', and options in <>; then ctstate, and the entry: state, seconds left, 'unreplied', 'assured'. '-': no entry.
+// data, 'ack N', 'win N', and options in <>; then ctstate, and the entry: state, seconds left (rounded), 'unreplied', 'assured'. '-': no entry.
 
 import { byProtocol } from '../../conntrack/l4/index.ts';
 import { ConnectionTracker, IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/tracker.ts';
@@ -16,15 +16,28 @@ export type Family = 4 | 6;
 export type Row = readonly [
   time: number,
   direction: '>' | '<',
-  packet: string | Uint8Array,
+  packet: string | Made,
   ctstate: string,
   entry: string,
   why?: string,
 ];
 
+/** What the words have no way to say; `octets` gives the packet for either family. */
+export interface Made {
+  readonly name: string;
+  octets(family: Family): Uint8Array;
+}
+
 export interface Trace {
   readonly name: string;
   readonly sysctls?: Readonly<Record<string, number>>;
+  /**
+   * Whether the kernel can be asked too, and how: `now` plays the rows without a pause, so that times are not compared closer than
+   * the gaps; `sleeping` waits as the rows say; `never` for what takes longer than a test may.
+   */
+  readonly kernel?: 'now' | 'sleeping' | 'never';
+  /** Only over that family; else over both. */
+  readonly family?: Family;
   readonly rows: readonly Row[];
 }
 
@@ -47,7 +60,7 @@ export const newTracker = (): ConnectionTracker => new ConnectionTracker(seeded(
 /** The packet of a row. */
 export function packetOf(row: Row, family: Family): Uint8Array {
   const [, direction, packet] = row;
-  if (typeof packet !== 'string') return packet;
+  if (typeof packet !== 'string') return packet.octets(family);
   const [from, to] = direction === '>' ? [ORIGINATOR, RESPONDER] : [RESPONDER, ORIGINATOR];
   const ends = { src: from.address[family], dst: to.address[family] };
   return build.ip(family, ends, layerOf(packet, from.port, to.port));
@@ -117,7 +130,7 @@ export function entryText(tracker: ConnectionTracker, now: number): string {
   if (ids.length !== 1) return ids.length === 0 ? '-' : `${ids.length} entries`;
   const [id] = ids;
   const { table } = tracker;
-  const words = [Math.floor(tracker.connections.timeLeft(id, now) / 1_000).toString()];
+  const words = [Math.round(tracker.connections.timeLeft(id, now) / 1_000).toString()];
   const states = byProtocol[table.protocol(id)].states;
   if (states) words.unshift(states[table.state(id)]);
   if (!(table.status(id) & IPS_SEEN_REPLY)) words.push('unreplied');
@@ -125,7 +138,7 @@ export function entryText(tracker: ConnectionTracker, now: number): string {
   return words.join(' ');
 }
 
-/** What a trace gives, row by row, in the form in which it is expected. */
+/** What a trace gives, row by row, in the form in which it is expected; what is expected as '' is not told. */
 export function play(trace: Trace, family: Family): string[] {
   const tracker = newTracker();
   for (const [name, value] of Object.entries(trace.sysctls ?? {})) {
@@ -133,11 +146,14 @@ export function play(trace: Trace, family: Family): string[] {
   }
   return trace.rows.map((row) => {
     const pkt = pass(tracker, packetOf(row, family), row[0]);
-    return `${row[0]} ${row[1]} ${shown(row)}: ${ctStateName(pkt)}, ${entryText(tracker, row[0])}`;
+    return tell(row, ctStateName(pkt), entryText(tracker, row[0]));
   });
 }
 
-export const expected = (trace: Trace): string[] =>
-  trace.rows.map((row) => `${row[0]} ${row[1]} ${shown(row)}: ${row[3]}, ${row[4]}`);
+export const expected = (trace: Trace): string[] => trace.rows.map((row) => tell(row, row[3], row[4]));
 
-const shown = ([, , packet]: Row): string => (typeof packet === 'string' ? packet : `${packet.length} octets`);
+/** A row and what came of it. */
+export const tell = (row: Row, ctstate: string, entry: string): string =>
+  `${row[0]} ${row[1]} ${shown(row)}: ${row[3] && ctstate}, ${row[4] && entry}`;
+
+const shown = ([, , packet]: Row): string => (typeof packet === 'string' ? packet : packet.name);
