@@ -5,11 +5,12 @@
 // installed counters and state find their rule again. As with the real tools, a commit starts the policies' counters anew.
 
 import { RuleError } from '../grammar/error.ts';
-import { isVerdict } from '../grammar/frame-words.ts';
+import { isVerdict, VERDICTS } from '../grammar/frame-words.ts';
 import type { Lookup } from '../grammar/lookup.ts';
 import { type Names, noNames } from '../grammar/names.ts';
 import { compareOctets, orderedChains, type Printing, printTable } from '../grammar/print.ts';
 import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import { didYouMean } from '../grammar/suggest.ts';
 import { isTableName, TABLES, type TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import { checkTable, placementsOf } from './load-check.ts';
@@ -346,11 +347,15 @@ export class Draft {
       throw new RuleError(
         `goto '${target.chain}' is not a chain`,
         undefined,
-        'declare it before the rule: -N, or a line with a colon',
+        didYouMean(target.chain, this.userChains()) ?? 'declare it before the rule: -N, or a line with a colon',
       );
     }
     if (target?.kind === 'jump' && !this.chains.has(target.chain)) {
-      const hint = `no chain and no target of that name; a chain is declared before the first jump to it`;
+      const { lookup } = this.ruleset.printing;
+      const known = [...VERDICTS, ...lookup.names('target', this.base.family), ...this.userChains()];
+      const hint =
+        didYouMean(target.chain, known) ??
+        'no chain and no target of that name; a chain is declared before the first jump to it';
       throw new RuleError(`Couldn't load target \`${target.chain}':No such file or directory`, undefined, hint);
     }
   }

@@ -11,7 +11,7 @@ import type { Word } from './words.ts';
 /** Length of chain and target names in octets, at most. */
 export const NAME_LENGTH = 28;
 
-const VERDICTS = ['ACCEPT', 'DROP', 'RETURN', 'QUEUE'] as const;
+export const VERDICTS = ['ACCEPT', 'DROP', 'RETURN', 'QUEUE'] as const;
 type VerdictName = (typeof VERDICTS)[number];
 export const isVerdict = (name: string): name is VerdictName => (VERDICTS as readonly string[]).includes(name);
 

@@ -313,3 +313,25 @@ describe('a commit', () => {
     expect(runOn(ruleset, '-A INPUT -j c0')).toBe('ip6tables: Too many levels of symbolic links.');
   });
 });
+
+describe('the nearest target or chain is proposed', () => {
+  const hints: [line: string, hint: string][] = [
+    ['-A INPUT -j ACEPT', 'did you mean "ACCEPT"?'],
+    ['-A INPUT -j NOET', 'did you mean "NOTE"?'],
+    ['-A INPUT -j wbe-in', 'did you mean "web-in"?'],
+    ['-A INPUT -g web-inn', 'did you mean "web-in"?'],
+    ['-A INPUT -j elsewhere', 'no chain and no target of that name; a chain is declared before the first jump to it'],
+  ];
+  it.each(hints)('%s: %s', (line, hint) => {
+    const ruleset = new Ruleset(6, { lookup });
+    one(ruleset, '-N web-in');
+    const command = parseCommand(line, { family: 6, lookup, isChain: (table, name) => ruleset.isChain(table, name) });
+    let said: string | undefined;
+    try {
+      apply(command, ruleset.open('filter')!, ruleset.printing);
+    } catch (error) {
+      said = (error as RuleError).hint;
+    }
+    expect(said).toBe(hint);
+  });
+});
