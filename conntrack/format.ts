@@ -136,8 +136,10 @@ export function toolLine(tracker: ConnectionTracker, id: number, now: number, op
   const entry = describe(tracker, id, now);
   if (entry.proto === IPPROTO_GRE) for (const name of ['timeout', 'stream_timeout']) delete entry.orig[name];
   // The tool knows DCCP's name, and prints the ports that the kernel did not give it.
-  if (entry.proto === IPPROTO_DCCP)
-    for (const tuple of [entry.orig, entry.reply]) Object.assign(tuple, { sport: 0, dport: 0 });
+  if (entry.proto === IPPROTO_DCCP) {
+    entry.orig = withoutPorts(entry.orig);
+    entry.reply = withoutPorts(entry.reply);
+  }
   const name = entry.proto === IPPROTO_DCCP ? 'dccp' : byProtocol[entry.proto].name;
   const words = [
     options.extended ? `${entry.family.padEnd(8)} ${entry.family === 'ipv4' ? 2 : 10}` : null,
@@ -153,6 +155,8 @@ export function toolLine(tracker: ConnectionTracker, id: number, now: number, op
   ];
   return words.filter((word) => word !== null).join(' ');
 }
+
+const withoutPorts = ({ src, dst, ...rest }: TupleFields): TupleFields => ({ src, dst, sport: 0, dport: 0, ...rest });
 
 /** From the original tuple to the assured flag. */
 function bothTuples(entry: Entry, address: (text: string) => string): (string | null)[] {

@@ -1,9 +1,11 @@
 // The tracker's rows, asked of the real kernel: the class of each packet, and the entry after it.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { procLine, toolLine } from '../../conntrack/format.ts';
+import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { CtEntry, Scenario, StepResult } from '../../testing/scenario-format.ts';
-import { expected, type Family, packetOf, type Row, type Trace, tell } from '../conntrack/player.ts';
+import { expected, type Family, newTracker, packetOf, pass, type Row, type Trace, tell } from '../conntrack/player.ts';
 import { flowTraces } from '../conntrack/rows-flows.ts';
 import { sctpTraces } from '../conntrack/rows-sctp.ts';
 import { tcpTraces } from '../conntrack/rows-tcp.ts';
@@ -60,6 +62,39 @@ function settle(entry: string, row: Row, slack: number): string {
   return Math.abs(given - wanted) <= slack ? entry.replace(SECONDS, String(wanted)) : entry;
 }
 
+/** Seconds run between two readings. */
+const timeless = (line: string): string => line.trimEnd().replace(/^(\S+ +\d+ \S+ +\d+) \d+/, '$1 N');
+
+function sample(): { from: 'A' | 'B'; octets: Uint8Array }[] {
+  const there = (layer: build.Layer) => [
+    { from: 'A' as const, octets: build.ip4({}, layer) },
+    { from: 'A' as const, octets: build.ip6({}, layer) },
+  ];
+  const back = (layer: build.Layer) => [
+    { from: 'B' as const, octets: build.ip4({ src: '10.0.2.2', dst: '10.0.1.2' }, layer) },
+    { from: 'B' as const, octets: build.ip6({ src: 'fd00:b::2', dst: 'fd00:a::2' }, layer) },
+  ];
+  const port = { sport: 40_000, dport: 80 };
+  const port2 = { sport: 80, dport: 40_000 };
+  return [
+    ...there(build.udp({ sport: 1, dport: 2 })),
+    ...there(build.udp({ sport: 3, dport: 4 })),
+    ...back(build.udp({ sport: 4, dport: 3 })),
+    ...there(build.udplite(port)),
+    ...there(build.tcp({ sport: 1, dport: 2, flags: 'S' })),
+    ...there(build.tcp({ ...port, flags: 'S', seq: 1 })),
+    ...back(build.tcp({ ...port2, flags: 'SA', seq: 9, ack: 2 })),
+    ...there(build.tcp({ ...port, flags: 'A', seq: 2, ack: 10 })),
+    { from: 'A', octets: build.ip4({}, build.icmp({ id: 7 })) },
+    { from: 'A', octets: build.ip6({}, build.icmp6({ id: 7 })) },
+    ...there(build.sctp(port)),
+    ...there(build.gre({ version: 1, callId: 9 })),
+    ...there(build.gre({})),
+    ...back(build.gre({})),
+    ...[4, 33, 50, 253].flatMap((protocol) => there(build.raw(protocol, 8))),
+  ];
+}
+
 const machine = probeTwin();
 describe.skipIf(!ready('rows of the tracker in the kernel', machine))('the kernel', () => {
   let twin: Twin;
@@ -67,6 +102,42 @@ describe.skipIf(!ready('rows of the tracker in the kernel', machine))('the kerne
     twin = await Twin.start();
   });
   afterAll(() => twin.stop());
+
+  // Every kind of entry, with and without counters: what /proc and the real conntrack print, and what we do.
+  test.each([0, 1])('prints entries like ours, nf_conntrack_acct=%i', async (acct) => {
+    const sysctls = {
+      'net.netfilter.nf_conntrack_acct': acct,
+      'net.netfilter.nf_conntrack_timestamp': acct,
+      'net.netfilter.nf_conntrack_checksum': 0,
+    };
+    const tracker = newTracker();
+    for (const [name, value] of Object.entries(sysctls)) tracker.sysctls.set(name, value);
+    for (const { octets } of sample()) pass(tracker, octets, 0);
+    const { steps } = await twin.run({
+      v4rules: rules,
+      v6rules: rules,
+      sysctls,
+      steps: [
+        ...sample().map(({ from, octets }) => ({ in: from, hex: toHex(octets) })),
+        { ct: true },
+        ...['ipv4', 'ipv6'].map((family) => ({ exec: ['conntrack', '-L', '-f', family, '-o', 'extended'] })),
+      ],
+    });
+    const [ct, ...tool] = steps.slice(-3);
+    const ours = (line: typeof toolLine | typeof procLine): string[] =>
+      Array.from(tracker.entries(0), (id) => timeless(line(tracker, id, 0, { extended: true }))).sort();
+    expect(ct.ct_raw?.map(timeless).sort()).toEqual(ours(procLine));
+    expect(
+      tool
+        .flatMap(({ stdout = '' }) =>
+          stdout
+            .split('\n')
+            .filter((line) => line !== '')
+            .map(timeless),
+        )
+        .sort(),
+    ).toEqual(ours(toolLine));
+  });
 
   const traces = [...tcpCells, ...tcpTraces, ...flowTraces, ...sctpTraces].filter(({ kernel }) => kernel !== 'never');
   describe.each([4, 6] as const)('IPv%i', (family) => {
