@@ -7,12 +7,13 @@
 
 import { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
 import { ConnectionTracker } from '../conntrack/tracker.ts';
-import type { ChainSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import { type Owner, Packet } from '../packet/packet.ts';
 import { Bridge } from './bridge.ts';
 import { Cloner } from './clone.ts';
+import { type Condition, conditionsOf } from './conditions.ts';
 import type { MakeCounts } from './counters.ts';
 import { type DropCount, Drops } from './drops.ts';
 import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
@@ -41,6 +42,11 @@ export interface FirewallOptions {
   /** Identity of rules and chains across installs, for specs that are copied on their way here; the objects themselves otherwise. */
   readonly keyOf?: KeyOf;
   readonly makeCounts?: MakeCounts;
+  /**
+   * Router mode: every TCP and UDP port of the router is open, so nothing there is answered of itself. Whoever plays the programs
+   * behind the ports sends their packets with sendLocal().
+   */
+  readonly openPorts?: boolean;
   /** Tables are walked by the plain interpreter (engine/reference.ts): slow, and the same in all else. To compare with. */
   readonly interpreted?: boolean;
 }
@@ -51,6 +57,8 @@ export interface TraceOptions {
   readonly now?: number;
   readonly mark?: number;
   readonly owner?: Owner;
+  /** As received: 14 octets of an Ethernet header. */
+  readonly linkHeader?: Uint8Array;
   /** Walk for real: counters, connections and the state of extensions move, and packets are sent. */
   readonly live?: boolean;
 }
@@ -103,6 +111,7 @@ export class Firewall {
     return createStack({
       topology,
       random: this.options.random,
+      openPorts: this.options.openPorts,
       defragmenter: this.defragmenter,
       send: (octets, about, attached) => void this.pipeline.send(octets, about.now, { about, attached }),
     });
@@ -121,9 +130,9 @@ export class Firewall {
   }
 
   /** Sends a whole IP packet from the router itself, as a program of its would. `octets` stays the caller's. */
-  sendLocal(octets: Uint8Array, now = this.now, owner?: Owner): SendResult {
+  sendLocal(octets: Uint8Array, now = this.now, owner?: Owner, mark = 0): SendResult {
     this.advance(now);
-    const result = this.pipeline.send(octets, now, { owner });
+    const result = this.pipeline.send(octets, now, { owner, mark });
     this.pipeline.loopBack();
     return result;
   }
@@ -208,17 +217,28 @@ export class Firewall {
     firewall.pipeline.observer = tracer;
     firewall.tracer = tracer;
     if (options.device === undefined) {
-      firewall.sendLocal(octets, now, options.owner);
+      firewall.sendLocal(octets, now, options.owner, options.mark);
     } else {
       const pkt = Packet.of(octets);
       pkt.now = now;
       pkt.mark = options.mark ?? 0;
+      pkt.linkHeader = options.linkHeader;
       firewall.receive(options.device, pkt);
     }
     firewall.pipeline.observer = observer;
     firewall.tracer = undefined;
     if (firewall !== this) firewall.close();
     return tracer.trace;
+  }
+
+  /**
+   * Each condition of `rule`, an installed rule of that table, asked by itself of `pkt`, which stands where the rule would meet it
+   * (hook, devices, ctstate). For explaining what is missing; changes nothing.
+   */
+  conditions(pkt: Packet, table: TableName, rule: RuleSpec): Condition[] {
+    const installed = this.installed.table(rule.family, table);
+    if (!installed?.ruleOf.has(rule)) throw new Error(`not an installed rule of table ${table}`);
+    return conditionsOf(installed, rule, pkt, this.services);
   }
 
   /** A firewall in the same state that shares nothing with this one and sends nothing. */

@@ -81,6 +81,8 @@ export interface Cause {
   /** It is an error about that packet, and belongs to the same connection (nf_ct_attach()). */
   readonly attached?: boolean;
   readonly owner?: Owner;
+  /** SO_MARK of the socket. */
+  readonly mark?: number;
 }
 
 /** `dropped`: by a rule or the tracker. `taken`: a fragment that waits for others, or a target took it. */
@@ -209,10 +211,11 @@ export class Pipeline {
    * A packet of our own. `octets` is a whole packet and stays the caller's.
    * net/ipv4/ip_output.c __ip_local_out(), net/ipv6/output_core.c __ip6_local_out()
    */
-  send(octets: Uint8Array, now: number, { about, attached = false, owner }: Cause): SendResult {
+  send(octets: Uint8Array, now: number, { about, attached = false, owner, mark = 0 }: Cause): SendResult {
     const pkt = Packet.of(octets);
     pkt.now = now;
     pkt.owner = owner;
+    pkt.mark = mark;
     pkt.checksumTrusted = attached;
     if (pkt.family === 0) {
       this.refuse(pkt, pkt.malformed);

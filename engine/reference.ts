@@ -112,16 +112,38 @@ function whyNot(table: Interpreted, rule: RuleSpec, pkt: Packet): Stopped {
 }
 
 function baseStops(rule: RuleSpec, pkt: Packet): BasePart | undefined {
+  return BASE_PARTS.find((part) => baseHolds(part, rule, pkt) === false);
+}
+
+/** In the order in which they are looked at. */
+export const BASE_PARTS: readonly BasePart[] = [
+  'source',
+  'destination',
+  'in-interface',
+  'out-interface',
+  'protocol',
+  'fragment',
+];
+
+/** Whether one part of the rule's own condition holds; undefined: the rule does not ask. */
+export function baseHolds(part: BasePart, rule: RuleSpec, pkt: Packet): boolean | undefined {
   const at = pkt.l3 + (rule.family === 4 ? 12 : 8);
-  const size = rule.family === 4 ? 4 : 16;
-  if (rule.source && !addressMatches(rule.source, rule, pkt, at)) return 'source';
-  if (rule.destination && !addressMatches(rule.destination, rule, pkt, at + size)) return 'destination';
-  if (rule.inInterface && !interfaceMatches(rule.inInterface, pkt.inDevice)) return 'in-interface';
-  if (rule.outInterface && !interfaceMatches(rule.outInterface, pkt.outDevice)) return 'out-interface';
-  if (rule.protocol && !protocolMatches(rule.protocol, rule, pkt)) return 'protocol';
-  // -f: second and later fragments only.
-  if (rule.fragment && (pkt.fragmentOffset !== 0) === rule.fragment.inverted) return 'fragment';
-  return undefined;
+  const { source, destination, inInterface, outInterface, protocol, fragment } = rule;
+  switch (part) {
+    case 'source':
+      return source && addressMatches(source, rule, pkt, at);
+    case 'destination':
+      return destination && addressMatches(destination, rule, pkt, at + (rule.family === 4 ? 4 : 16));
+    case 'in-interface':
+      return inInterface && interfaceMatches(inInterface, pkt.inDevice);
+    case 'out-interface':
+      return outInterface && interfaceMatches(outInterface, pkt.outDevice);
+    case 'protocol':
+      return protocol && protocolMatches(protocol, rule, pkt);
+    case 'fragment':
+      // -f: second and later fragments only.
+      return fragment && (pkt.fragmentOffset !== 0) !== fragment.inverted;
+  }
 }
 
 function addressMatches(wanted: MaskedAddress, rule: RuleSpec, pkt: Packet, at: number): boolean {

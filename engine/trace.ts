@@ -37,6 +37,7 @@ export type TraceEvent =
       readonly in: string;
       readonly out: string;
       readonly octets: Uint8Array;
+      readonly mark: number;
     }
   | { readonly kind: 'gathered'; readonly said: string }
   | { readonly kind: 'tracked'; readonly ctstate: string; readonly connection: number; readonly reason: string }
@@ -101,7 +102,14 @@ export class Tracer implements WalkObserver {
 
   hook(pkt: Packet): void {
     const hook = HOOKS[pkt.hook];
-    this.note(pkt, { kind: 'hook', hook, in: pkt.inDevice, out: pkt.outDevice, octets: pkt.view().slice() });
+    this.note(pkt, {
+      kind: 'hook',
+      hook,
+      in: pkt.inDevice,
+      out: pkt.outDevice,
+      octets: pkt.view().slice(),
+      mark: pkt.mark,
+    });
   }
 
   gathered(said: string, pkt: Packet): void {
@@ -201,7 +209,8 @@ export class Tracer implements WalkObserver {
   }
 }
 
-function sawOf(part: BasePart, pkt: Packet): string {
+/** What the packet shows where that part of a rule looks. */
+export function sawOf(part: BasePart, pkt: Packet): string {
   const family = pkt.family as Family;
   const source = pkt.l3 + (family === 4 ? 12 : 8);
   const address = (at: number): string => formatAddress(addressAt(pkt.bytes, at, family), family);

@@ -1,4 +1,4 @@
-// The host behind INPUT: no sockets, so every port is closed; it answers pings and says what it does not speak. net/ipv4/icmp.c,
+// The host behind INPUT: no sockets, so every port is closed (or, on demand, silent); it answers pings and says what it does not speak. net/ipv4/icmp.c,
 // net/ipv4/tcp_ipv4.c tcp_v4_rcv(), net/ipv4/udp.c __udp4_lib_rcv(), net/ipv4/ip_input.c ip_protocol_deliver_rcu() and their IPv6
 // counterparts. Each answer was seen on the kernel.
 
@@ -37,6 +37,7 @@ const TTL = 64;
 export interface HostParts extends ErrorContext {
   readonly routes: RouteTable;
   readonly defragmenter: Defragmenter;
+  readonly openPorts: boolean;
   /** Sends an answer that is tracked on its own; `onLink`: back where `about` came from, whatever the routes say. */
   reply(octets: Uint8Array, about: Packet, onLink?: boolean): void;
   /** Builds and sends an error, if one may be sent. */
@@ -133,6 +134,7 @@ export class Host {
 
   /** No connection is known: a reset, unless the segment is one, is broken, or went to many. tcp_v4_send_reset(), tcp_v6_send_reset() */
   private tcp(pkt: Packet): void {
+    if (this.parts.openPorts) return;
     const { bytes, l3, l4, end } = pkt;
     const flags = tcp.whole(bytes, l4, end) ? tcp.flags(bytes, l4) : tcp.RST;
     if ((flags & tcp.RST) !== 0 || this.addressee(pkt) !== 'us' || !transportSumsUp(pkt, IPPROTO_TCP, end)) return;
@@ -163,6 +165,7 @@ export class Host {
 
   /** Port unreachable, if length and checksum are right. UDP-Lite's length field says how much the checksum covers. */
   private udp(pkt: Packet, protocol: number): void {
+    if (this.parts.openPorts) return;
     const { bytes, l4, end, family } = pkt;
     if (!udp.fits(bytes, l4, end) || this.addressee(pkt) === 'many') return;
     const length = udp.length(bytes, l4);

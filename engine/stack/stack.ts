@@ -47,6 +47,7 @@ class Router implements Stack {
       ...this.context,
       routes: this.routes,
       defragmenter: options.defragmenter,
+      openPorts: options.openPorts ?? false,
       reply: (octets, about, onLink) => this.send(octets, about, false, onLink),
       error: (about, error) => this.answer(about, error),
     });

@@ -26,6 +26,8 @@ export interface StackOptions {
   readonly random: Random;
   /** Milliseconds since midnight, universal time, for timestamp replies and options; without it `now` is counted from a midnight. */
   timeOfDay?(now: number): number;
+  /** Ports of TCP and UDP are open: what is delivered to them is heard in silence. */
+  readonly openPorts?: boolean;
   /** The one that also serves the hooks; here it serves a host whose tracker is off. */
   readonly defragmenter: Defragmenter;
   /**

@@ -8,7 +8,7 @@ import { within } from './ranges.ts';
 
 type Operator = 'eq' | 'ne' | 'lt' | 'gt';
 
-interface Checked {
+export interface Checked {
   readonly op: Operator;
   readonly limit: number;
 }

@@ -18,7 +18,7 @@ export interface IcmpType {
   readonly code: number | undefined;
 }
 
-interface IcmpTypeInverted extends IcmpType {
+export interface IcmpTypeInverted extends IcmpType {
   readonly inverted: boolean;
 }
 

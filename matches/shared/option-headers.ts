@@ -12,7 +12,7 @@ const MOST = 16;
 /** Stands for "any length": the kernel keeps type and length in two octets. */
 const ANY_LENGTH = 0xff;
 
-interface HeaderOption {
+export interface HeaderOption {
   readonly type: number;
   readonly length: number;
 }
@@ -25,7 +25,7 @@ interface Dialect {
   readonly pad: string;
 }
 
-interface Checked {
+export interface Checked {
   readonly length: { readonly value: number; readonly inverted: boolean } | undefined;
   readonly options: readonly HeaderOption[] | undefined;
 }
