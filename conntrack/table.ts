@@ -7,8 +7,7 @@
 // an index into a slab of address pairs. All else (TCP windows, marks, a second tuple, zones, accounting, ...) is in slabs and columns
 // that exist only once a connection needs them.
 //
-// The index is open addressing over pairs (hash, id + 1), probed linearly, deleted from by shifting back, so that it never fills up
-// with tombstones. The hash is of the tuple in a canonical order, so that both directions of a connection without NAT fall on
+// The index is open addressing over pairs of hash and id (hash-index.ts). The hash is of the tuple in a canonical order, so that both directions of a connection without NAT fall on
 // one entry: half the memory and half the work of an entry per direction. Where the reply tuple is not the inverse of the original
 // one, or the zones of the directions differ, the reply has an entry of its own. The key of the hash is a secret of this start.
 //
@@ -21,6 +20,7 @@
 
 import type { Family } from '../packet/numbers.ts';
 import { halfSipHash, PADDING } from './halfsiphash.ts';
+import { HashIndex } from './hash-index.ts';
 import { Area, Slab } from './slab.ts';
 import { type Direction, IPS_CONFIRMED, IPS_DYING } from './status.ts';
 import { Tuple } from './tuple.ts';
@@ -75,9 +75,7 @@ export class ConnectionTable {
   /** Original zone in the high half, reply zone in the low one; empty while all are in zone 0. */
   private zones = new Int32Array(0);
 
-  private index = new Int32Array(2 * 1024);
-  private mask = 1023;
-  private entries = 0;
+  private readonly index = new HashIndex();
 
   private free = -1;
   private readonly limbo = new Int32Array(LIMBO).fill(-1);
@@ -105,11 +103,10 @@ export class ConnectionTable {
 
   /** The same among the tuples that are in that zone in their direction. */
   findIn(tuple: Tuple, zone: number): number {
-    const { index, mask } = this;
+    const { index } = this;
     const hash = this.hash(tuple, zone);
-    for (let slot = hash & mask; index[2 * slot + 1] !== 0; slot = (slot + 1) & mask) {
-      if (index[2 * slot] !== hash) continue;
-      const id = index[2 * slot + 1] - 1;
+    for (let slot = index.first(hash); slot >= 0; slot = index.next(slot, hash)) {
+      const id = index.value(slot);
       const direction = this.compare(id, tuple, zone);
       if (direction >= 0) return 2 * id + direction;
     }
@@ -251,18 +248,18 @@ export class ConnectionTable {
   insert(id: number): void {
     this.addStatus(id, IPS_CONFIRMED);
     const first = this.hashOf(id, 0);
-    this.addEntry(first, id);
+    this.index.add(first, id);
     if (!this.hasTwoEntries(id)) return;
-    this.addEntry(this.hashOf(id, 1), id);
+    this.index.add(this.hashOf(id, 1), id);
     this.asymmetric++;
   }
 
   /** Takes a confirmed connection out of the index; lookups no longer find it. */
   remove(id: number): void {
-    this.removeEntry(this.hashOf(id, 0), id);
+    this.index.remove(this.hashOf(id, 0), id);
     this.addStatus(id, IPS_DYING);
     if (!this.hasTwoEntries(id)) return;
-    this.removeEntry(this.hashOf(id, 1), id);
+    this.index.remove(this.hashOf(id, 1), id);
     this.asymmetric--;
   }
 
@@ -420,16 +417,12 @@ export class ConnectionTable {
 
   /** Ids of connections that a hash falls near: the slots that early drop looks at. `visit` returns true to end the walk. */
   near(hash: number, slots: number, visit: (id: number) => boolean): boolean {
-    for (let step = 0; step < slots; step++) {
-      const entry = this.index[2 * ((hash + step) & this.mask) + 1];
-      if (entry !== 0 && visit(entry - 1)) return true;
-    }
-    return false;
+    return this.index.near(hash, slots, visit);
   }
 
   /** Slots of the index: what the kernel calls buckets. */
   get buckets(): number {
-    return this.mask + 1;
+    return this.index.slots;
   }
 
   /** Octets reserved, by what they are for. */
@@ -438,7 +431,7 @@ export class ConnectionTable {
       records: this.records.byteLength,
       columns: this.expires.byteLength + this.own.byteLength,
       marks: this.marks.byteLength,
-      index: this.index.byteLength,
+      index: this.index.size,
       addresses6: this.addresses.size,
       replies: this.replies.size,
       zones: this.zones.byteLength,
@@ -471,62 +464,6 @@ export class ConnectionTable {
     this.own = longer(this.own, capacity);
     if (this.zones.length > 0) this.zones = longer(this.zones, capacity);
   }
-
-  private addEntry(hash: number, id: number): void {
-    // Four fifths full: a miss then looks at some 13 slots, which is two cache lines.
-    if (5 * (this.entries + 1) > 4 * (this.mask + 1)) this.growIndex();
-    this.entries++;
-    // In front of those of the same hash: where zones let two connections have the same tuple, the kernel finds the younger one.
-    const { index, mask } = this;
-    let entry = id + 1;
-    let slot = hash & mask;
-    for (; index[2 * slot + 1] !== 0; slot = (slot + 1) & mask) {
-      if (index[2 * slot] !== hash) continue;
-      const older = index[2 * slot + 1];
-      index[2 * slot + 1] = entry;
-      entry = older;
-    }
-    index[2 * slot] = hash;
-    index[2 * slot + 1] = entry;
-  }
-
-  private growIndex(): void {
-    const old = this.index;
-    const index = new Int32Array(2 * old.length);
-    this.mask = 2 * this.mask + 1;
-    for (let at = 0; at < old.length; at += 2) {
-      if (old[at + 1] !== 0) putEntry(index, this.mask, old[at], old[at + 1]);
-    }
-    this.index = index;
-  }
-
-  private removeEntry(hash: number, id: number): void {
-    const { index, mask } = this;
-    let slot = hash & mask;
-    while (index[2 * slot + 1] !== id + 1 || index[2 * slot] !== hash) {
-      if (index[2 * slot + 1] === 0) return;
-      slot = (slot + 1) & mask;
-    }
-    this.entries--;
-    // Those behind move into the gap unless that is before their own place; Knuth, The Art of Computer Programming 6.4, algorithm R.
-    for (let next = (slot + 1) & mask; index[2 * next + 1] !== 0; next = (next + 1) & mask) {
-      const home = index[2 * next] & mask;
-      if (((next - home) & mask) < ((next - slot) & mask)) continue;
-      index[2 * slot] = index[2 * next];
-      index[2 * slot + 1] = index[2 * next + 1];
-      slot = next;
-    }
-    index[2 * slot] = 0;
-    index[2 * slot + 1] = 0;
-  }
-}
-
-/** Behind those that are there already. */
-function putEntry(index: Int32Array, mask: number, hash: number, entry: number): void {
-  let slot = hash & mask;
-  while (index[2 * slot + 1] !== 0) slot = (slot + 1) & mask;
-  index[2 * slot] = hash;
-  index[2 * slot + 1] = entry;
 }
 
 /** Whether the inverse form (destination, source, inverse keys) comes before the tuple as it stands. Any total order will do. */

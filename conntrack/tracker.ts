@@ -29,6 +29,7 @@ import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts'
 import { byProtocol } from './l4/index.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp } from './l4/tcp.ts';
+import { Statistics } from './statistics.ts';
 import * as status from './status.ts';
 import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
 import { Sysctls } from './sysctl.ts';
@@ -37,6 +38,7 @@ import type { Template } from './template.ts';
 import { Tuple } from './tuple.ts';
 
 export type { Connections } from './connections.ts';
+export type { Statistics } from './statistics.ts';
 export * from './status.ts';
 
 export interface Tracker {
@@ -55,26 +57,6 @@ export interface Tracker {
 
 /** Told of each connection's birth, changes and end; `bits` are IPCT_. */
 export type Listener = (what: 'new' | 'update' | 'destroy', id: number, bits: number) => void;
-
-/**
- * As `conntrack -S` counts. `found` and `insert` are 0 for ordinary packets in current kernels too: they count what NAT and
- * netlink do.
- */
-export interface Statistics {
-  found: number;
-  invalid: number;
-  insert: number;
-  insertFailed: number;
-  drop: number;
-  earlyDrop: number;
-  error: number;
-  searchRestart: number;
-  clashResolve: number;
-  chainTooLong: number;
-  expectNew: number;
-  expectCreate: number;
-  expectDelete: number;
-}
 
 const ACCEPT = 1;
 const DROP = 0;
@@ -95,21 +77,7 @@ export class ConnectionTracker implements Tracker, Tracking {
   readonly sysctls = new Sysctls();
   readonly knobs: Knobs = this.sysctls.knobs;
   readonly accounting = new Accounting();
-  readonly statistics: Statistics = {
-    found: 0,
-    invalid: 0,
-    insert: 0,
-    insertFailed: 0,
-    drop: 0,
-    earlyDrop: 0,
-    error: 0,
-    searchRestart: 0,
-    clashResolve: 0,
-    chainTooLong: 0,
-    expectNew: 0,
-    expectCreate: 0,
-    expectDelete: 0,
-  };
+  readonly statistics = new Statistics();
   listener: Listener | undefined = undefined;
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
   now = 0;

@@ -11,6 +11,8 @@ export interface Fragments {
   readonly largest: number;
   /** IPv4: the longest piece had DF set, so that path MTU discovery with fragments is at work. */
   readonly dontFragment: boolean;
+  /** Where the payload of the first piece began, from the IP header on: the fragment header stood in front of it (IPv6). */
+  readonly payloadAt: number;
   /**
    * Octets of the packet, from the IP header on, that were pulled together since: a header that lay across two pieces, or the whole
    * packet for a target that rewrites payload. Cuts inside them are forgotten (net/core/skbuff.c __pskb_pull_tail()).

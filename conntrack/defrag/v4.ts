@@ -147,7 +147,7 @@ function finish(pkt: Packet, queue: FragmentQueue): Gathered {
   putU16(bytes, l3 + 2, length);
   putU16(bytes, l3 + ipv4.FRAGMENT_AT, dontFragment ? ipv4.IP_DF : 0);
   ipv4.fillChecksum(bytes, l3);
-  pkt.fragments = { sizes, largest: queue.largest, dontFragment, pulled: 0 } satisfies Fragments;
+  pkt.fragments = { sizes, largest: queue.largest, dontFragment, payloadAt: dataAt, pulled: 0 } satisfies Fragments;
   pkt.parse();
   return 'whole';
 }
