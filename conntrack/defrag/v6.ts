@@ -234,7 +234,13 @@ function finish(pkt: Packet, queue: FragmentQueue): Gathered {
   bytes[l3 + queue.nextAt] = packet[headers];
   bytes[l3 + 1] |= ecn << 4;
   putU16(bytes, l3 + ipv6.PAYLOAD_LENGTH_AT, payload);
-  pkt.fragments = { sizes, largest: queue.largest, dontFragment: false, payloadAt: headers, pulled: 0 } satisfies Fragments;
+  pkt.fragments = {
+    sizes,
+    largest: queue.largest,
+    dontFragment: false,
+    payloadAt: headers,
+    pulled: 0,
+  } satisfies Fragments;
   pkt.parse();
   return 'whole';
 }

@@ -3,6 +3,7 @@
 // counterparts. Each answer was seen on the kernel.
 
 import type { Defragmenter } from '../../conntrack/defrag/defragmenter.ts';
+import type { Fragments } from '../../conntrack/defrag/types.ts';
 import { addressAt } from '../../packet/address.ts';
 import { icmp, icmp6, ip4, ip6, tcp as tcpLayer } from '../../packet/build.ts';
 import { u32 } from '../../packet/bytes.ts';
@@ -188,27 +189,33 @@ export class Host {
   // --- IPv6 -----------------------------------------------------------------------------------------------------------
 
   /**
-   * Header after header until one that ends the chain. ip6_protocol_deliver_rcu()
-   * Differs: when the tracker has reassembled a packet with destination options or a routing header in front of the fragment header,
-   * the kernel looks for that header where the payload starts, and answers or drops by what stands there.
+   * Header after header until one that ends the chain. When the tracker has reassembled the packet, the kernel starts where the payload
+   * of the pieces began, with the next header that the IPv6 header (or its hop-by-hop options) names: what stood between them and
+   * the fragment header is passed over, and the payload taken for it. ip6_protocol_deliver_rcu(), nf_ct_frag6_reasm()
    */
   private deliver6(pkt: Packet): void {
     const { l3 } = pkt;
+    const gatheredBefore = pkt.fragments as Fragments | undefined;
     let nextAt = l3 + ipv6.NEXT_HEADER_AT;
     let at = l3 + ipv6.LENGTH;
-    let atomic = false;
+    let fragmented = gatheredBefore !== undefined;
     if (pkt.bytes[nextAt] === IPPROTO_HOPOPTS && at + 8 <= pkt.end) {
       nextAt = at; // examined on receipt
       at += (pkt.bytes[at + 1] + 1) << 3;
     }
+    if (gatheredBefore) at = l3 + gatheredBefore.payloadAt;
     for (;;) {
       const next = pkt.bytes[nextAt];
       if (next === IPPROTO_FRAGMENT) {
+        if (fragmented) {
+          this.parts.error(pkt, { type: 4, code: 0, rest: at - l3 }); // one is enough: IP6SKB_FRAGMENTED
+          return;
+        }
         const gathered = this.parts.defragmenter.gatherAtHost(pkt, at, nextAt, (code, pointer) =>
           this.parts.error(pkt, { type: 4, code, rest: pointer }),
         );
+        fragmented = true;
         if (gathered === 'pass') {
-          atomic = true;
           nextAt = at;
           at += 8;
         } else if (gathered !== 'whole') return; // else what came in its place starts where it stood
@@ -217,7 +224,7 @@ export class Host {
         nextAt = at;
         at += (pkt.bytes[at + 1] + 1) << 3;
       } else {
-        this.upper6(pkt, next, nextAt, at, atomic || pkt.fragments !== undefined);
+        this.upper6(pkt, next, nextAt, at, fragmented);
         return;
       }
     }
