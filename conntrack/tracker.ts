@@ -28,7 +28,7 @@ import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { byProtocol } from './l4/index.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
-import { setClosing as closeTcp } from './l4/tcp.ts';
+import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
 import { Statistics } from './statistics.ts';
 import * as status from './status.ts';
 import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
@@ -452,6 +452,18 @@ export class ConnectionTracker implements Tracker, Tracking {
       if (table.status(id) & IPS_ASSURED && !l4.canEarlyDrop?.(table.state(id))) continue;
       this.statistics.earlyDrop++;
       this.kill(id);
+    }
+  }
+
+  /**
+   * Packets of the family come again after a time without: what passed meanwhile is unknown, so established TCP connections start from
+   * the windows of their next packets. nf_conntrack_proto.c nf_ct_tcp_fixup()
+   */
+  resume(family: Family): void {
+    const { table } = this;
+    for (let id = 0; id < table.top; id++) {
+      if (!table.live(id) || table.family(id) !== family || table.protocol(id) !== IPPROTO_TCP) continue;
+      forgetWindows(this, id);
     }
   }
 

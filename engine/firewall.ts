@@ -295,13 +295,15 @@ export class Firewall {
   private refresh(): void {
     const { installed } = this;
     for (const family of [4, 6] as const) {
+      const tracking = this.forced || installed.needsTracking(family);
+      if (tracking && !this.tracks(family)) this.tracker.resume(family);
       this.pipeline.tables[family] = {
         raw: installed.table(family, 'raw'),
         mangle: installed.table(family, 'mangle'),
         nat: installed.table(family, 'nat'),
         filter: installed.table(family, 'filter'),
         security: installed.table(family, 'security'),
-        tracking: this.forced || installed.needsTracking(family),
+        tracking,
       };
     }
   }

@@ -369,6 +369,14 @@ function chooseTimeout(
   return own;
 }
 
+/** Window tracking starts anew with the next packet of either side. */
+export function forgetWindows({ table }: Tracking, id: number): void {
+  if (table.state(id) !== ESTABLISHED) return;
+  const { words } = table.slabs[IPPROTO_TCP]!;
+  const record = table.own[id] * win.WORDS;
+  for (const direction of [0, 1]) words[record + 4 * direction + win.MAXWIN] = 0;
+}
+
 /** A reset that a rule sends in our name ends the connection, although the tracker does not see it. nf_conntrack_tcp_set_closing() */
 export function setClosing(tracking: Tracking, id: number): void {
   const { table } = tracking;
