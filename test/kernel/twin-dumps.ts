@@ -55,7 +55,15 @@ function splitOnce(text: string, at: string): [string, string | undefined] {
 
 /** The order of dumps: by family, protocol and the original direction, its members by name. The kernel's own is that of its hash. */
 export const ctKey = (entry: CtEntry): string =>
-  JSON.stringify([entry.family, entry.proto, byName(entry.orig ?? {}), entry.zone, entry.raw]);
+  JSON.stringify([
+    entry.family,
+    entry.proto,
+    byName(entry.orig ?? {}),
+    entry.zone,
+    entry['zone-orig'],
+    entry['zone-reply'],
+    entry.raw,
+  ]);
 
 const byName = (tuple: CtTuple): CtTuple =>
   Object.fromEntries(Object.entries(tuple).sort(([a], [b]) => (a < b ? -1 : 1)));
