@@ -176,6 +176,15 @@ export class ConnectionTable {
     return halfSipHash(message, 2 * length + 2, this.key0, this.key1);
   }
 
+  /** Hash of the source of a tuple alone, in its original zone: what NAT finds earlier mappings of that source by. */
+  sourceHash(tuple: Tuple): number {
+    const { message } = this;
+    for (let word = 0; word < 4; word++) message[word] = tuple.words[word];
+    message[4] = tuple.keys & ~0xffff;
+    message[5] = tuple.protocol | (tuple.family << 8) | (tuple.zoneOriginal << 16);
+    return halfSipHash(message, 6, this.key0, this.key1);
+  }
+
   // --- Birth and death -----------------------------------------------------------------------------------------------
 
   /** A new unconfirmed connection with that original tuple and its inverse, all else zero. Returns its id. */

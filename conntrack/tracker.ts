@@ -16,8 +16,8 @@
 // column of a million connections reads in about a millisecond, costs no memory per connection, and nothing has to be moved when a
 // packet prolongs one.
 //
-// Seams: NAT gives a reply tuple of its own to an unconfirmed connection (table.setReply()) and sets IPS_ bits; expectations are to be asked
-// in create(); helpers look at packets between track() and confirm(). Template, zones, events, accounting are in use.
+// Between the two, NAT may give an unconfirmed connection a reply tuple of its own (nat/). Seams: expectations are to be asked in create(), and may
+// map the new connection at once; helpers look at packets between track() and confirm().
 //
 // Source: net/netfilter/nf_conntrack_core.c
 
@@ -29,6 +29,8 @@ import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts'
 import { byProtocol } from './l4/index.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
+import type { NatParts } from './nat/mapping.ts';
+import { Nat, type Translator } from './nat/nat.ts';
 import { Statistics } from './statistics.ts';
 import * as status from './status.ts';
 import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
@@ -43,6 +45,8 @@ export * from './status.ts';
 
 export interface Tracker {
   readonly connections: Connections;
+  /** What NAT targets ask for a connection. */
+  readonly nat: Translator;
   /** PREROUTING and OUTPUT at -200: finds or makes the connection. 1 ACCEPT, 0 DROP (table full). */
   track(pkt: Packet): 0 | 1;
   /** Last of POSTROUTING and INPUT: puts an unconfirmed entry into the table. 0 DROP on a clash that cannot be resolved. */
@@ -71,13 +75,15 @@ const EVICTION_RANGE = 32;
 
 const HOOK_PREROUTING = 0;
 
-export class ConnectionTracker implements Tracker, Tracking {
+export class ConnectionTracker implements Tracker, Tracking, NatParts {
   readonly table: ConnectionTable;
   readonly connections: Connections;
   readonly sysctls = new Sysctls();
   readonly knobs: Knobs = this.sysctls.knobs;
   readonly accounting = new Accounting();
   readonly statistics = new Statistics();
+  readonly nat = new Nat(this);
+  readonly random: () => number;
   listener: Listener | undefined = undefined;
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
   now = 0;
@@ -98,6 +104,7 @@ export class ConnectionTracker implements Tracker, Tracking {
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
   constructor(random: () => number) {
+    this.random = random;
     this.table = new ConnectionTable({
       secret: [random() | 0, random() | 0],
       invert: (protocol, keys) => byProtocol[protocol].invert(keys),
@@ -189,7 +196,7 @@ export class ConnectionTracker implements Tracker, Tracking {
   }
 
   /** The connection of that tuple, as id * 2 + direction, or -1. Expired ones that it meets end here. */
-  private findLive(tuple: Tuple, zone = -1): number {
+  findLive(tuple: Tuple, zone = -1): number {
     for (;;) {
       const found = zone < 0 ? this.table.find(tuple) : this.table.findIn(tuple, zone);
       if (found < 0 || !this.table.expired(found >>> 1, this.now)) return found;
@@ -382,6 +389,7 @@ export class ConnectionTracker implements Tracker, Tracking {
   }
 
   private forget(id: number): void {
+    this.nat.forget(id);
     this.policyOf.delete(id);
     this.eventMasks.delete(id);
     this.helperOf.delete(id);

@@ -54,6 +54,15 @@ export class Tuple {
     this.zoneReply = reply;
   }
 
+  copy(other: Tuple): void {
+    this.family = other.family;
+    this.protocol = other.protocol;
+    this.words.set(other.words);
+    this.keys = other.keys;
+    this.inverse = other.inverse;
+    this.setZones(other.zoneOriginal, other.zoneReply);
+  }
+
   /** Becomes the tuple of the answer. The zones stay. */
   invert(): void {
     const { words, keys } = this;

@@ -21,6 +21,7 @@ export class Bridge {
       type: typeWithoutRoutes,
       lookup: () => undefined,
       sourceFor: () => undefined,
+      addressesOf: () => [],
       mtu: (device) => (ports.includes(device) ? mtu : 0),
     };
   }

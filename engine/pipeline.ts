@@ -11,7 +11,8 @@
 
 import type { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
 import type { DefragUser } from '../conntrack/defrag/types.ts';
-import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE, type Tracker } from '../conntrack/tracker.ts';
+import { DESTINATION, type Manip, SOURCE } from '../conntrack/nat/range.ts';
+import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
 import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
@@ -65,7 +66,7 @@ export type TransmitPacket = (device: string, pkt: Packet) => void;
 
 /** What lies between the devices and the hooks: the router of engine/stack, or the bridge. */
 export interface PipelineParts {
-  readonly tracker: Tracker;
+  readonly tracker: ConnectionTracker;
   readonly defragmenter: Defragmenter;
   readonly drops: Drops;
   readonly transmit: TransmitPacket;
@@ -88,12 +89,12 @@ export interface Cause {
 /** `dropped`: by a rule or the tracker. `taken`: a fragment that waits for others, or a target took it. */
 export type SendResult = 'sent' | 'dropped' | 'taken' | 'no route' | 'malformed';
 
-/** Bits of the connection's status that say that its nat rules were asked, by hook. net/netfilter/nf_nat_core.c HOOK2MANIP() */
-const NAT_DONE: Record<number, number> = {
-  [PREROUTING]: IPS_DST_NAT_DONE,
-  [OUTPUT]: IPS_DST_NAT_DONE,
-  [INPUT]: IPS_SRC_NAT_DONE,
-  [POSTROUTING]: IPS_SRC_NAT_DONE,
+/** Which end the nat table rewrites at a hook. include/net/netfilter/nf_nat.h HOOK2MANIP() */
+const MANIP: Record<number, Manip> = {
+  [PREROUTING]: DESTINATION,
+  [OUTPUT]: DESTINATION,
+  [INPUT]: SOURCE,
+  [POSTROUTING]: SOURCE,
 };
 
 /** Loopback packets, and answers to answers, that one packet may cause before the rest is thrown away. */
@@ -157,7 +158,7 @@ export class Pipeline {
       this.ask(tables.raw, pkt) && // -300
       this.track(pkt, tables) && // -200
       this.ask(tables.mangle, pkt) && // -150
-      this.askNat(tables.nat, pkt) // -100
+      this.translate(tables.nat, pkt) // -100
     );
   }
 
@@ -184,7 +185,7 @@ export class Pipeline {
     const tables = this.enter(pkt, POSTROUTING);
     return (
       this.ask(tables.mangle, pkt) && // -150
-      this.askNat(tables.nat, pkt) && // 100
+      this.translate(tables.nat, pkt) && // 100
       this.confirm(pkt, tables) // last
     );
   }
@@ -200,7 +201,7 @@ export class Pipeline {
       this.ask(tables.mangle, pkt) && // -150
       this.ask(tables.filter, pkt) && // 0
       this.ask(tables.security, pkt) && // 50
-      this.askNat(tables.nat, pkt) && // 100
+      this.translate(tables.nat, pkt) && // 100
       this.confirm(pkt, tables); // last
     if (!passed) return;
     this.observer?.delivered?.(pkt);
@@ -252,7 +253,8 @@ export class Pipeline {
       this.track(pkt, tables) && // -200
       // A changed mark or TOS makes the kernel route the packet again: without rule-based routes that finds the same way.
       this.ask(tables.mangle, pkt) && // -150
-      this.askNat(tables.nat, pkt) && // -100
+      this.translate(tables.nat, pkt) && // -100
+      this.routeAgain(pkt, tables.nat) &&
       this.ask(tables.filter, pkt) && // 0
       this.ask(tables.security, pkt) && // 50
       this.postrouting(pkt);
@@ -376,21 +378,35 @@ export class Pipeline {
   }
 
   /**
-   * The nat table is asked once for each connection and direction of rewriting, at its first packet; errors follow the connection.
-   * A connection confirmed before the table was there is asked with every packet that is still NEW, to no effect.
-   * Source: net/netfilter/nf_nat_core.c nf_nat_inet_fn(), nf_nat_proto.c nf_nat_ipv4_fn()
+   * The nat table is asked once for each connection and each of its ends, at the first packet; what it said is then done to every packet.
+   * ICMP errors follow the connection that they are about. A connection confirmed before the table was there is asked with
+   * every packet that is still NEW, to no effect. Source: net/netfilter/nf_nat_core.c nf_nat_inet_fn(), nf_nat_proto.c nf_nat_ipv4_fn()
    */
-  private askNat(table: Table | undefined, pkt: Packet): boolean {
+  private translate(table: Table | undefined, pkt: Packet): boolean {
     if (table === undefined || pkt.connection < 0) return true;
-    if (pkt.ctState !== CT_NEW && pkt.ctState !== CT_RELATED) return true;
-    if (pkt.ctState === CT_RELATED && pkt.protocol === icmpOf(pkt)) return true;
-    const { connections } = this.parts.tracker;
-    const done = NAT_DONE[pkt.hook];
-    if (connections.status(pkt.connection) & done) return true;
-    if (!this.ask(table, pkt)) return false;
-    // nf_nat_setup_info() leaves a confirmed connection alone.
-    if (pkt.unconfirmed) connections.addStatus(pkt.connection, done);
-    return true;
+    const { nat } = this.parts.tracker;
+    const manip = MANIP[pkt.hook];
+    if (pkt.ctState === CT_RELATED && pkt.protocol === icmpOf(pkt)) {
+      const verdict = nat.translateError(pkt, manip);
+      return verdict === ACCEPT || this.stop(pkt, verdict);
+    }
+    const asks = pkt.ctState === CT_NEW || pkt.ctState === CT_RELATED;
+    if (asks && !nat.isDone(pkt.connection, manip)) {
+      if (!this.ask(table, pkt)) return false;
+      nat.mapToItself(pkt.connection, manip);
+    } else if (pkt.hook === POSTROUTING && nat.hasMoved(pkt)) {
+      pkt.reason = 'masqueraded by another device';
+      return this.stop(pkt, DROP);
+    }
+    const verdict = nat.translate(pkt, manip);
+    return verdict === ACCEPT || this.stop(pkt, verdict);
+  }
+
+  /** A packet of our own whose destination is now another one may have to leave by another device. nf_nat_ipv4_local_fn() */
+  private routeAgain(pkt: Packet, nat: Table | undefined): boolean {
+    const { stack, tracker } = this.parts;
+    if (!stack || nat === undefined || pkt.connection < 0 || !tracker.nat.redirects(pkt)) return true;
+    return stack.routeAgain(pkt) || this.stop(pkt, DROP);
   }
 
   // --- Ends ----------------------------------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ export interface Routes {
   lookup(address: Address, family: Family): { device: string; via: Address | undefined } | undefined;
   /** An address of ours on `device` that may speak to `towards`; undefined in bridge mode and where there is none. */
   sourceFor(device: string, family: Family, towards: Address): Address | undefined;
+  /** Our addresses on `device`, the one first that a redirection goes to. */
+  addressesOf(device: string, family: Family): readonly Address[];
   /** Octets; 0: no such device. */
   mtu(device: string): number;
 }
@@ -64,7 +66,7 @@ export interface Services {
    * Sends an ICMP error about `about` as the router does its own: within the rate limits (net.ipv4.icmp_ratelimit and the like), with
    * the clock that its options need. Left out where there is no router: REJECT then makes the error itself and gives it to send().
    */
-  sendError?(about: Packet, error: { readonly type: number; readonly code: number }): void;
+  sendError?(about: Packet, error: { readonly type: number; readonly code: number; readonly rest?: number }): void;
   /**
    * Sends a packet of our own making through OUTPUT and POSTROUTING (REJECT, SYNPROXY, TEE). `octets` is a whole IP packet with right
    * checksums; `about` is the packet that caused it: the new one is attached to the same connection (nf_ct_attach()) and, in

@@ -223,7 +223,7 @@ function checksumOffset(protocol: number): number {
 export function fillTransportChecksum(pkt: Packet): boolean {
   const { bytes, l4, end, protocol } = pkt;
   if (pkt.fragmentOffset !== 0 || pkt.moreFragments) return false;
-  if (protocol === IPPROTO_SCTP) return fillSctp(bytes, l4, end);
+  if (protocol === IPPROTO_SCTP) return fillSctpChecksum(bytes, l4, end);
   const at = l4 + (protocol === IPPROTO_ICMP ? 2 : checksumOffset(protocol));
   if (at < l4 || at + 2 > end) return false;
   const length = end - l4;
@@ -241,7 +241,8 @@ export function fillTransportChecksum(pkt: Packet): boolean {
   return true;
 }
 
-function fillSctp(bytes: Uint8Array, at: number, end: number): boolean {
+/** The CRC of the SCTP packet bytes[at .. end), computed anew. False: its header is cut short. */
+export function fillSctpChecksum(bytes: Uint8Array, at: number, end: number): boolean {
   if (at + 12 > end) return false;
   const crc = swap32(crc32cWithHole(bytes, at, end, at + 8));
   putU16(bytes, at + 8, crc >>> 16);
@@ -250,7 +251,7 @@ function fillSctp(bytes: Uint8Array, at: number, end: number): boolean {
 }
 
 /** RFC 768: 0 means "none", so a computed 0 is sent as all ones, which is the same number in one's complement. */
-const neverZero = (value: number, protocol: number): number =>
+export const neverZero = (value: number, protocol: number): number =>
   value === 0 && (protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE) ? 0xffff : value;
 
 /**
@@ -271,11 +272,11 @@ export const updated = (old: number, before: number, after: number): number =>
   ~fold((~old & 0xffff) + (~before & 0xffff) + (after & 0xffff)) & 0xffff;
 
 /** A stored checksum after the sum of the words that it covers grew by `delta` (one's complement, 16 bits). */
-const mended = (stored: number, delta: number, partial: boolean): number =>
+export const mended = (stored: number, delta: number, partial: boolean): number =>
   partial ? fold(stored + delta) : ~fold((~stored & 0xffff) + delta) & 0xffff;
 
 /** What takes a sum over `before` to one over `after`. */
-const difference = (before: number, after: number): number => fold((~before & 0xffff) + (after & 0xffff));
+export const difference = (before: number, after: number): number => fold((~before & 0xffff) + (after & 0xffff));
 
 /**
  * Writes the 16-bit word `value` at `at` and mends the checksum stored at `sumAt`. With `partial` (virtio-net NEEDS_CSUM) the

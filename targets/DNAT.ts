@@ -1,7 +1,9 @@
+import { DESTINATION } from '../conntrack/nat/range.ts';
 import { defineTarget } from '../engine/extension.ts';
+import { ACCEPT } from '../engine/verdict.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { flag, own } from '../grammar/values.ts';
-import { natIsMissing, parseNatRange, printNatRange } from './shared/nat-range.ts';
+import { parseNatRange, printNatRange, rangeOf } from './shared/nat-range.ts';
 import { words } from './shared/text.ts';
 
 const range = {
@@ -14,8 +16,7 @@ const range = {
 export const DNAT = defineTarget({
   name: 'DNAT',
   families: [4, 6],
-  summary:
-    'Gives the connection another destination address or port. The engine does not translate yet and refuses to load it.',
+  summary: 'Gives the connection another destination address or port.',
   kernel: 'net/netfilter/xt_nat.c xt_dnat_target_v2()',
   options: {
     'to-destination': own(range, { help: 'destination to translate to', required: true }),
@@ -32,6 +33,12 @@ export const DNAT = defineTarget({
   list: (c) => words(`to:${printNatRange(c.range)}`, c.random && 'random', c.persistent && 'persistent'),
   placement: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },
   needsTracking: true,
-  textOnly: 'address translation comes with the tracker in full',
-  compile: natIsMissing,
+  compile(checked, { family, services }) {
+    const range = rangeOf(checked.range, checked, family);
+    const { nat } = services.tracker;
+    return (pkt) => {
+      nat.map(pkt, DESTINATION, range);
+      return ACCEPT;
+    };
+  },
 });

@@ -1,7 +1,9 @@
+import { SOURCE } from '../conntrack/nat/range.ts';
 import { defineTarget } from '../engine/extension.ts';
+import { ACCEPT } from '../engine/verdict.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { flag, own } from '../grammar/values.ts';
-import { natIsMissing, parseNatRange, printNatRange } from './shared/nat-range.ts';
+import { parseNatRange, printNatRange, rangeOf } from './shared/nat-range.ts';
 import { words } from './shared/text.ts';
 
 const range = {
@@ -14,8 +16,7 @@ const range = {
 export const SNAT = defineTarget({
   name: 'SNAT',
   families: [4, 6],
-  summary:
-    'Gives the connection another source address or port. The engine does not translate yet and refuses to load it.',
+  summary: 'Gives the connection another source address or port.',
   kernel: 'net/netfilter/xt_nat.c xt_snat_target_v1()',
   options: {
     'to-source': own(range, { help: 'source to translate to', required: true }),
@@ -45,6 +46,12 @@ export const SNAT = defineTarget({
     ),
   placement: { tables: ['nat'], hooks: ['INPUT', 'POSTROUTING'] },
   needsTracking: true,
-  textOnly: 'address translation comes with the tracker in full',
-  compile: natIsMissing,
+  compile(checked, { family, services }) {
+    const range = rangeOf(checked.range, checked, family);
+    const { nat } = services.tracker;
+    return (pkt) => {
+      nat.map(pkt, SOURCE, range);
+      return ACCEPT;
+    };
+  },
 });

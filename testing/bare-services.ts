@@ -25,6 +25,7 @@ const noConnections: Connections = {
 
 const noTracker: Tracker = {
   connections: noConnections,
+  nat: { map: nothing, masquerade: nothing },
   track: () => 1,
   confirm: () => 1,
   release: () => {},
@@ -55,6 +56,7 @@ export function bareServices(given: Partial<Services> = {}): BareServices {
       type: () => 'UNICAST',
       lookup: () => undefined,
       sourceFor: () => undefined,
+      addressesOf: () => [],
       mtu: () => 1500,
     },
     random: seeded(1),

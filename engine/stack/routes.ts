@@ -131,6 +131,13 @@ class Table implements RouteTable {
     return family === 4 ? pick4(here.length > 0 ? here : own, towards) : pick6(here.length > 0 ? here : own, towards);
   }
 
+  addressesOf(device: string, family: Family): readonly Address[] {
+    const addresses = this.own[family].filter((own) => own.device === device).map(({ address }) => address);
+    if (family === 4) return addresses;
+    // The kernel puts a new one in front of those of its scope. net/ipv6/addrconf.c ipv6_link_dev_addr()
+    return addresses.reverse().sort((a, b) => Number(isLinkLocal6(a, 0)) - Number(isLinkLocal6(b, 0)));
+  }
+
   mtu(device: string): number {
     return this.mtus[device] ?? 0;
   }

@@ -209,6 +209,17 @@ class Router implements Stack {
     return true;
   }
 
+  /** net/ipv4/netfilter.c ip_route_me_harder(), net/ipv6/netfilter.c ip6_route_me_harder(): only what is on a link stays on it. */
+  routeAgain(pkt: Packet): boolean {
+    const family = pkt.family as Family;
+    const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
+    if (family === 6 && isLinkLocal6(pkt.bytes, at)) return true;
+    const way = this.routes.lookup(addressAt(pkt.bytes, at, family), family);
+    if (!way) return this.refuse(pkt, 'no route');
+    pkt.outDevice = way.device;
+    return true;
+  }
+
   emit(pkt: Packet, transmit: Transmit): Emitted {
     const mtu = this.routes.mtu(pkt.outDevice);
     const own = pkt.inDevice === '';

@@ -83,6 +83,9 @@ export interface Stack {
    */
   routeOutput(pkt: Packet): boolean;
 
+  /** A packet of our own whose destination NAT has changed: finds `pkt.outDevice` anew. False: no route. */
+  routeAgain(pkt: Packet): boolean;
+
   /** After POSTROUTING: whole, in pieces as they came, or cut to the MTU of `pkt.outDevice`. */
   emit(pkt: Packet, transmit: Transmit): Emitted;
 

@@ -1,18 +1,20 @@
 // What the NAT targets write: addresses and ports to translate to. SNAT, DNAT, MASQUERADE and REDIRECT share one reader and one
-// printer (libxt_NAT). Translating itself is not there yet.
+// printer (libxt_NAT), and what the tracker makes of it.
 
+import { addressWords, type NatRange } from '../../conntrack/nat/range.ts';
 import type { ValueScope } from '../../grammar/options.ts';
 import { scanNumber } from '../../grammar/scan.ts';
 import { formatAddress, parseAddress } from '../../packet/address.ts';
-import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
-import { notThereYet } from './not-there-yet.ts';
+import {
+  type Family,
+  IPPROTO_DCCP,
+  IPPROTO_ICMP,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+} from '../../packet/numbers.ts';
 
-export const natIsMissing = notThereYet(
-  'NAT',
-  'address translation comes with the tracker; until then leave the nat rules out',
-);
-
-export interface NatRange {
+export interface NatWords {
   /** Canonical text, both or none. A first address above the last one is kept, as on the real tool. */
   readonly addresses?: readonly [low: string, high: string];
   readonly ports?: readonly [low: number, high: number];
@@ -32,7 +34,7 @@ function mayHavePorts({ protocol, fail }: ValueScope): void {
 }
 
 /** `port[-port[/base]]`. */
-export function parsePorts(word: string, base: BasePort, scope: ValueScope): NatRange {
+export function parsePorts(word: string, base: BasePort, scope: ValueScope): NatWords {
   mayHavePorts(scope);
   const first = portOrService(word, scope);
   if (first.rest === '') return { ports: [first.port, first.port] };
@@ -71,7 +73,7 @@ const basePort = (word: string, scope: ValueScope): number =>
   portNumber(word, 1)?.port ?? scope.names.service(word) ?? scope.fail(`Port \`${word}' not valid`);
 
 /** `[address[-address]][:ports]`; in IPv6 an address with ports stands in brackets. */
-export function parseNatRange(word: string, base: BasePort, scope: ValueScope): NatRange {
+export function parseNatRange(word: string, base: BasePort, scope: ValueScope): NatWords {
   const { host, ports } = splitPorts(word, scope);
   const range = ports === undefined ? {} : parsePorts(ports, base, scope);
   if (host === '' && ports !== undefined) return range;
@@ -99,16 +101,39 @@ function oneAddress(text: string, { family, fail }: ValueScope): string {
   return address ? formatAddress(address, family) : fail(`Bad IP address "${text}"`);
 }
 
-export function printPorts({ ports, base }: NatRange): string {
+export function printPorts({ ports, base }: NatWords): string {
   if (!ports) return '';
   const [low, high] = ports;
   return `${low}${high === low ? '' : `-${high}`}${base === undefined ? '' : `/${base}`}`;
 }
 
-export function printNatRange(range: NatRange): string {
+export function printNatRange(range: NatWords): string {
   const ports = range.ports ? `:${printPorts(range)}` : '';
   if (!range.addresses) return ports;
   const [low, high] = range.addresses;
   const host = low === high ? low : `${low}-${high}`;
   return ports !== '' && low.includes(':') ? `[${host}]${ports}` : host + ports;
 }
+
+export interface Choice {
+  readonly random?: boolean;
+  readonly randomFully?: boolean;
+  readonly persistent?: boolean;
+}
+
+/** What the tracker is to choose from. */
+export const rangeOf = (
+  { addresses, ports, base }: NatWords,
+  { random, randomFully, persistent }: Choice,
+  family: Family,
+): NatRange => ({
+  ...(addresses && {
+    addresses: [wordsOf(addresses[0], family), wordsOf(addresses[1], family)] as const,
+  }),
+  ports,
+  base,
+  random: random || randomFully,
+  persistent,
+});
+
+const wordsOf = (text: string, family: Family): Int32Array => addressWords(parseAddress(text, family)!, family);

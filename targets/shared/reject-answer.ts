@@ -43,6 +43,7 @@ const asAddressed = (routes: Routes): Routes => ({
   },
   lookup: () => ({ device: '', via: undefined }),
   sourceFor: () => undefined,
+  addressesOf: () => [],
   mtu: () => 1500,
 });
 
