@@ -102,6 +102,9 @@ function collect<K extends string, T>(
   return found;
 }
 
+/** A range that ends at 0 prints its first port alone, as the tool does, and yet holds nothing. */
+const printPorts = ([low, high]: NumberRange): string => (high === 0 ? low.toString() : printRange([low, high]));
+
 /** Everything that was asked, in save order: `mark` turns a name into its word, `address` prints one. */
 function describe(c: Checked, lead: string, address: (value: AddressMask) => string): string {
   const item = (name: string, text: string, inverted = false): string =>
@@ -110,7 +113,7 @@ function describe(c: Checked, lead: string, address: (value: AddressMask) => str
     c.state && item('ctstate', printNames(c.state.bits, STATES_AND_NAT), c.state.inverted),
     c.protocol && item('ctproto', c.protocol.value.toString(), c.protocol.inverted),
     ...Object.entries(c.addresses).map(([name, { value, inverted }]) => item(name, address(value), inverted)),
-    ...Object.entries(c.ports).map(([name, { value, inverted }]) => item(name, printRange(value), inverted)),
+    ...Object.entries(c.ports).map(([name, { value, inverted }]) => item(name, printPorts(value), inverted)),
     c.status && item('ctstatus', printStatus(c.status.value), c.status.inverted),
     c.expire && item('ctexpire', printRange(c.expire.value), c.expire.inverted),
     c.direction !== undefined && item('ctdir', DIRECTIONS[c.direction]),
@@ -159,6 +162,10 @@ export const conntrack = defineMatch({
     if (Object.values(given).every((one) => one === undefined))
       scope.fail('conntrack: At least one option is required');
     const { ctstate, ctproto, ctstatus, ctexpire, ctdir } = given;
+    // The tool means to refuse `! --ctproto 0`, but looks at the bit of an inverted --ctstatus that it has read before.
+    if (ctproto?.value === 0 && ctstatus?.inverted && ctstatus.span.start < ctproto.span.start) {
+      scope.fail('conntrack: rule would never match protocol', ctproto);
+    }
     return {
       ...(ctstate && { state: { bits: ctstate.value, inverted: ctstate.inverted } }),
       ...(ctproto && { protocol: asked(ctproto) }),

@@ -28,7 +28,7 @@ const probability = {
 
 const options = {
   mode: own(mode, { help: 'random, or every nth packet' }),
-  probability: own(probability, { help: 'random: from 0 to 1', invert: true, excludes: ['every', 'packet'] }),
+  probability: own(probability, { help: 'random: from 0 to 1', invert: true }),
   every: u32({ help: 'nth: one of so many packets', invert: true, min: 1 }),
   packet: u32({ help: 'nth: where the count begins' }),
 };
@@ -81,11 +81,17 @@ function check(given: GivenOptions<typeof options>, scope: RuleScope): Checked {
   const nth = chosen?.value === 'nth';
   if (!nth && !chance) scope.fail('--probability must be specified when using random mode');
   if (nth && !every && !packet) scope.fail('--every and --packet must be specified when using nth mode');
-  if (nth && (packet?.value ?? 0) > (every?.value ?? 0) - 1) {
+  // Userspace keeps the probability where the count is, so the one that was read last decides.
+  const countIsLast = every && !(chance && chance.span.start > every.span.start);
+  if (packet && packet.value > (countIsLast ? every.value - 1 : (chance?.value ?? 0))) {
     scope.fail('the --packet p must be 0 <= p <= n-1', packet);
   }
   if (!chosen) return scope.fail('statistic: option "--mode" must be specified');
+  const against = chance && (every ?? packet);
+  if (against)
+    scope.fail(`statistic: option "--probability" cannot be used together with "--${against.name}".`, against);
   if (every && !packet) scope.fail('statistic: option "--every" also requires "--packet".', every);
+  if (packet && !every) scope.fail('statistic: option "--packet" also requires "--every".', packet);
   if (!nth) return { mode: 'random', parts: chance!.value, inverted: chance!.inverted };
   return { mode: 'nth', every: every!.value, packet: packet!.value, inverted: every!.inverted };
 }

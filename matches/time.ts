@@ -11,7 +11,7 @@ const LAST_SECOND = DAY - 1;
 /** What cannot be told from "no end". */
 const NO_END = 0x7fff_ffff;
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
-/** Bits 1 to 7 and 1 to 31; bit 0 is never looked at, and what is set there is lost. */
+/** Bits 1 to 7 and 1 to 31. */
 const ALL_WEEKDAYS = 0xfe;
 const ALL_MONTHDAYS = 0xffff_fffe;
 
@@ -77,7 +77,10 @@ const date = {
       }
     }
     const [year, month, day, hour, minute, second] = found;
-    return (daysOf(year, month, day) * DAY + hour * 3_600 + minute * 60 + second) >>> 0;
+    const seconds = daysOf(year, month, day) * DAY + hour * 3_600 + minute * 60 + second;
+    // Differs: the tool ends with exit code 1 here, as if the kernel had refused.
+    if (seconds < 0) scope.fail('mktime returned an error', 'a date before 1970');
+    return seconds;
   },
   print: (seconds: number): string => dateText(seconds, 'T'),
 };
@@ -98,7 +101,7 @@ const weekdays = {
   words: 1 as const,
   metavar: 'day[,day...]',
   parse: ([word]: readonly string[], scope: ValueScope): number =>
-    items(word).reduce((bits, item) => bits | weekdayBit(item, scope), 0) & 0xff,
+    items(word).reduce((bits, item) => bits | weekdayBit(item.slice(0, 3), scope), 0),
   print: (bits: number): string => WEEKDAYS.filter((_name, index) => bits & (2 << index)).join(','),
 };
 
@@ -152,8 +155,8 @@ const later = (a: Given<unknown>, b: Given<unknown>): Given<unknown> => (a.span.
 const wholeDay = ({ start, stop }: Checked): boolean => start === 0 && stop === LAST_SECOND;
 const chosen = (given: { value: number; inverted: boolean } | undefined, all: number): number =>
   given ? (given.inverted ? given.value ^ all : given.value) >>> 0 : all;
-/** Bit 0 does not count. */
-const isAll = (bits: number, all: number): boolean => (bits & all) >>> 0 === all;
+/** Day 0 is no day, but its bit makes a difference to what prints. */
+const isAll = (bits: number, all: number): boolean => bits === all;
 
 export const time = defineMatch({
   name: 'time',
@@ -204,7 +207,7 @@ export const time = defineMatch({
       !isAll(c.monthdays, ALL_MONTHDAYS) && `--monthdays ${monthdays.print(c.monthdays)}`,
       !isAll(c.weekdays, ALL_WEEKDAYS) && `--weekdays ${weekdays.print(c.weekdays)}`,
       c.from !== 0 && `--datestart ${date.print(c.from)}`,
-      `--datestop ${date.print(c.until)}`,
+      c.until !== 0 && `--datestop ${date.print(c.until)}`,
       c.kernelZone && '--kerneltz',
       c.contiguous && '--contiguous',
     ),
@@ -215,7 +218,7 @@ export const time = defineMatch({
       !isAll(c.weekdays, ALL_WEEKDAYS) && `on ${weekdays.print(c.weekdays)}`,
       !isAll(c.monthdays, ALL_MONTHDAYS) && `on ${daysIn(c.monthdays).map(ordinal).join(',')}`,
       c.from !== 0 && `starting from ${dateText(c.from, ' ')}`,
-      c.until !== NO_END && `until date ${dateText(c.until, ' ')}`,
+      c.until !== NO_END && words('until date', c.until !== 0 && dateText(c.until, ' ')),
       !c.kernelZone && 'UTC',
       c.contiguous && 'contiguous',
     ),

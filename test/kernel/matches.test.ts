@@ -19,6 +19,11 @@ import { Dice } from './dice.ts';
 import { type Answer, askRules, isRefused } from './real-rules.ts';
 import { probe, ready } from './support.ts';
 
+/** Rows that are ours on purpose. */
+const DIFFERS: readonly (readonly [match: string, row: string, reason: string])[] = [
+  ['time', '--datestart 1970-', 'a date before 1970 ends the tool with exit code 1, as if the kernel had refused'],
+];
+
 const seed = Number(process.env.SEKISHO_SEED ?? 20_261_123);
 const cases = Number(process.env.SEKISHO_CASES ?? 120);
 const lookup = new Registry({ matches });
@@ -67,6 +72,9 @@ function compare(sheet: Sheet, family: Family, options: readonly string[]): void
   expect(wrong.slice(0, 8), `${wrong.length} of ${rules.length} differ`).toEqual([]);
 }
 
+const differs = ({ match }: Sheet, row: string): boolean =>
+  DIFFERS.some(([name, text]) => name === match.name && text === row);
+
 const tools = probe(
   'iptables-legacy-restore',
   'ip6tables-legacy-restore',
@@ -82,7 +90,7 @@ describe.skipIf(!ready('texts of matches beside the real tools', tools))(`seed $
         compare(
           sheet,
           family,
-          rows.map(([row]) => unmark(row).text),
+          rows.map(([row]) => unmark(row).text).filter((row) => !differs(sheet, row)),
         );
       });
       const { generate } = sheet;

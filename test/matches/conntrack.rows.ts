@@ -31,6 +31,9 @@ export const sheets = [
           '--ctorigsrcport 80:90 ! --ctorigdstport 5: --ctreplsrcport : --ctrepldstport 9:8',
           '--ctorigsrcport 80:90 ! --ctorigdstport 5:65535 --ctreplsrcport 0:65535 --ctrepldstport 9:8',
         ],
+        // Protocol 0 is refused behind an inverted --ctstatus, and only there.
+        ['! --ctstatus ASSURED <|--ctproto 0|>', { fails: 'conntrack: rule would never match protocol' }],
+        ['--ctproto 0 ! --ctstatus ASSURED', '='],
         ['--ctstatus ASSURED,NONE', '--ctstatus ASSURED'],
         ['! --ctstatus NONE', '='],
         ['--ctexpire 0x10:', '--ctexpire 16:4294967295'],

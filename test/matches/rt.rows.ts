@@ -67,13 +67,14 @@ export const sheets = [
         `${not(dice)}--rt-len ${number(dice, 0xffff_ffff)}`,
       ]);
       if (dice.chance(0.5)) return `${base} ${some(dice, [`${not(dice)}--rt-type ${number(dice, 0xffff_ffff)}`])}`;
+      const most = dice.chance(0.1) ? 18 : 5;
       const addresses = list(
         dice,
         Array.from({ length: 5 }, () => address(dice, 6)),
-        dice.chance(0.1) ? 18 : 5,
+        most,
       );
       const parts = ['--rt-type 0', `--rt-0-addrs ${addresses}`, '--rt-0-res', '--rt-0-not-strict'];
-      return `${base} ${dice.chance(0.2) ? some(dice, parts) : parts.filter(() => dice.chance(0.8)).join(' ')}`;
+      return `${base} ${most < 18 && dice.chance(0.2) ? some(dice, parts) : parts.filter((_part, place) => place < 2 || dice.chance(0.8)).join(' ')}`;
     },
   }),
 ];

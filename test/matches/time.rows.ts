@@ -38,6 +38,7 @@ export const sheets = [
         ['--datestart 2020-', `--datestart 2019-12-01T00:00:00 ${END}`],
         ['--datestart 2020-03-', `--datestart 2020-02-29T00:00:00 ${END}`],
         ['--datestop 2021', '--datestop 2021-01-01T00:00:00'],
+        ['--datestart <|1970-|>', { fails: 'mktime returned an error' }],
         ['--localtz', `${END} --kerneltz`],
         [
           '--timestart 10:00 --timestop 9:00 --contiguous',
@@ -51,7 +52,8 @@ export const sheets = [
         ['--datestart <|2039|>', { fails: 'Invalid date "2039" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]' }],
         ['--datestart <|2020-02-03T24|>', { fails: 'Invalid date "2020-02-03T24" specified.' }],
         ['--weekdays <|0|>', { fails: 'No, the week does NOT begin with Sunday.' }],
-        ['--weekdays <|mon|>', { fails: 'mon is not a valid day specifier' }],
+        // Three letters are read, of which two count.
+        ['--weekdays <|monday|>', { fails: 'mon is not a valid day specifier' }],
         ['--monthdays <|32|>', { fails: '32 is not a valid day for --monthdays' }],
         ['--utc <|--kerneltz|>', { fails: 'time: option "--utc" cannot be used together with "--kerneltz".' }],
         ['<|--contiguous|>', { fails: 'time: --contiguous only makes sense when stoptime is smaller than starttime' }],
@@ -98,7 +100,7 @@ export const sheets = [
         ]);
       const date = (): string => {
         const parts = [
-          `${dice.int(1968, 2040)}`,
+          `${dice.pick([1969, 2039, dice.int(1971, 2038)])}`,
           `-${dice.int(0, 13)}`,
           `-${dice.int(0, 32)}`,
           `T${dice.int(0, 24)}`,
