@@ -42,7 +42,7 @@ export function addressWords(address: Address, family: Family): Int32Array {
   return words;
 }
 
-const isIcmp = (protocol: number): boolean => protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
+export const isIcmp = (protocol: number): boolean => protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
 
 /** Protocols with two ports (GRE: keys). The others have nothing to choose, and DCCP is no longer one of them. */
 export const hasPorts = (protocol: number): boolean =>
@@ -112,13 +112,17 @@ export function chooseAddress(tuple: Tuple, manip: Manip, range: NatRange, zone:
   for (let word = 0; word <= last; word++) {
     const from = anything ? 0 : low[word];
     const count = anything ? 0xffffffff : (high[word] - low[word] + 1) >>> 0;
-    const chosen = (from + Math.floor((hash * count) / 2 ** 32)) | 0;
+    const chosen = (from + highWord(hash, count)) | 0;
     words[at + word] = chosen;
     if (chosen !== high[word]) anything = true;
     // Of the tuple as it is now: for a destination, the word that was just chosen.
     if (!range.persistent) hash = (hash ^ swap32(words[4 + word])) >>> 0;
   }
 }
+
+/** The upper 32 bits of the product of two unsigned numbers: spreads the first over as many values as the second says. */
+const highWord = (one: number, other: number): number =>
+  Math.floor((one * (other >>> 16) + Math.floor((one * (other & 0xffff)) / 65_536)) / 65_536);
 
 const swap32 = (word: number): number =>
   (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
