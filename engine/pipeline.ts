@@ -14,6 +14,7 @@ import type { DefragUser } from '../conntrack/defrag/types.ts';
 import { DESTINATION, type Manip, SOURCE } from '../conntrack/nat/range.ts';
 import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
+import * as ipv4 from '../packet/ipv4.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
 import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
@@ -97,6 +98,9 @@ const MANIP: Record<number, Manip> = {
   [POSTROUTING]: SOURCE,
 };
 
+/** include/uapi/linux/if_packet.h, Packet.packetType */
+const PACKET_BROADCAST = 1;
+
 /** Loopback packets, and answers to answers, that one packet may cause before the rest is thrown away. */
 const MOST_LOOPED = 64;
 
@@ -138,13 +142,13 @@ export class Pipeline {
   }
 
   /** Router mode. net/ipv4/ip_input.c ip_rcv(), net/ipv6/ip6_input.c ipv6_rcv() */
-  private routed(pkt: Packet, stack: Stack): void {
+  private routed(pkt: Packet, stack: Stack, ours = false): void {
     if (!stack.receive(pkt)) {
       this.refuse(pkt, pkt.reason);
       return;
     }
     if (!this.prerouting(pkt)) return;
-    const where = stack.route(pkt);
+    const where = ours ? 'input' : stack.route(pkt);
     this.observer?.routed?.(where, pkt);
     if (where === 'forward') this.forward(pkt, stack);
     else if (where === 'input') this.input(pkt, stack);
@@ -257,6 +261,7 @@ export class Pipeline {
       this.routeAgain(pkt, tables.nat) &&
       this.ask(tables.filter, pkt) && // 0
       this.ask(tables.security, pkt) && // 50
+      this.hearOurselves(pkt, stack) &&
       this.postrouting(pkt);
     // What is held or was taken by a target has no reason.
     if (!passed) return pkt.reason === '' ? 'taken' : 'dropped';
@@ -280,15 +285,28 @@ export class Pipeline {
     this.parts.transmit(pkt.outDevice, pkt);
   }
 
-  /** drivers/net/loopback.c loopback_xmit(): the packet comes in again with its connection and mark, once the one at work is done. */
-  private loop(pkt: Packet): void {
-    if (this.loops++ >= MOST_LOOPED) {
-      this.parts.drops.add(OUTSIDE, 'loopback queue full');
-      return;
-    }
+  /** What we send to all hosts of a link we get, too: a copy passes POSTROUTING and comes in by the device it leaves by. ip_mc_output() */
+  private hearOurselves(pkt: Packet, stack: Stack): true {
+    if (pkt.family !== 4 || pkt.outDevice === 'lo') return true;
+    if (stack.routes.find(pkt.bytes, pkt.l3 + ipv4.DESTINATION_AT, 4)?.type !== 'BROADCAST') return true;
+    const copy = this.copyOf(pkt, '');
+    copy.outDevice = pkt.outDevice;
+    if (this.postrouting(copy)) this.loop(copy, pkt.outDevice);
+    return true;
+  }
+
+  /** drivers/net/loopback.c loopback_xmit(), net/core/dev.c dev_loopback_xmit(): in again, once the packet at work is done. */
+  private loop(pkt: Packet, device = 'lo'): void {
+    if (this.loops++ < MOST_LOOPED) this.looped.push(this.copyOf(pkt, device));
+    else this.parts.drops.add(OUTSIDE, 'loopback queue full');
+  }
+
+  /** With connection and mark, but not as its first packet. */
+  private copyOf(pkt: Packet, device: string): Packet {
     const again = Packet.of(pkt.view());
     again.now = pkt.now;
-    again.inDevice = 'lo';
+    again.inDevice = device;
+    if (device !== 'lo' && device !== '') again.packetType = PACKET_BROADCAST;
     again.mark = pkt.mark;
     again.traced = pkt.traced;
     again.checksumTrusted = true;
@@ -296,13 +314,13 @@ export class Pipeline {
     again.ctState = pkt.ctState;
     again.direction = pkt.direction;
     again.fragments = pkt.fragments;
-    this.looped.push(again);
+    return again;
   }
 
   /** Lets what was sent to ourselves come in. Call after every packet that did not come through receive(). */
   loopBack(): void {
     const { stack } = this.parts;
-    for (let pkt = this.looped.shift(); pkt && stack; pkt = this.looped.shift()) this.routed(pkt, stack);
+    for (let pkt = this.looped.shift(); pkt && stack; pkt = this.looped.shift()) this.routed(pkt, stack, true);
     this.loops = 0;
   }
 
