@@ -155,7 +155,7 @@ export class Firewall {
    */
   install(tables: readonly TableSpec[]): void {
     this.installed.install(tables);
-    this.refresh();
+    this.changed();
   }
 
   /** The tables that were ever loaded, latest first. */
@@ -279,7 +279,7 @@ export class Firewall {
 
   forceTracking(on: boolean): void {
     this.forced = on;
-    this.refresh();
+    this.changed();
   }
 
   /** Drops by hook and reason since the start, or since drops.reset(). */
@@ -292,18 +292,23 @@ export class Firewall {
     this.leaveRegistry();
   }
 
+  /** Other rules than before, or other wishes. */
+  private changed(): void {
+    const idle = ([4, 6] as const).filter((family) => !this.tracks(family));
+    this.refresh();
+    for (const family of idle) if (this.tracks(family)) this.tracker.resume(family);
+  }
+
   private refresh(): void {
     const { installed } = this;
     for (const family of [4, 6] as const) {
-      const tracking = this.forced || installed.needsTracking(family);
-      if (tracking && !this.tracks(family)) this.tracker.resume(family);
       this.pipeline.tables[family] = {
         raw: installed.table(family, 'raw'),
         mangle: installed.table(family, 'mangle'),
         nat: installed.table(family, 'nat'),
         filter: installed.table(family, 'filter'),
         security: installed.table(family, 'security'),
-        tracking,
+        tracking: this.forced || installed.needsTracking(family),
       };
     }
   }
