@@ -1,3 +1,4 @@
+import { pull } from '../conntrack/defrag/cut.ts';
 import { type Action, defineTarget } from '../engine/extension.ts';
 import { CONTINUE, DROP } from '../engine/verdict.ts';
 import { flag, u8 } from '../grammar/values.ts';
@@ -90,7 +91,9 @@ export const ECN = defineTarget({
 });
 
 /** Like the kernel, this does not ask whether a later fragment has a TCP header there at all. */
-function setFlags({ bytes, l4, checksumPartial }: Packet, flags: number): void {
+function setFlags(pkt: Packet, flags: number): void {
+  const { bytes, l3, l4, checksumPartial } = pkt;
+  pull(pkt, l4 - l3 + tcp.LENGTH);
   const word = (bytes[l4 + 12] << 8) | flags;
   if (checksumPartial) putU16(bytes, l4 + 12, word);
   else rewriteU16(bytes, l4 + 12, word, l4 + tcp.CHECKSUM_AT);

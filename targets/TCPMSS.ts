@@ -1,3 +1,4 @@
+import { pull } from '../conntrack/defrag/cut.ts';
 import { type Action, defineTarget } from '../engine/extension.ts';
 import type { Services } from '../engine/services.ts';
 import { CONTINUE, DROP, type Verdict } from '../engine/verdict.ts';
@@ -83,6 +84,8 @@ const knownMtu = (mtu: number): number => (mtu === 0 ? Number.POSITIVE_INFINITY 
 
 function lower(pkt: Packet, family: Family, mss: number): Verdict {
   if (pkt.fragmentOffset !== 0) return CONTINUE;
+  // skb_ensure_writable() of all of it: the pieces of a reassembled packet are forgotten, whatever is found.
+  pull(pkt, pkt.length);
   const { bytes, l4, end } = pkt;
   if (!tcp.whole(bytes, l4, end) || mss < 0) {
     pkt.reason = mss < 0 ? 'no room for a TCP segment in the path MTU' : 'TCP header cut short';

@@ -1,3 +1,4 @@
+import { pull } from '../conntrack/defrag/cut.ts';
 import { defineTarget } from '../engine/extension.ts';
 import { CONTINUE, DROP } from '../engine/verdict.ts';
 import type { ValueScope } from '../grammar/options.ts';
@@ -74,6 +75,7 @@ export const TCPOPTSTRIP = defineTarget({
 function strip(pkt: Packet, stripped: Uint8Array): void {
   const { bytes, l4 } = pkt;
   const limit = l4 + tcp.headerLength(bytes, l4);
+  pull(pkt, limit - pkt.l3);
   // An end-of-list octet does not stop the walk, as in every netfilter module.
   for (let here = l4 + tcp.LENGTH; here < limit - 1; ) {
     const length = tcp.stride(bytes, here, limit);
