@@ -126,7 +126,7 @@ export const sheets = [
         const host = address(dice, family);
         return dice.chance(0.5) ? host : `${host}/${number(dice, bits)}`;
       };
-      return some(
+      const options = some(
         dice,
         [
           `${not(dice)}--ctstate ${list(dice, STATES)}`,
@@ -141,6 +141,8 @@ export const sheets = [
         ],
         0.25,
       );
+      // One fault at a time: the tool finds this one while it reads, and ours at the end.
+      return /--ctproto (0|all)\b/.test(options) ? options.replace('! --ctstatus', '--ctstatus') : options;
     },
   }),
 ];
