@@ -16,8 +16,6 @@ import { targets } from '../../targets/index.ts';
 import { NFLOG } from '../../targets/NFLOG.ts';
 import { NFQUEUE } from '../../targets/NFQUEUE.ts';
 import { NOTRACK } from '../../targets/NOTRACK.ts';
-import { SNAT } from '../../targets/SNAT.ts';
-import { bareServices } from '../../testing/bare-services.ts';
 import { targetCases } from '../../testing/ext-cases.ts';
 import { connmarks } from './effects/connmarks.ts';
 
@@ -164,14 +162,6 @@ const read = (text: string): Extract<TargetSpec, { kind: 'extension' }> => {
   return parsed.rules[0].target;
 };
 
-test('a NAT rule reads, and is refused where it would have to act', () => {
-  const { checked } = read('-A POSTROUTING -j SNAT --to-source 1.2.3.4');
-  const context = { family: 4, table: 'nat', services: bareServices() } as unknown as Parameters<
-    typeof SNAT.compile
-  >[1];
-  expect(() => SNAT.compile(checked as Parameters<typeof SNAT.compile>[0], context)).toThrow(/NAT is not there yet/);
-});
-
 test.each([
   ['-j CT --zone 1', true],
   ['-j CT', true],
@@ -179,6 +169,7 @@ test.each([
   ['-j NOTRACK', false],
   ['-j CONNMARK --set-mark 1', true],
   ['-j MARK --set-mark 1', false],
+  ['-j MASQUERADE', true],
 ])('%s turns tracking on: %s', (rule, on) => {
   const { name, checked } = read(`-A PREROUTING ${rule}`);
   expect(turnsTrackingOn(registry.target(name, 4)!, checked)).toBe(on);
