@@ -117,14 +117,14 @@ function ruleText(rule: Rule, callee: Runnable | undefined, bindings: Bindings, 
       conditions.push(`(${wanted} || proto < 0)`);
       guard = 'if (proto < 0) return brokenChain(pkt);';
     } else conditions.push(wanted);
-  }
+  } else if (spec.allProtocols) guard = 'if (proto < 0) return brokenChain(pkt);';
   if (spec.fragment) conditions.push(`pkt.fragmentOffset ${spec.fragment.inverted ? '===' : '!=='} 0`);
   conditions.push(...prefilterText(rule, names));
   const asked = rule.predicates.map((predicate) => `${bindings.add('p', predicate)}(pkt)`);
   const matched = matchedText(rule, callee, bindings);
   const inner =
     asked.length > 0 ? `if (${asked.join(' && ')}) { ${matched} } else if (pkt.hotDropped) return ${DROP};` : matched;
-  return conditions.length > 0 ? `if (${conditions.join(' && ')}) { ${guard} ${inner} }` : `{ ${inner} }`;
+  return conditions.length > 0 ? `if (${conditions.join(' && ')}) { ${guard} ${inner} }` : `{ ${guard} ${inner} }`;
 }
 
 /** What happens once the rule matched. */

@@ -139,7 +139,8 @@ export function baseHolds(part: BasePart, rule: RuleSpec, pkt: Packet): boolean 
     case 'out-interface':
       return outInterface && interfaceMatches(outInterface, pkt.outDevice);
     case 'protocol':
-      return protocol && protocolMatches(protocol, rule, pkt);
+      if (protocol) return protocolMatches(protocol, rule, pkt);
+      return rule.allProtocols && pkt.protocol < 0 ? pkt.hotDrop('header chain cut short') : undefined;
     case 'fragment':
       // -f: second and later fragments only.
       return fragment && (pkt.fragmentOffset !== 0) !== fragment.inverted;
