@@ -24,7 +24,7 @@ import type { LogRecord } from './services.ts';
 import type { Stack } from './stack/types.ts';
 import { observe, type Table, traverse } from './table.ts';
 import { TraceLog } from './trace-log.ts';
-import { ACCEPT, DROP, QUEUE, STOLEN, type Verdict } from './verdict.ts';
+import { ACCEPT, DROP, QUEUE, QUEUE_BYPASS, STOLEN, type Verdict } from './verdict.ts';
 
 /** What is loaded for one family. */
 export interface FamilyTables {
@@ -358,9 +358,13 @@ export class Pipeline {
 
   private ask(table: Table | undefined, pkt: Packet): boolean {
     if (table === undefined) return true;
+    const verdict = this.verdictOf(table, pkt);
+    return verdict === ACCEPT || verdict === QUEUE_BYPASS || this.stop(pkt, verdict);
+  }
+
+  private verdictOf(table: Table, pkt: Packet): Verdict {
     const watched = this.observer !== undefined || pkt.traced || table.traces;
-    const verdict = watched ? this.watch(table, pkt) : traverse(table, pkt.hook, pkt);
-    return verdict === ACCEPT || this.stop(pkt, verdict);
+    return watched ? this.watch(table, pkt) : traverse(table, pkt.hook, pkt);
   }
 
   private watch(table: Table, pkt: Packet): Verdict {
@@ -410,7 +414,9 @@ export class Pipeline {
     }
     const asks = pkt.ctState === CT_NEW || pkt.ctState === CT_RELATED;
     if (asks && !nat.isDone(pkt.connection, manip)) {
-      if (!this.ask(table, pkt)) return false;
+      const verdict = this.verdictOf(table, pkt);
+      if (verdict === QUEUE_BYPASS) return true;
+      if (verdict !== ACCEPT) return this.stop(pkt, verdict);
       nat.mapToItself(pkt.connection, manip);
     } else if (pkt.hook === POSTROUTING && nat.hasMoved(pkt)) {
       pkt.reason = 'masqueraded by another device';

@@ -11,14 +11,15 @@ import type { WalkObserver } from './pipeline.ts';
 import type { BasePart, Stopped } from './reference.ts';
 import type { LogRecord, Services } from './services.ts';
 import type { Table } from './table.ts';
-import { ACCEPT, CONTINUE, DROP, QUEUE, RETURN, STOLEN, type Verdict } from './verdict.ts';
+import { ACCEPT, CONTINUE, DROP, QUEUE, QUEUE_BYPASS, RETURN, STOLEN, type Verdict } from './verdict.ts';
 
-export type VerdictName = 'ACCEPT' | 'DROP' | 'QUEUE' | 'STOLEN' | 'RETURN' | 'CONTINUE';
+export type VerdictName = 'ACCEPT' | 'DROP' | 'QUEUE' | 'QUEUE_BYPASS' | 'STOLEN' | 'RETURN' | 'CONTINUE';
 
 export const VERDICT_NAMES: Readonly<Record<Verdict, VerdictName>> = {
   [ACCEPT]: 'ACCEPT',
   [DROP]: 'DROP',
   [QUEUE]: 'QUEUE',
+  [QUEUE_BYPASS]: 'QUEUE_BYPASS',
   [STOLEN]: 'STOLEN',
   [RETURN]: 'RETURN',
   [CONTINUE]: 'CONTINUE',

@@ -1,5 +1,5 @@
 import { type Action, defineTarget } from '../engine/extension.ts';
-import { ACCEPT, QUEUE } from '../engine/verdict.ts';
+import { QUEUE, QUEUE_BYPASS } from '../engine/verdict.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { flag, type NumberRange, own, u16, u16Range } from '../grammar/values.ts';
 import { words } from './shared/text.ts';
@@ -61,5 +61,5 @@ export const NFQUEUE = defineTarget({
     refuses: ({ first, last }) => (last - first === 0xffff ? 'xt_NFQUEUE: number of total queues is 0' : undefined),
   },
   // nf_queue.c nf_queue(): without a listener the packet is dropped, or with bypass goes on as if accepted.
-  compile: ({ bypass }): Action => (bypass ? () => ACCEPT : () => QUEUE),
+  compile: ({ bypass }): Action => (bypass ? () => QUEUE_BYPASS : () => QUEUE),
 });

@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 import type { AnyMatch, AnyTarget, CompileContext } from '../engine/extension.ts';
 import { Registry } from '../engine/registry.ts';
 import type { Services } from '../engine/services.ts';
-import { ACCEPT, CONTINUE, DROP, QUEUE, RETURN, STOLEN, type Verdict } from '../engine/verdict.ts';
+import { ACCEPT, CONTINUE, DROP, QUEUE, QUEUE_BYPASS, RETURN, STOLEN, type Verdict } from '../engine/verdict.ts';
 import type { RuleError } from '../grammar/error.ts';
 import { type Names, noNames } from '../grammar/names.ts';
 import type { PrintScope } from '../grammar/options.ts';
@@ -78,7 +78,7 @@ export interface MatchRows extends CommonRows {
   readonly packets?: readonly MatchPacketRow[];
 }
 
-export type VerdictName = 'ACCEPT' | 'DROP' | 'STOLEN' | 'QUEUE' | 'CONTINUE' | 'RETURN';
+export type VerdictName = 'ACCEPT' | 'DROP' | 'STOLEN' | 'QUEUE' | 'QUEUE_BYPASS' | 'CONTINUE' | 'RETURN';
 
 export interface TargetAnswer {
   readonly verdict?: VerdictName;
@@ -149,6 +149,7 @@ const NAMES: Record<Verdict, VerdictName> = {
   [DROP]: 'DROP',
   [STOLEN]: 'STOLEN',
   [QUEUE]: 'QUEUE',
+  [QUEUE_BYPASS]: 'QUEUE_BYPASS',
   [CONTINUE]: 'CONTINUE',
   [RETURN]: 'RETURN',
 };

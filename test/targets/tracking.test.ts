@@ -127,7 +127,7 @@ targetCases(CT, {
 targetCases(NFQUEUE, {
   packets: [
     ['', packet, 'QUEUE'],
-    ['--queue-num 5 --queue-bypass', packet, 'ACCEPT'],
+    ['--queue-num 5 --queue-bypass', packet, 'QUEUE_BYPASS'],
   ],
 });
 
