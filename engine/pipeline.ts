@@ -15,6 +15,7 @@ import { DESTINATION, type Manip, SOURCE } from '../conntrack/nat/range.ts';
 import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
 import * as ipv4 from '../packet/ipv4.ts';
+import * as ipv6 from '../packet/ipv6.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
 import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
@@ -255,8 +256,7 @@ export class Pipeline {
       this.gather(pkt, tables, 'output') && // -400
       this.ask(tables.raw, pkt) && // -300
       this.track(pkt, tables) && // -200
-      // A changed mark or TOS makes the kernel route the packet again: without rule-based routes that finds the same way.
-      this.ask(tables.mangle, pkt) && // -150
+      this.mangleOwn(tables.mangle, pkt, stack) && // -150
       this.translate(tables.nat, pkt) && // -100
       this.routeAgain(pkt, tables.nat) &&
       this.ask(tables.filter, pkt) && // 0
@@ -424,6 +424,19 @@ export class Pipeline {
     }
     const verdict = nat.translate(pkt, manip);
     return verdict === ACCEPT || this.stop(pkt, verdict);
+  }
+
+  /**
+   * Prefix translation may give a packet of our own another destination, and so another way. A changed mark or TOS makes the kernel route
+   * again as well: without rule-based routes that finds the same way. net/ipv6/netfilter/ip6table_mangle.c ip6t_mangle_out()
+   */
+  private mangleOwn(table: Table | undefined, pkt: Packet, stack: Stack): boolean {
+    if (table === undefined) return true;
+    const { bytes, l3 } = pkt;
+    const before = pkt.family === 6 ? bytes.slice(l3 + ipv6.DESTINATION_AT, l3 + ipv6.LENGTH) : undefined;
+    if (!this.ask(table, pkt)) return false;
+    if (before === undefined || before.every((octet, at) => octet === bytes[l3 + ipv6.DESTINATION_AT + at])) return true;
+    return stack.routeAgain(pkt) || this.stop(pkt, DROP);
   }
 
   /** A packet of our own whose destination is now another one may have to leave by another device. nf_nat_ipv4_local_fn() */
