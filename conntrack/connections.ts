@@ -1,6 +1,6 @@
 // The rules' view of the connections: what matches and targets may ask and set, by id.
 
-import { type Direction, IPCT_MARK, IPS_CONFIRMED } from './status.ts';
+import { type Direction, IPCT_MARK, IPCT_SECMARK, IPS_CONFIRMED } from './status.ts';
 import type { ConnectionTable } from './table.ts';
 
 /** What rules may ask of a connection by its id (Packet.connection). Ids are small integers, reused after the connection is gone. */
@@ -13,6 +13,9 @@ export interface Connections {
   addStatus(id: number, bits: number): void;
   mark(id: number): number;
   setMark(id: number, mark: number): void;
+  /** Number of a security context (SECMARK); 0: none. */
+  secmark(id: number): number;
+  setSecmark(id: number, secmark: number): void;
   /** Octet `index` (0-15, mapped form) of the source or destination address of that direction's tuple. No allocation. */
   sourceOctet(id: number, direction: Direction, index: number): number;
   destinationOctet(id: number, direction: Direction, index: number): number;
@@ -26,6 +29,8 @@ export interface Connections {
 /** The rules' view of the table. */
 export class ConnectionColumns implements Connections {
   private readonly table: ConnectionTable;
+  /** Of the few connections that have one. */
+  private readonly secmarks = new Map<number, number>();
   private readonly changed: (id: number, bits: number) => void;
 
   /** `changed` is told of changes that the rules make to confirmed connections, as IPCT_ bits. */
@@ -62,6 +67,20 @@ export class ConnectionColumns implements Connections {
     if (this.table.mark(id) === (mark | 0)) return;
     this.table.setMark(id, mark | 0);
     if (this.table.status(id) & IPS_CONFIRMED) this.changed(id, IPCT_MARK);
+  }
+
+  secmark(id: number): number {
+    return this.secmarks.get(id) ?? 0;
+  }
+
+  setSecmark(id: number, secmark: number): void {
+    this.secmarks.set(id, secmark);
+    if (this.table.status(id) & IPS_CONFIRMED) this.changed(id, IPCT_SECMARK);
+  }
+
+  /** The connection is gone, and its id may be another's next. */
+  forget(id: number): void {
+    this.secmarks.delete(id);
   }
 
   sourceOctet(id: number, direction: Direction, index: number): number {

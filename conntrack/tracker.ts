@@ -77,7 +77,7 @@ const HOOK_PREROUTING = 0;
 
 export class ConnectionTracker implements Tracker, Tracking, NatParts {
   readonly table: ConnectionTable;
-  readonly connections: Connections;
+  readonly connections: ConnectionColumns;
   readonly sysctls = new Sysctls();
   readonly knobs: Knobs = this.sysctls.knobs;
   readonly accounting = new Accounting();
@@ -393,6 +393,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts {
     this.policyOf.delete(id);
     this.eventMasks.delete(id);
     this.helperOf.delete(id);
+    this.connections.forget(id);
   }
 
   event(id: number, bits: number): void {

@@ -20,8 +20,11 @@ export interface CompileContext {
   readonly services: Services;
   /** State that lives with the installed rule: made once, handed back when an edit recompiles the table around it. */
   state<T>(make: () => T): T;
-  /** State shared by every rule of the family that uses the same name (hashlimit, recent); dropped with the last of them. */
-  shared<T>(name: string, make: () => T): T;
+  /**
+   * State shared by every rule of the family that uses the same name (hashlimit, recent), or of both families (RATEEST, IDLETIMER);
+   * dropped with the last of them, and what it started in Services.timers with it.
+   */
+  shared<T>(name: string, make: () => T, families?: 'each' | 'both'): T;
 }
 
 /** Inclusive. */

@@ -20,8 +20,9 @@ import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts
 import { Pipeline, type SendResult, type TransmitPacket } from './pipeline.ts';
 import type { Module, Registry } from './registry.ts';
 import type { CounterStore } from './ruleset.ts';
-import type { LogRecord, Random, Services } from './services.ts';
+import type { LogRecord, Random, Services, WallClock } from './services.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
+import { TimerMap } from './timers.ts';
 import { type Trace, Tracer } from './trace.ts';
 
 export type Mode =
@@ -42,6 +43,8 @@ export interface FirewallOptions {
   /** Identity of rules and chains across installs, for specs that are copied on their way here; the objects themselves otherwise. */
   readonly keyOf?: KeyOf;
   readonly makeCounts?: MakeCounts;
+  /** Time of day for `-m time`; see Services. */
+  readonly wallClock?: WallClock;
   /**
    * Router mode: every TCP and UDP port of the router is open, so nothing there is answered of itself. Whoever plays the programs
    * behind the ports sends their packets with sendLocal().
@@ -76,6 +79,7 @@ export class Firewall {
   private readonly pipeline: Pipeline;
   private readonly services: Services;
   private readonly installed: InstalledTables;
+  private readonly timers = new TimerMap();
   private readonly sysctls = new Map<string, string | number>();
   private readonly leaveRegistry: () => void;
   private forced: boolean;
@@ -97,8 +101,11 @@ export class Firewall {
       tracker,
       routes: (stack ?? bridge)!.routes,
       random,
+      wallClock: options.wallClock,
       log: (record) => this.log(record),
       send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),
+      timers: this.timers,
+      duplicate: (pkt, gateway, device) => this.pipeline.duplicate(pkt, gateway, device),
       sendError: stack && ((about, error) => stack.sendError(about, error)),
     };
     this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
@@ -141,6 +148,7 @@ export class Firewall {
   advance(now: number): void {
     if (now <= this.now) return;
     this.now = now;
+    this.timers.advance(now);
     this.tracker.advance(now);
     if (this.stack) this.stack.advance(now);
     else this.defragmenter.advance(now, () => {});
@@ -254,6 +262,7 @@ export class Firewall {
     const cloner = new Cloner();
     cloner.overlay(copy.tracker, this.tracker);
     cloner.overlay(copy.defragmenter, this.defragmenter);
+    copy.timers.now = this.timers.now;
     copy.installed.adopt(this.installed, cloner);
     copy.refresh();
     copy.now = this.now;

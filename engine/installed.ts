@@ -91,7 +91,7 @@ export class InstalledTables {
     for (const table of this.all()) {
       for (const rule of table.ruleOf.values()) for (const name of rule.sharedNames) used.add(name);
     }
-    this.shared.keepOnly(used);
+    this.shared.keepOnly(used, (state) => this.services.timers.stop(state));
   }
 
   private all(): Table[] {

@@ -14,12 +14,14 @@ import type { DefragUser } from '../conntrack/defrag/types.ts';
 import { DESTINATION, type Manip, SOURCE } from '../conntrack/nat/range.ts';
 import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
+import type { Address } from '../packet/address.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
 import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
 import { type Drops, OUTSIDE } from './drops.ts';
+import { duplicateOf } from './duplicate.ts';
 import type { Observer } from './reference.ts';
 import type { LogRecord } from './services.ts';
 import type { Stack } from './stack/types.ts';
@@ -107,6 +109,13 @@ const MOST_LOOPED = 64;
 
 const icmpOf = (pkt: Packet): number => (pkt.family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 
+/** In IPv4 a device without a route there is taken for the right one; in IPv6 it is none. ip_route_output_key_hash_rcu(), ip6_route_output_flags() */
+function wayTo({ routes }: Stack, gateway: Address, family: Family, device: string): string | undefined {
+  const known = routes.devices.includes(device) ? device : undefined;
+  if (known !== undefined && family === 4) return known;
+  return known === undefined ? routes.lookup(gateway, family)?.device : routes.find(gateway, 0, 6, known)?.device;
+}
+
 export class Pipeline {
   readonly tables: Record<Family, FamilyTables> = { 4: NO_TABLES, 6: NO_TABLES };
   observer: WalkObserver | undefined = undefined;
@@ -114,6 +123,8 @@ export class Pipeline {
   /** Packets to ourselves, waiting for the one at work to end: the loopback device has a queue. */
   private readonly looped: Packet[] = [];
   private loops = 0;
+  /** A copy is on its way: no copies of it. */
+  private duplicating = false;
   private readonly sendingIcmp: Record<Family, boolean> = { 4: false, 6: false };
   /** The packet that is being sent in pieces, and what carries a piece. */
   private whole = new Packet(0);
@@ -246,13 +257,41 @@ export class Pipeline {
     return 'sent';
   }
 
+  /** Services.duplicate() */
+  duplicate(about: Packet, gateway: Address, device: string): void {
+    const { stack, drops } = this.parts;
+    // Per CPU in the kernel: nf_skb_duplicated
+    if (this.duplicating) return;
+    const way = stack && wayTo(stack, gateway, about.family as Family, device);
+    if (way === undefined) {
+      drops.add(OUTSIDE, 'no route for a copy');
+      return;
+    }
+    const copy = duplicateOf(about);
+    copy.outDevice = way;
+    this.duplicating = true;
+    if (this.outputHook(copy, stack!)) {
+      // Too long for the way: that its sender is told, for whom it came in here.
+      copy.inDevice = about.inDevice;
+      this.emit(copy, stack!);
+    }
+    this.duplicating = false;
+  }
+
   private output(pkt: Packet, stack: Stack): SendResult {
     if (!stack.routeOutput(pkt)) {
       this.end(pkt, OUTSIDE);
       return 'no route';
     }
+    // What is held or was taken by a target has no reason.
+    if (!this.outputHook(pkt, stack)) return pkt.reason === '' ? 'taken' : 'dropped';
+    this.emit(pkt, stack);
+    return 'sent';
+  }
+
+  private outputHook(pkt: Packet, stack: Stack): boolean {
     const tables = this.enter(pkt, OUTPUT);
-    const passed =
+    return (
       this.gather(pkt, tables, 'output') && // -400
       this.ask(tables.raw, pkt) && // -300
       this.track(pkt, tables) && // -200
@@ -262,11 +301,8 @@ export class Pipeline {
       this.ask(tables.filter, pkt) && // 0
       this.ask(tables.security, pkt) && // 50
       this.hearOurselves(pkt, stack) &&
-      this.postrouting(pkt);
-    // What is held or was taken by a target has no reason.
-    if (!passed) return pkt.reason === '' ? 'taken' : 'dropped';
-    this.emit(pkt, stack);
-    return 'sent';
+      this.postrouting(pkt)
+    );
   }
 
   private emit(pkt: Packet, way: Stack | Bridge): void {

@@ -32,8 +32,13 @@ export class SharedState {
     return this.byName.get(name) as T;
   }
 
-  keepOnly(names: ReadonlySet<string>): void {
-    for (const name of this.byName.keys()) if (!names.has(name)) this.byName.delete(name);
+  /** Drops all others; `dropped` is told of each. */
+  keepOnly(names: ReadonlySet<string>, dropped: (state: unknown) => void): void {
+    for (const [name, state] of this.byName) {
+      if (names.has(name)) continue;
+      this.byName.delete(name);
+      dropped(state);
+    }
   }
 }
 
@@ -79,8 +84,8 @@ export function bindRule(spec: RuleSpec, context: BindContext, earlier: readonly
       states.push(state);
       return state;
     },
-    shared(name, make) {
-      const key = `${family} ${name}`;
+    shared(name, make, families = 'each') {
+      const key = `${families === 'both' ? 'both' : family} ${name}`;
       sharedNames.push(key);
       return context.shared.get(key, make);
     },

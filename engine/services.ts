@@ -17,6 +17,26 @@ export interface LogRecord {
   text: string;
   /** Only from NFLOG: not for the system log, but for whoever listens to that group. `packet` is a copy, cut to --nflog-size. */
   nflog?: { readonly group: number; readonly prefix: string; readonly threshold: number; readonly packet: Uint8Array };
+  /** Only from targets that tell of something else than a packet to log, for whoever listens to that. `text` says it in words. */
+  event?: ExtensionEvent;
+}
+
+export type ExtensionEvent =
+  /** AUDIT: `text` is the record as auditd gets it. */
+  | { readonly kind: 'audit' }
+  /** IDLETIMER: no packet came for the time of the timer. */
+  | { readonly kind: 'idle'; readonly label: string }
+  /** LED: `blink` is off for a moment, and on again. */
+  | { readonly kind: 'led'; readonly trigger: string; readonly state: 'on' | 'off' | 'blink' };
+
+/** The clock, and what is to happen when it gets there. */
+export interface Timers {
+  /** Monotonic ms: the latest time that a packet or Firewall.advance() brought. */
+  readonly now: number;
+  /** Calls `run`, once, as soon as the clock is at `at` or past it. A timer of the same key is moved. */
+  start(key: unknown, at: number, run: (now: number) => void): void;
+  running(key: unknown): boolean;
+  stop(key: unknown): void;
 }
 
 /** Route types as addrtype names them; include/uapi/linux/rtnetlink.h RTN_*. */
@@ -59,6 +79,12 @@ export interface Services {
   readonly tracker: Tracker;
   readonly routes: Routes;
   readonly random: Random;
+  readonly timers: Timers;
+  /**
+   * Whether a transparent socket (IP_TRANSPARENT) of the router takes `pkt`: one of its connection, or one that listens at that address
+   * and port (TPROXY). Left out: there are no sockets.
+   */
+  transparentSocket?(pkt: Packet, address: Address, port: number): boolean;
   /** Without one it is 1970 when the monotonic clock begins, UTC: what a scenario on virtual time sees. */
   readonly wallClock?: WallClock;
   log(record: LogRecord): void;
@@ -73,4 +99,9 @@ export interface Services {
    * bridge mode, leaves by the device that `about` came in by.
    */
   send(octets: Uint8Array, about: Packet): void;
+  /**
+   * Sends a copy of `pkt`, as it is now, to `gateway` as the next hop, by the device of that name if there is one (TEE). The copy goes
+   * through OUTPUT and POSTROUTING untracked, and is not copied again there. Without a way to the gateway nothing is sent; a bridge has none.
+   */
+  duplicate(pkt: Packet, gateway: Address, device: string): void;
 }

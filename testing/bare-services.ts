@@ -2,6 +2,8 @@
 
 import { type Connections, IPS_UNTRACKED, type Tracker } from '../conntrack/tracker.ts';
 import type { LogRecord, Services } from '../engine/services.ts';
+import { TimerMap } from '../engine/timers.ts';
+import type { Address } from '../packet/address.ts';
 import type { Packet } from '../packet/packet.ts';
 
 const nothing = (): never => {
@@ -16,6 +18,8 @@ const noConnections: Connections = {
   addStatus: nothing,
   mark: nothing,
   setMark: nothing,
+  secmark: nothing,
+  setSecmark: nothing,
   sourceOctet: nothing,
   destinationOctet: nothing,
   sourceKey: nothing,
@@ -42,16 +46,25 @@ export function seeded(seed: number): () => number {
   };
 }
 
+interface Duplicate {
+  readonly pkt: Packet;
+  readonly gateway: Address;
+  readonly device: string;
+}
+
 export interface BareServices extends Services {
+  readonly duplicates: readonly Duplicate[];
   readonly logged: LogRecord[];
   readonly sent: { readonly octets: Uint8Array; readonly about: Packet }[];
 }
 
 export function bareServices(given: Partial<Services> = {}): BareServices {
+  const duplicates: Duplicate[] = [];
   const logged: LogRecord[] = [];
   const sent: { octets: Uint8Array; about: Packet }[] = [];
   return {
     tracker: noTracker,
+    timers: new TimerMap(),
     routes: {
       type: () => 'UNICAST',
       lookup: () => undefined,
@@ -61,9 +74,11 @@ export function bareServices(given: Partial<Services> = {}): BareServices {
     },
     random: seeded(1),
     log: (record) => logged.push(record),
+    duplicate: (pkt, gateway, device) => duplicates.push({ pkt, gateway, device }),
     send: (octets, about) => sent.push({ octets: octets.slice(), about }),
     ...given,
     logged,
     sent,
+    duplicates,
   };
 }

@@ -1,0 +1,39 @@
+// The copy that TEE sends. net/ipv4/netfilter/nf_dup_ipv4.c nf_dup_ipv4(), net/ipv6/netfilter/nf_dup_ipv6.c nf_dup_ipv6()
+
+import { INPUT, PREROUTING } from '../grammar/tables.ts';
+import * as ipv4 from '../packet/ipv4.ts';
+import * as ipv6 from '../packet/ipv6.ts';
+import { CT_UNTRACKED, Packet } from '../packet/packet.ts';
+
+const DONT_FRAGMENT = 0x40;
+
+/**
+ * A packet of its own, untracked, with the marks of `pkt`. It may not be cut up, so that the sender hears of a short MTU on its way; and
+ * what has not been forwarded yet loses a hop, so that two hosts that send each other copies come to an end.
+ */
+export function duplicateOf(pkt: Packet): Packet {
+  const copy = Packet.of(pkt.bytes.subarray(pkt.l3, pkt.end));
+  copy.now = pkt.now;
+  copy.mark = pkt.mark;
+  copy.priority = pkt.priority;
+  copy.secmark = pkt.secmark;
+  copy.traced = pkt.traced;
+  copy.ctState = CT_UNTRACKED;
+  copy.fragments = pkt.fragments;
+  copy.checksumTrusted = pkt.checksumTrusted;
+  copy.checksumPartial = pkt.checksumPartial;
+  copy.checksumStart = pkt.checksumStart - pkt.l3;
+  copy.checksumField = pkt.checksumField - pkt.l3;
+  copy.gsoSize = pkt.gsoSize;
+  copy.gsoType = pkt.gsoType;
+  const { bytes } = copy;
+  const early = pkt.hook === PREROUTING || pkt.hook === INPUT;
+  if (copy.family === 4) {
+    bytes[ipv4.FRAGMENT_AT] |= DONT_FRAGMENT;
+    if (early) bytes[ipv4.TTL_AT] = (bytes[ipv4.TTL_AT] - 1) & 0xff;
+    ipv4.fillChecksum(bytes, 0);
+  } else if (early) {
+    ipv6.setHopLimit(bytes, 0, (ipv6.hopLimit(bytes, 0) - 1) & 0xff);
+  }
+  return copy;
+}
