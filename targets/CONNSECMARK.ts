@@ -1,11 +1,12 @@
 import { defineTarget } from '../engine/extension.ts';
+import { CONTINUE } from '../engine/verdict.ts';
 import { flag } from '../grammar/values.ts';
-import { notThereYet } from './shared/not-there-yet.ts';
+import { securityContexts } from './shared/security-contexts.ts';
 
 export const CONNSECMARK = defineTarget({
   name: 'CONNSECMARK',
   families: [4, 6],
-  summary: 'Copies the security mark between packet and connection. The engine does not yet and refuses to load it.',
+  summary: 'Copies the security mark between packet and connection, to the one that has none.',
   kernel: 'net/netfilter/xt_CONNSECMARK.c connsecmark_tg()',
   options: {
     save: flag({ help: "copy the packet's mark to a connection that has none", excludes: ['restore'] }),
@@ -19,5 +20,20 @@ export const CONNSECMARK = defineTarget({
   list: ({ mode }) => `CONNSECMARK ${mode}`,
   placement: { tables: ['mangle', 'security'] },
   needsTracking: true,
-  compile: notThereYet('the security mark of connections'),
+  compile({ mode }, { services, shared }) {
+    const { connections } = services.tracker;
+    // The numbers that connections keep stay those of the names as long as one of these rules is there.
+    securityContexts(shared);
+    if (mode === 'save') {
+      return ({ connection, secmark }) => {
+        if (secmark !== 0 && connection >= 0 && connections.secmark(connection) === 0)
+          connections.setSecmark(connection, secmark);
+        return CONTINUE;
+      };
+    }
+    return (pkt) => {
+      if (pkt.secmark === 0 && pkt.connection >= 0) pkt.secmark = connections.secmark(pkt.connection);
+      return CONTINUE;
+    };
+  },
 });

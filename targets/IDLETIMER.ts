@@ -1,7 +1,13 @@
 import { defineTarget } from '../engine/extension.ts';
+import { CONTINUE } from '../engine/verdict.ts';
+import { RuleError } from '../grammar/error.ts';
 import { flag, text, u32 } from '../grammar/values.ts';
-import { notThereYet } from './shared/not-there-yet.ts';
 import { words } from './shared/text.ts';
+
+/** syslog's KERN_INFO. */
+const LEVEL = 6;
+
+const OTHER_KIND = 'xt_IDLETIMER: Adding/Replacing rule with same label and different timer type is not allowed';
 
 /** Seconds above this overflow the kernel's milliseconds in 31 bits. */
 const LONGEST = 2_147_483;
@@ -9,8 +15,7 @@ const LONGEST = 2_147_483;
 export const IDLETIMER = defineTarget({
   name: 'IDLETIMER',
   families: [4, 6],
-  summary:
-    'Restarts a named timer that tells when no packet came for a while. The engine has none yet and refuses to load it.',
+  summary: 'Restarts a named timer, which tells when no packet came for a while: in the log, as an event.',
   kernel: 'net/netfilter/xt_IDLETIMER.c idletimer_tg_target_v1()',
   options: {
     timeout: u32({ help: 'seconds without a packet', required: true }),
@@ -32,5 +37,19 @@ export const IDLETIMER = defineTarget({
       return label === '' ? 'xt_IDLETIMER: label is empty or not nul-terminated' : undefined;
     },
   },
-  compile: notThereYet('IDLETIMER'),
+  compile({ timeout, label, alarm }, { services, shared }) {
+    const { timers } = services;
+    // One for both families, and for all rules that name it, each with a time of its own.
+    const timer = shared(`idletimer ${label}`, () => ({ alarm }), 'both');
+    if (timer.alarm !== alarm) throw new RuleError(OTHER_KIND, undefined, `the timer "${label}" is there already`, 1);
+    const expired = (now: number): void =>
+      services.log({ now, level: LEVEL, text: `xt_IDLETIMER: ${label} is idle`, event: { kind: 'idle', label } });
+    const restart = (now: number): void => timers.start(timer, now + timeout * 1000, expired);
+    // It runs from when the rule is there.
+    restart(timers.now);
+    return (pkt) => {
+      restart(pkt.now);
+      return CONTINUE;
+    };
+  },
 });

@@ -1,6 +1,7 @@
 import { defineTarget } from '../engine/extension.ts';
+import { CONTINUE } from '../engine/verdict.ts';
 import { address, text } from '../grammar/values.ts';
-import { notThereYet } from './shared/not-there-yet.ts';
+import { parseAddress } from '../packet/address.ts';
 import { words } from './shared/text.ts';
 
 const UNSPECIFIED = ['0.0.0.0', '::'];
@@ -8,8 +9,9 @@ const UNSPECIFIED = ['0.0.0.0', '::'];
 export const TEE = defineTarget({
   name: 'TEE',
   families: [4, 6],
-  summary: 'Sends a copy of the packet to another host. The engine does not copy yet and refuses to load it.',
-  kernel: 'net/netfilter/xt_TEE.c tee_tg4(), tee_tg6()',
+  summary: 'Sends a copy of the packet to another host, which is the next hop of the copy whatever its destination.',
+  kernel:
+    'net/netfilter/xt_TEE.c tee_tg4(), tee_tg6(), net/ipv4/netfilter/nf_dup_ipv4.c, net/ipv6/netfilter/nf_dup_ipv6.c',
   options: {
     gateway: address({ help: 'host that gets the copy', required: true }),
     oif: text({ cutAt: 15 })({ help: 'device to send it by' }),
@@ -20,5 +22,11 @@ export const TEE = defineTarget({
   placement: {
     refuses: ({ gateway }) => (UNSPECIFIED.includes(gateway) ? 'xt_TEE: the gateway must be an address' : undefined),
   },
-  compile: notThereYet('TEE'),
+  compile({ gateway, oif }, { family, services }) {
+    const nextHop = parseAddress(gateway, family)!;
+    return (pkt) => {
+      services.duplicate(pkt, nextHop, oif);
+      return CONTINUE;
+    };
+  },
 });

@@ -78,6 +78,30 @@ const hosts = (family: Family): readonly string[] =>
 
 const names = (table: Readonly<Record<string, unknown>>): string[] => Object.keys(table);
 
+const PREFIXES: Record<Family, readonly string[]> = {
+  4: ['0', '1', '24', '32', '33', '255.255.0.0', '255.0.255.0', 'x', '""'],
+  6: ['0', '1', '64', '128', '129', 'ffff::', 'ffff:0:ffff::', 'x', '""'],
+};
+const TIMES = [
+  '1s',
+  '0.5s',
+  '8sec',
+  '9s',
+  '250ms',
+  '300msecs',
+  '5',
+  '0',
+  '-1',
+  'x',
+  '2m',
+  '100us',
+  '1e1s',
+  '""',
+  '.5S',
+];
+const MEMBERS = ['foo src', 'foo src,dst', 'b_r dst', 'foo x', 'foo src,', 'foo', 'foo ""'];
+const PORT_WORDS = ['80', '0', '65535', '65536', 'x', '0x50', '""', '010'];
+
 const EVENTS = [
   'new',
   'mark,new',
@@ -299,4 +323,95 @@ export const pools: Readonly<Record<string, Pool>> = {
   TEE: { options: { gateway: hosts, oif: ['lo', 'eth+', '0123456789012345678', '""'] } },
   AUDIT: { options: { type: ['accept', 'drop', 'reject', 'DROP', 'acc', '""', 'x'] } },
   CONNSECMARK: { options: { save: [], restore: [] } },
+  HMARK: {
+    frames: ['', '-p tcp', '-p esp'],
+    options: {
+      'hmark-tuple': ['src,dst', 'sport,dport', 'spi', 'proto,src', 'ct,src,dst', 'SRC', 'src,', 'x', '""', 'src,src'],
+      'hmark-src-prefix': (family) => PREFIXES[family],
+      'hmark-dst-prefix': (family) => PREFIXES[family],
+      'hmark-sport-mask': NUMBERS_16,
+      'hmark-dport-mask': NUMBERS_16,
+      'hmark-spi-mask': NUMBERS_32,
+      'hmark-sport': NUMBERS_16,
+      'hmark-dport': NUMBERS_16,
+      'hmark-spi': NUMBERS_32,
+      'hmark-proto-mask': NUMBERS_16,
+      // Most rules have both.
+      'hmark-rnd 1 --hmark-mod': NUMBERS_32.slice(0, 8),
+      'hmark-mod 7 --hmark-rnd': NUMBERS_32.slice(0, 6),
+      'hmark-mod 9 --hmark-rnd': ['1', '2'],
+      'hmark-rnd': ['1', '0xffffffff'],
+      'hmark-mod': ['1', '100', '0xffffffff'],
+      'hmark-offset': NUMBERS_32,
+    },
+  },
+  RATEEST: {
+    options: {
+      'rateest-name': ['foo', 'a-b', '0123456789012345'],
+      'rateest-name a --rateest-interval': [...TIMES, '250ms', '500ms'],
+      'rateest-name b --rateest-interval 1s --rateest-ewmalog': [...TIMES, '3s', '100s'],
+      'rateest-interval': TIMES,
+      'rateest-ewmalog': [...TIMES, '100s', '10000s', '100000s'],
+    },
+  },
+  LED: {
+    options: {
+      'led-trigger-id': ['foo', '"a b"', '""', '0123456789012345', '01234567890123456', '"a\\"b"', 'é'],
+      'led-trigger-id a --led-delay': [...NUMBERS_32, 'inf', 'INF', 'infx'],
+      'led-delay': ['5', 'x'],
+      'led-always-blink': [],
+    },
+  },
+  SECMARK: { options: { selctx: TEXTS } },
+  ULOG: {
+    options: {
+      'ulog-nlgroup': NUMBERS_8,
+      'ulog-prefix': TEXTS,
+      'ulog-cprange': [...NUMBERS_32, '18446744073709551615'],
+      'ulog-qthreshold': ['1', '50', '51', '0', 'x', '0x10'],
+    },
+  },
+  CLUSTERIP: {
+    options: {
+      new: [],
+      'new --hashmode sourceip --clustermac 01:00:5e:00:00:20 --total-nodes 2 --local-node': [
+        '1',
+        '16',
+        '17',
+        'x',
+        '0',
+      ],
+      hashmode: ['sourceip', 'sourceip-sourceport-destport', 'x', ''],
+      clustermac: ['01:00:5e:00:00:20', '1:0:5E:0:0:20', '00:00:00:00:00:01', 'x', '01:00:5e:00:00'],
+      'total-nodes': ['2', '17', '0'],
+      'local-node': ['1', '17'],
+      'hash-init': NUMBERS_32,
+    },
+  },
+  SET: {
+    options: {
+      'add-set': MEMBERS,
+      'del-set': MEMBERS,
+      'map-set': MEMBERS,
+      exist: [],
+      timeout: NUMBERS_32,
+      'map-mark': [],
+      'map-prio': [],
+      'map-queue': [],
+    },
+  },
+  SYNPROXY: {
+    frames: ['-p tcp', '-p tcp', '', '-p udp', '! -p tcp'],
+    options: { 'sack-perm': [], timestamp: [], ecn: [], wscale: NUMBERS_32, mss: NUMBERS_32 },
+  },
+  TPROXY: {
+    frames: ['-p tcp', '-p udp', '', '! -p tcp', '-p sctp'],
+    options: {
+      'on-port': PORT_WORDS,
+      'on-ip': (family) =>
+        family === 4 ? ['1.2.3.4', '10.1', '0.0.0.0', '255.255.255.255'] : ['fd00::1', '::', 'ff02::1'],
+      'on-port 80 --tproxy-mark': MARKS,
+      'tproxy-mark': MARKS,
+    },
+  },
 };

@@ -16,6 +16,12 @@ export interface Subject {
   readonly rules: readonly RuleRow[];
   /** Rows whose saved text the tool itself does not read back. */
   readonly oneWay?: readonly (readonly [options: string, saved: string, family?: Family])[];
+  /** The kernel of a machine may not have it, so that it takes no rule: why. The tool reads, refuses and lists them all the same. */
+  readonly notInKernel?: string;
+  /** Shell commands that make what the rules name, in the namespace that they are loaded into. */
+  readonly setup?: (family: Family) => string;
+  /** Rules with the same name in them get into each other's way: each generated one is loaded alone. */
+  readonly alone?: boolean;
   /** Why the real tool cannot be asked freely: rules of one namespace get into the way of another's. */
   readonly sharedInKernel?: string;
   /** `[options, text of -L -n, text of -L if it differs]` */

@@ -1,0 +1,50 @@
+import { defineTarget } from '../engine/extension.ts';
+import { flag, u32 } from '../grammar/values.ts';
+import { IPPROTO_TCP } from '../packet/numbers.ts';
+import { notThereYet } from './shared/not-there-yet.ts';
+import { words } from './shared/text.ts';
+
+interface Checked {
+  readonly sackPerm: boolean;
+  readonly timestamp: boolean;
+  readonly wscale?: number;
+  readonly mss?: number;
+  readonly ecn: boolean;
+}
+
+const print = ({ sackPerm, timestamp, wscale, mss, ecn }: Checked, dashes: string): string =>
+  words(
+    sackPerm && `${dashes}sack-perm`,
+    timestamp && `${dashes}timestamp`,
+    wscale !== undefined && `${dashes}wscale ${wscale}`,
+    mss !== undefined && `${dashes}mss ${mss}`,
+    ecn && `${dashes}ecn`,
+  );
+
+export const SYNPROXY = defineTarget({
+  name: 'SYNPROXY',
+  families: [4, 6],
+  summary: 'Answers a SYN with a cookie, and opens the connection to the server once the client has shown it.',
+  kernel: 'net/ipv4/netfilter/ipt_SYNPROXY.c synproxy_tg4(), net/ipv6/netfilter/ip6t_SYNPROXY.c synproxy_tg6()',
+  options: {
+    'sack-perm': flag({ help: 'let the client say that it takes selective acknowledgments' }),
+    timestamp: flag({ help: 'let the client use timestamps' }),
+    wscale: u32({ help: "the server's window scale, cut to 8 bits" }),
+    mss: u32({ help: "the server's MSS, cut to 16 bits" }),
+    ecn: flag({ help: 'let the client ask for ECN' }),
+  },
+  check: (options): Checked => ({
+    sackPerm: options['sack-perm'] !== undefined,
+    timestamp: options.timestamp !== undefined,
+    wscale: options.wscale && options.wscale.value & 0xff,
+    mss: options.mss && options.mss.value & 0xffff,
+    ecn: options.ecn !== undefined,
+  }),
+  save: (checked) => print(checked, '--'),
+  // With a blank behind it.
+  list: (checked) => `${words('SYNPROXY', print(checked, ''))} `,
+  placement: { hooks: ['INPUT', 'FORWARD'], protocols: [IPPROTO_TCP] },
+  needsTracking: true,
+  textOnly: 'the tracker cannot yet translate sequence numbers and timestamps between client and server',
+  compile: notThereYet('SYNPROXY'),
+});
