@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const programs = ['bin/sekisho', 'tun/worker', 'control/engine'];
-const library = ['index', 'testing/index'];
+const library = ['index', 'testing/index', 'testing/vitest', 'testing/assert'];
 const entryPoints = (names) => Object.fromEntries(names.map((name) => [name, join(root, `${name}.ts`)]));
 
 /** A digest of every source: what one build keeps for itself (parsed rules), another build must not take. */
@@ -32,7 +32,7 @@ const common = {
   platform: 'node',
   target: 'node20.19',
   sourcemap: 'linked',
-  external: ['koffi'],
+  external: ['koffi', 'vitest'],
   define: { SEKISHO_BUILD: JSON.stringify(buildId()) },
   logLevel: 'warning',
   // commander is CommonJS inside; an ESM bundle needs a require for it.

@@ -1,5 +1,28 @@
-// sekisho/testing: rules tested like code. Scenarios in memory on virtual time, packet builders, rows for extensions.
+// sekisho/testing: rules tested like code. A firewall in memory on virtual time, packets and flows through it, and what became of them.
+//
+//   import { firewall, tcp } from 'sekisho/testing';
+//   const fw = firewall({ v6: 'rules.v6' });
+//   fw.send(tcp('2001:db8::1', '2001:db8:9::80', { dport: 443, flags: 'S' })).verdict; // 'accepted'
+//
+// `sekisho/vitest` adds matchers, `sekisho/assert` has functions for node:test. docs/testing.md is the tutorial.
 
 export * as build from '../packet/build.ts';
+export { PacketWordsError } from '../packet/words.ts';
+export type { Rewritten } from './claims.ts';
+export { Coverage, type CoverageLine } from './coverage.ts';
+export type { PacketFields } from './fields.ts';
+export {
+  type Device,
+  type FirewallSetup,
+  firewall,
+  type PacketGiven,
+  type SendOptions,
+  type TestFirewall,
+} from './firewall.ts';
+export type { Flow, FlowOptions } from './flow.ts';
+export { type FirewallMatchers, matchers } from './matchers.ts';
+export type { Emitted, Outcome, RuleHit, Verdict } from './outcome.ts';
+export * from './packets.ts';
+export { type RuleSource, RulesError } from './rule-source.ts';
 export { type PlayOptions, play } from './scenario.ts';
 export type { Result, Scenario } from './scenario-format.ts';

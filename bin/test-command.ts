@@ -1,0 +1,119 @@
+// sekisho test: tables of packets and what is expected of them.
+
+import { existsSync, watch, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { hostNames } from '../control/host-names.ts';
+import { Coverage } from '../testing/coverage.ts';
+import { RulesError } from '../testing/rule-source.ts';
+import { parseSuite, SuiteError } from '../testing/suite.ts';
+import { githubReport, junitReport, tapReport, textReport } from '../testing/suite-report.ts';
+import { type RowResult, runSuite } from '../testing/suite-run.ts';
+import { complain, readText } from './input.ts';
+
+export interface TestOptions {
+  tap?: boolean;
+  junit?: string;
+  github?: boolean;
+  watch?: boolean;
+  /** True, or the least percentage. */
+  coverage?: boolean | string;
+  lcov?: string;
+}
+
+/** What is written while a watched file is saved may come in pieces. */
+const SETTLE_MS = 100;
+
+/** Exit code 0: all rows hold; 1: some do not, or too few rules were reached; 2: a file that cannot be read or makes no sense. */
+export async function test(files: readonly string[], options: TestOptions): Promise<number> {
+  const least = leastCoverage(options.coverage);
+  if (Number.isNaN(least)) return complain(`--coverage ${options.coverage}: a percentage from 0 to 100`);
+  const { code, read } = once(files, options, least);
+  if (!options.watch) return code;
+  await watching(files, options, least, read);
+  return code;
+}
+
+const leastCoverage = (given: boolean | string | undefined): number | undefined => {
+  if (typeof given !== 'string') return undefined;
+  const number = Number(given.replace(/%$/, ''));
+  return number >= 0 && number <= 100 ? number : Number.NaN;
+};
+
+function once(
+  files: readonly string[],
+  options: TestOptions,
+  least: number | undefined,
+): { code: number; read: string[] } {
+  const coverage = new Coverage();
+  const rows: RowResult[] = [];
+  const read = [...files];
+  let code = 0;
+  for (const file of files) {
+    try {
+      const result = runSuite(parseSuite(readText(file), file), coverage, hostNames());
+      rows.push(...result.rows);
+      read.push(...result.files);
+    } catch (error) {
+      code = 2;
+      if (error instanceof SuiteError || error instanceof RulesError)
+        process.stderr.write(`${error.message.trimEnd()}\n`);
+      else complain(error);
+    }
+  }
+  if (rows.some(({ failure }) => failure !== undefined)) code ||= 1;
+  if (code !== 2) code = report(rows, coverage, options, least) || code;
+  return { code, read };
+}
+
+function report(
+  rows: readonly RowResult[],
+  coverage: Coverage,
+  options: TestOptions,
+  least: number | undefined,
+): number {
+  process.stdout.write(options.tap ? tapReport(rows) : textReport(rows));
+  if (options.github ?? process.env.GITHUB_ACTIONS === 'true') process.stdout.write(githubReport(rows));
+  if (options.junit !== undefined) writeFileSync(options.junit, junitReport(rows));
+  if (options.lcov !== undefined) writeFileSync(options.lcov, coverage.toLcov());
+  if (options.coverage === undefined) return 0;
+  const table = coverage.toText();
+  process.stdout.write(options.tap ? table.replace(/^/gm, '# ').replace(/# $/, '') : `\n${table}`);
+  if (least === undefined || coverage.percent >= least) return 0;
+  process.stderr.write(
+    `sekisho: ${coverage.percent.toFixed(1)} % of the rules were reached, ${least} % are asked for\n`,
+  );
+  return 1;
+}
+
+/** Runs again whenever a test or rule file changes, until the program is told to stop. */
+async function watching(
+  files: readonly string[],
+  options: TestOptions,
+  least: number | undefined,
+  read: readonly string[],
+): Promise<void> {
+  // Editors replace files, so the folders are watched.
+  const folders = new Set(read.filter((file) => existsSync(file)).map((file) => dirname(file)));
+  process.stdout.write(
+    `\nwatching ${folders.size === 1 ? [...folders][0] : `${folders.size} folders`}; end with Ctrl-C\n`,
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const again = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      process.stdout.write('\n');
+      once(files, options, least);
+    }, SETTLE_MS);
+  };
+  const written = new Set([options.junit, options.lcov].map((path) => path?.split('/').at(-1)));
+  const watchers = [...folders].map((folder) =>
+    watch(folder, (_event, name) => {
+      if (!written.has(name ?? '')) again();
+    }),
+  );
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve).once('SIGTERM', resolve);
+  });
+  clearTimeout(timer);
+  for (const watcher of watchers) watcher.close();
+}

@@ -1,0 +1,155 @@
+// Runs the tables of suite.ts: every group on a firewall of its own, in the state of its start.
+
+import { dirname, resolve } from 'node:path';
+import type { Names } from '../grammar/names.ts';
+import * as claims from './claims.ts';
+import { Coverage } from './coverage.ts';
+import type { Expected } from './expectation.ts';
+import { firewall, TestFirewall } from './firewall.ts';
+import type { Flow } from './flow.ts';
+import type { Outcome } from './outcome.ts';
+import { fragments } from './packets.ts';
+import type { RuleSource, RuleSources } from './rule-source.ts';
+import type { Group, Row, Suite } from './suite.ts';
+
+export interface RowResult {
+  readonly group: string;
+  readonly file: string;
+  readonly line: number;
+  /** The row as written. */
+  readonly text: string;
+  /** Undefined: it holds. */
+  readonly failure: string | undefined;
+  readonly ms: number;
+}
+
+export interface SuiteResult {
+  readonly file: string;
+  readonly rows: readonly RowResult[];
+  /** Files that were read. */
+  readonly files: readonly string[];
+}
+
+/** Runs every row; what the rules counted goes into `coverage`. Throws RulesError for rules that cannot be read. */
+export function runSuite(suite: Suite, coverage = new Coverage(), names?: Names): SuiteResult {
+  const sources = sourcesOf(suite);
+  const first = firewall({ ...suite.setup, ...sources, names });
+  const rows = suite.groups.flatMap((group) => {
+    const fw = new TestFirewall({ ...suite.setup, ...group.setup, ...sources, names }, first.rules);
+    const results = new GroupRun(suite.file, group, fw).run();
+    coverage.add(fw);
+    return results;
+  });
+  const files = Object.values(sources).flatMap((source) => fileOf(source));
+  return { file: suite.file, rows, files: [suite.file, ...files] };
+}
+
+function sourcesOf({ file, rules }: Suite): RuleSources {
+  const source = (text: string): RuleSource =>
+    text.includes('\n') ? { text } : { file: resolve(dirname(file), text) };
+  return Object.fromEntries(Object.entries(rules).map(([key, text]) => [key, source(text)]));
+}
+
+const fileOf = (source: RuleSource | undefined): string[] =>
+  typeof source === 'object' && 'file' in source ? [String(source.file)] : [];
+
+class GroupRun {
+  private readonly file: string;
+  private readonly group: Group;
+  private readonly fw: TestFirewall;
+  private readonly flows = new Map<string, Flow>();
+
+  constructor(file: string, group: Group, fw: TestFirewall) {
+    this.file = file;
+    this.group = group;
+    this.fw = fw;
+  }
+
+  run(): RowResult[] {
+    return this.group.rows.flatMap((row) => {
+      const start = performance.now();
+      const failure = this.failureOf(row);
+      const ms = performance.now() - start;
+      const asks = row.kind === 'packet' || row.kind === 'step' || row.kind === 'hits';
+      // Rows that only set the stage are not counted as tests, unless they break.
+      if (!asks && failure === undefined) return [];
+      return [{ group: this.group.name, file: this.file, line: row.line, text: row.text, failure, ms }];
+    });
+  }
+
+  private failureOf(row: Row): string | undefined {
+    try {
+      return this.take(row);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  private take(row: Row): string | undefined {
+    const { fw } = this;
+    switch (row.kind) {
+      case 'packet':
+        return this.packet(row);
+      case 'flow':
+        this.flows.set(row.name, fw.flow(row.octets, row.options));
+        return undefined;
+      case 'step':
+        return failureOf(this.step(row), row.expected);
+      case 'wait':
+        fw.advance(row.span);
+        return undefined;
+      case 'sysctl':
+        fw.setSysctl(row.name, row.value);
+        return undefined;
+      case 'hits': {
+        const claim = claims.hasHits(fw, row.rule, row.packets);
+        return claim.pass ? undefined : claim.message();
+      }
+    }
+  }
+
+  /** Fragments are sent all; what is expected is expected of the last, which sets the others free. */
+  private packet({ octets, options, repeat, fragments: size, expected }: Row & { kind: 'packet' }): string | undefined {
+    for (let count = 1; count <= repeat; count++) {
+      const pieces = size === undefined ? [octets] : fragments(octets, size, count);
+      const outcomes = this.fw.sendAll(pieces, options);
+      const failure = failureOf(outcomes[outcomes.length - 1], expected);
+      if (failure !== undefined) return repeat > 1 ? `packet ${count} of ${repeat}: ${failure}` : failure;
+    }
+    return undefined;
+  }
+
+  private step({ name, step, argument }: Row & { kind: 'step' }): Outcome {
+    const flow = this.flows.get(name)!;
+    const side = argument === 'reply' ? 'reply' : 'original';
+    const data = argument === '' ? 1 : Number.isNaN(Number(argument)) ? argument : Number(argument);
+    switch (step) {
+      case 'connect':
+        return flow.connect();
+      case 'open':
+        return flow.open();
+      case 'send':
+        return flow.send(data);
+      case 'reply':
+        return flow.reply(data);
+      case 'close':
+        return flow.close(side);
+      case 'reset':
+        return flow.reset(side);
+      case 'retransmit':
+        return flow.retransmit();
+      case 'out-of-window':
+        return flow.outOfWindow(side);
+      case 'error':
+        return flow.error(argument);
+    }
+  }
+}
+
+function failureOf(outcome: Outcome, expected: readonly Expected[]): string | undefined {
+  for (const { negated, claim } of expected) {
+    const made = claim(outcome);
+    if (made.pass === negated) return made.message(negated);
+  }
+  return undefined;
+}
