@@ -15,8 +15,10 @@ export interface Limits {
   logInvalid: number;
 }
 
-/** Seconds that still fit into 2^31 - 1 milliseconds. */
-const MOST_SECONDS = 2_147_483;
+/** What a kernel with 250 ticks a second takes, 99 days. */
+const MOST_SECONDS = 8_589_934;
+/** Differs: times are milliseconds of 32 bits here, so that longer timeouts than these 24.8 days end then. */
+const MOST_MS = 2 ** 31 - 1;
 
 interface Setting {
   readonly least: number;
@@ -101,12 +103,14 @@ export class Sysctls {
   /** UDP-Lite has the values of UDP: one name may set several. */
   private addTimeout(name: string, list: Int32Array, index: number): void {
     const also = this.settings.get(name);
+    let given = list[index] / 1_000;
     this.settings.set(name, {
       least: 0,
       most: MOST_SECONDS,
-      get: () => list[index] / 1_000,
+      get: () => given,
       set: (seconds) => {
-        list[index] = seconds * 1_000;
+        given = seconds;
+        list[index] = Math.min(seconds * 1_000, MOST_MS);
         also?.set(seconds);
       },
     });

@@ -375,6 +375,16 @@ describe('sysctls', () => {
     expect(sysctls.get('net.ipv4.ip_forward')).toBeUndefined();
   });
 
+  test('a timeout of months is taken, and ends with the times of 32 bits', () => {
+    const tracker = newTracker();
+    const name = 'net.netfilter.nf_conntrack_udp_timeout';
+    expect(tracker.sysctls.set(name, 8_589_935)).toBe(false);
+    expect(tracker.sysctls.set(name, 8_589_934)).toBe(true);
+    expect(tracker.sysctls.get(name)).toBe(8_589_934);
+    pass(tracker, query(), 0);
+    expect(entryText(tracker, 0)).toBe('2147484 unreplied');
+  });
+
   test('UDP-Lite has the timeouts of UDP', () => {
     const tracker = newTracker();
     tracker.sysctls.set('net.netfilter.nf_conntrack_checksum', 0);
