@@ -26,8 +26,9 @@ import { Lock } from './lock.ts';
 import { builtModule } from './package-root.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolName } from './protocol.ts';
+import { Readable } from './readable.ts';
 import { type ControlServer, listen } from './server.ts';
-import { checkStorable, inOrderOfUse } from './stored-rules.ts';
+import { inOrderOfUse } from './stored-rules.ts';
 import { familyOf, runTool } from './tool.ts';
 
 export interface RuleFile {
@@ -74,6 +75,7 @@ export class Daemon {
   private readonly started = performance.now();
   /** By family: what the state directory holds, as far as we know. */
   private readonly written = new Map<Family, string>();
+  private readonly readable = new Readable();
   private server: ControlServer | undefined;
 
   /** Resolves when packets flow and the socket answers. Rejects, with nothing left behind, when that cannot be. */
@@ -217,7 +219,7 @@ export class Daemon {
   private async saveFamily(family: Family): Promise<void> {
     const path = this.options.paths.rules(family);
     const text = await this.rules.text(family);
-    await checkStorable(text, this.rules.ruleset(family));
+    await this.readable.check(this.rules.ruleset(family));
     if (text === this.written.get(family) || (text === '' && !existsSync(path))) return;
     writeAtomically(path, text);
     this.written.set(family, text);

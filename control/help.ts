@@ -73,7 +73,9 @@ export function extensionHelp(extension: AnySyntax): string {
   return `\n${extension.name}: ${extension.summary}\n${lines.join('')}`;
 }
 
-export const restoreHelp = (program: ToolName): string => `Usage: ${program} [options] [file]
+export const restoreHelp = (
+  program: ToolName,
+): string => `Usage: ${program} [-c] [-v] [-V] [-t] [-h] [-n] [-w secs] [-W usecs] [-T table] [-M command] [file]
   -c, --counters          take the counters of the file
   -v, --verbose           say what is done
   -t, --test              read and check only: nothing changes

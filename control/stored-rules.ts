@@ -9,6 +9,7 @@ import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import { readIfThere, writeAtomically } from './atomic-file.ts';
 import type { ParsedCache } from './parsed-cache.ts';
+import { Readable } from './readable.ts';
 import { cacheOf } from './stored-text.ts';
 
 /** The stored text cannot be read back. It stays where it is: nothing of ours writes over it. */
@@ -36,6 +37,7 @@ export class StoredRules {
   private readonly path: string;
   private readonly cache: ParsedCache;
   private readonly counters = new WatchedCounters();
+  private readonly readable = new Readable();
   private installed = false;
 
   /** Reads what is stored; nothing there is an empty rule set. Rejects with Unreadable. */
@@ -43,6 +45,7 @@ export class StoredRules {
     const stored = new StoredRules(path, family, context);
     const text = readIfThere(path);
     if (text !== undefined && !stored.recall(text)) await stored.parse(text);
+    stored.readable.trust(stored.ruleset);
     stored.installed = false;
     return stored;
   }
@@ -67,8 +70,11 @@ export class StoredRules {
   }
 
   private async parse(text: string): Promise<void> {
-    const problems = await readInto(this.ruleset, text, this.path);
-    if (problems !== '') {
+    const { restore } = await import('../engine/restore.ts');
+    const program = this.ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
+    const { diagnostics } = restore(inOrderOfUse(text), this.ruleset, { program, file: this.path, counters: true });
+    if (diagnostics.length > 0) {
+      const problems = diagnostics.map(renderDiagnostic).join('');
       throw new Unreadable(
         `${this.path} cannot be read back; it is left as it is. Mend it or move it away.\n${problems}`,
       );
@@ -97,42 +103,11 @@ export class StoredRules {
   async write(): Promise<void> {
     if (!this.changed) return;
     const text = this.ruleset.save({ counters: true });
-    await checkStorable(text, this.ruleset);
+    await this.readable.check(this.ruleset);
     writeAtomically(this.path, text);
     this.keepParsed(text);
   }
 }
-
-/** Reads save text with its counters into an empty rule set; what is wrong with it, as text. */
-async function readInto(ruleset: Ruleset, text: string, file: string): Promise<string> {
-  const { restore } = await import('../engine/restore.ts');
-  const program = ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
-  const { diagnostics } = restore(inOrderOfUse(text), ruleset, { program, file, counters: true });
-  return diagnostics.map(renderDiagnostic).join('');
-}
-
-/** Rules that cannot be stored: a command line can say what a save file cannot. */
-export class NotStorable extends Error {}
-
-/**
- * Rejects with NotStorable when `text`, the save form of `ruleset`, would not read back as the same rules: a line break in a comment, a word
- * too long for a save file. The real tool has the same gap between -save and -restore; for us it would be the rules of tomorrow.
- */
-export async function checkStorable(text: string, { family, printing: { lookup, names } }: Ruleset): Promise<void> {
-  if (readsBack(text)) return;
-  const copy = new Ruleset(family, { lookup, names });
-  if ((await readInto(copy, text, '')) === '' && copy.save({ counters: true }) === text) return;
-  throw new NotStorable(
-    'a rule has a line break or a word of more than 1023 octets in it, which a save file cannot hold',
-  );
-}
-
-/** Longer words than this the reader of save files does not take (nor does iptables-restore). */
-const LONGEST_WORD = 1023;
-
-/** Whether the text certainly reads back: nothing in it that could have broken a line or a word. */
-const readsBack = (text: string): boolean =>
-  text.split('\n').every((line) => line.length <= LONGEST_WORD && /^(\[\d+:\d+\] -A |:|\*|COMMIT$|$)/.test(line));
 
 /**
  * -save prints the table that was used first last. To read a file back into the same order its tables are taken from the end.

@@ -11,7 +11,8 @@ import { hostNames } from './host-names.ts';
 import type { Lock } from './lock.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { ToolAnswer } from './protocol.ts';
-import { NotStorable, type StoreContext, StoredRules, Unreadable } from './stored-rules.ts';
+import { NotStorable } from './readable.ts';
+import { type StoreContext, StoredRules, Unreadable } from './stored-rules.ts';
 import { familyOf, parseCommandLine, runTool, type ToolInput } from './tool.ts';
 import { restoreWords } from './tool-words.ts';
 

@@ -4,7 +4,7 @@
 // The grammar is imported when a rule is to be parsed and not before: listing rules does without it (see grammar/ruleless.ts).
 
 import { Refusal } from '../engine/refusal.ts';
-import { apply, type Ruleset } from '../engine/ruleset.ts';
+import { carryOut, type Ruleset } from '../engine/ruleset.ts';
 import type { Command } from '../grammar/command.ts';
 import { COMPATIBLE, parameterLine, renderDiagnostic } from '../grammar/diagnostics.ts';
 import { RuleError } from '../grammar/error.ts';
@@ -83,23 +83,29 @@ export async function parseCommandLine(argv: readonly string[], ruleset: Ruleset
 
 async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<ToolAnswer> {
   let warnings = '';
+  let stdout = '';
+  const say = (text: string): void => {
+    stdout += text;
+  };
   try {
     const parsed = await parseCommandLine(argv, ruleset);
     warnings = parsed.warnings.map((warning) => `${warning}\n`).join('');
-    const stdout = carryOut(parsed, program, ruleset);
+    obey(parsed, program, ruleset, say);
     return { stdout, stderr: warnings, exitCode: 0 };
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
-    return failed(warnings + complaint(error, program, argv), error.code);
+    return { stdout, stderr: warnings + complaint(error, program, argv), exitCode: error.code };
   }
 }
 
-function carryOut(parsed: Command, program: ToolName, ruleset: Ruleset): string {
+function obey(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: string) => void): void {
   if (parsed.kind === 'version') {
-    return parsed.inverted ? `Not ${COMPATIBLE.slice(1)} ;-)\n` : `${program} ${COMPATIBLE}\n`;
-  }
-  if (parsed.kind === 'help') return commandHelp(program, parsed.matches, ruleset);
-  if (parsed.kind === 'otherFamily') return '';
+    say(parsed.inverted ? `Not ${COMPATIBLE.slice(1)} ;-)\n` : `${program} ${COMPATIBLE}\n`);
+  } else if (parsed.kind === 'help') say(commandHelp(program, parsed.matches, ruleset));
+  else if (parsed.kind !== 'otherFamily') change(parsed, program, ruleset, say);
+}
+
+function change(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: string) => void): void {
   const draft = ruleset.open(parsed.table);
   if (!draft) {
     const table = `can't initialize ${program} table \`${parsed.table}'`;
@@ -111,9 +117,8 @@ function carryOut(parsed: Command, program: ToolName, ruleset: Ruleset): string 
       3,
     );
   }
-  const stdout = apply(parsed, draft, ruleset.printing);
+  carryOut(parsed, draft, ruleset.printing, say);
   ruleset.commit(draft);
-  return stdout;
 }
 
 /** First line as the real tool's, then the words with a caret, then the hint; for wrong parameters its closing line. */
@@ -187,7 +192,7 @@ async function restoreRules({ program, argv, stdin = '' }: ToolInput, ruleset: R
   let warnings = '';
   const withWarnings = (answer: ToolAnswer): ToolAnswer => ({ ...answer, stderr: warnings + answer.stderr });
   const ended = endOfWords(program, words, `Try \`${program} -h' for more information.`, (long, value) => {
-    if (long === 'help') return said(restoreHelp(program));
+    if (long === 'help') return { stdout: '', stderr: restoreHelp(program), exitCode: 0 };
     const bad = badWait(program, long, value);
     if (!bad && long === 'wait-interval') warnings += 'Ignoring deprecated --wait-interval option.\n';
     if (long === 'binary') warnings += '-b/--binary option is not implemented\n';

@@ -8,17 +8,29 @@ import type { ChainSpec, RuleSpec } from '../grammar/rule-spec.ts';
 import { Refusal } from './refusal.ts';
 import type { Draft } from './ruleset.ts';
 
+/** Takes what a command prints, as it comes: a command that is refused half-way has printed what it had to say until then. */
+export type Say = (text: string) => void;
+
 /**
- * Carries out one command on a draft; what it prints is returned. Throws RuleError: 2 for a target that is none, 1 for what the
- * rule set refuses. The caller commits.
+ * Carries out one command on a draft. Throws RuleError: 2 for a target that is none, 1 for what the rule set refuses. The caller
+ * commits.
  */
-export function apply(command: Command, draft: Draft, printing: Printing): string {
+export function carryOut(command: Command, draft: Draft, printing: Printing, say: Say): void {
   try {
-    return carryOut(command, draft, printing);
+    act(command, draft, printing, say);
   } catch (error) {
     if (error instanceof RuleError && error.span === undefined) throw placed(error, command);
     throw error;
   }
+}
+
+/** The same, what it prints returned. */
+export function apply(command: Command, draft: Draft, printing: Printing): string {
+  let said = '';
+  carryOut(command, draft, printing, (text) => {
+    said += text;
+  });
+  return said;
 }
 
 /** The same refusal, at the words that caused it. */
@@ -27,97 +39,103 @@ function placed(error: RuleError, command: Command): RuleError {
   return new RuleError(error.message, command.targetSpan ?? command.span, error.hint, error.code);
 }
 
-function carryOut(command: Command, draft: Draft, printing: Printing): string {
+function act(command: Command, draft: Draft, printing: Printing, say: Say): void {
   const { verbose } = command.flags;
   switch (command.kind) {
     case 'append':
-      return edit(command, draft, printing, (rule) => draft.append(command.chain, rule));
+      edit(command, draft, printing, say, (rule) => draft.append(command.chain, rule));
+      break;
     case 'insert':
-      return edit(command, draft, printing, (rule) => draft.insert(command.chain, rule, command.number));
+      edit(command, draft, printing, say, (rule) => draft.insert(command.chain, rule, command.number));
+      break;
     case 'replace':
-      return edit(command, draft, printing, (rule) => draft.replace(command.chain, rule, command.number));
+      edit(command, draft, printing, say, (rule) => draft.replace(command.chain, rule, command.number));
+      break;
     case 'delete':
-      return edit(command, draft, printing, (rule) => draft.delete(command.chain, rule));
+      edit(command, draft, printing, say, (rule) => draft.delete(command.chain, rule));
+      break;
     case 'check':
-      return edit(command, draft, printing, (rule) => draft.find(command.chain, rule));
+      edit(command, draft, printing, say, (rule) => {
+        draft.find(command.chain, rule);
+      });
+      break;
     case 'deleteNumber':
       draft.deleteNumber(command.chain, command.number);
-      return '';
+      break;
     case 'newChain':
       draft.newChain(command.chain);
-      return '';
+      break;
     case 'rename':
       draft.rename(command.chain, command.newName);
-      return '';
+      break;
     case 'policy':
       draft.setPolicy(command.chain, command.policy, command.counters);
-      return '';
+      break;
     case 'flush':
-      return each(command.chain, draft.ordered(), verbose, 'Flushing', (name) => draft.flush(name));
+      each(command.chain, draft.ordered(), loud(verbose, say, 'Flushing'), (name) => draft.flush(name));
+      break;
     case 'deleteChain':
-      return deleteChains(command.chain, draft, verbose);
+      deleteChains(command.chain, draft, loud(verbose, say, 'Deleting'));
+      break;
     case 'zero':
-      if (command.chain !== undefined && command.number !== undefined) {
-        draft.zeroRule(command.chain, command.number);
-        return '';
-      }
-      return each(command.chain, draft.ordered(), verbose, 'Zeroing', (name) => draft.zero(name));
+      if (command.chain !== undefined && command.number !== undefined) draft.zeroRule(command.chain, command.number);
+      else each(command.chain, draft.ordered(), loud(verbose, say, 'Zeroing'), (name) => draft.zero(name));
+      break;
     case 'list':
-    case 'listRules': {
-      const listed = command.kind === 'list' ? list(command, draft, printing) : listRules(command, draft, printing);
-      if (!command.zero) return listed;
-      return listed + each(command.chain, draft.ordered(), verbose, 'Zeroing', (name) => draft.zero(name));
-    }
-    default:
-      return '';
+    case 'listRules':
+      say(command.kind === 'list' ? list(command, draft, printing) : listRules(command, draft, printing));
+      if (command.zero) each(command.chain, draft.ordered(), loud(verbose, say, 'Zeroing'), (name) => draft.zero(name));
   }
 }
 
 type RuleCommand = Command & { readonly chain: string; readonly rules: readonly RuleSpec[] };
 
-function edit(command: RuleCommand, draft: Draft, printing: Printing, one: (rule: RuleSpec) => void): string {
-  let said = '';
+function edit(command: RuleCommand, draft: Draft, printing: Printing, say: Say, one: (rule: RuleSpec) => void): void {
   for (const rule of command.rules) draft.checkTarget(rule);
+  // One that is refused does not keep the others from being tried, but nothing is committed then, and the last one's words are said.
+  let problem: unknown;
   for (const rule of command.rules) {
-    if (command.flags.verbose > 0) said += `${describeRule(rule, printing)}\n`;
-    one(rule);
+    if (command.flags.verbose > 0) say(`${describeRule(rule, printing)}\n`);
+    try {
+      one(rule);
+    } catch (error) {
+      problem = error;
+    }
   }
-  return said;
+  if (problem) throw problem;
 }
+
+/** With -v the chain is named before it is its turn. */
+const loud =
+  (verbose: number, say: Say, verb: string): Say =>
+  (name) => {
+    if (verbose > 0) say(`${verb} chain \`${name}'\n`);
+  };
 
 function each(
   only: string | undefined,
   chains: readonly ChainSpec[],
-  verbose: number,
-  verb: string,
-  act: (name: string) => void,
-): string {
-  let said = '';
+  announce: Say,
+  one: (name: string) => void,
+): void {
   for (const name of only === undefined ? chains.map((chain) => chain.name) : [only]) {
-    if (verbose > 0) said += `${verb} chain \`${name}'\n`;
-    act(name);
+    announce(name);
+    one(name);
   }
-  return said;
 }
 
 /** All user chains, or one. The first that cannot go does not keep the others from being tried, but nothing is committed then. */
-function deleteChains(only: string | undefined, draft: Draft, verbose: number): string {
+function deleteChains(only: string | undefined, draft: Draft, announce: Say): void {
   let problem: unknown;
-  const said = each(
-    only,
-    only === undefined ? draft.userChains().map((name) => draft.chain(name)) : [],
-    verbose,
-    'Deleting',
-    (name) => {
-      try {
-        draft.deleteChain(name);
-      } catch (error) {
-        problem = error;
-      }
-    },
-  );
+  const chains = only === undefined ? draft.userChains().map((name) => draft.chain(name)) : [];
+  each(only, chains, announce, (name) => {
+    try {
+      draft.deleteChain(name);
+    } catch (error) {
+      problem = error;
+    }
+  });
   if (problem) throw problem;
-  return said;
 }
 
 type ListCommand = Command & { readonly chain: string | undefined; readonly number: number | undefined };

@@ -20,7 +20,7 @@ import { octets } from '../grammar/values.ts';
 import type { Word } from '../grammar/words.ts';
 import type { Family } from '../packet/numbers.ts';
 import { Refusal } from './refusal.ts';
-import { apply, type Draft, Ruleset } from './ruleset.ts';
+import { carryOut, type Draft, Ruleset } from './ruleset.ts';
 
 export interface RestoreOptions {
   /** Program name in messages: "ip6tables-restore". */
@@ -131,8 +131,7 @@ class Restore {
       throw new RuleError(`${program}: unable to initialize table '${name.text}'`, name, hint);
     }
     if (noflush) return;
-    if (verbose)
-      for (const chain of this.draft.ordered()) if (chain.builtin) this.say(`Flushing chain \`${chain.name}'\n`);
+    if (verbose) for (const chain of this.draft.ordered()) this.say(`Flushing chain \`${chain.name}'\n`);
     if (verbose) for (const chain of this.draft.userChains()) this.say(`Deleting chain \`${chain}'\n`);
     this.draft.clear();
   }
@@ -224,11 +223,18 @@ class Restore {
   }
 
   private ruleLine({ prefix, words }: LineContent & { kind: 'rule' }, line: Line, draft: Draft): void {
-    const command = this.read(withCounters(this.options.counters ? prefix : undefined, words), line);
+    const command = this.loud(this.read(withCounters(this.options.counters ? prefix : undefined, words), line));
     this.warnings.push(...command.warnings);
     if (command.kind === 'version') this.farewell(`${this.versionLine(command.inverted)}\n`);
     else if (command.kind === 'help') this.farewell(this.options.help?.(command) ?? `${this.versionLine(false)}\n`);
-    else this.say(apply(command, draft, this.ruleset.printing));
+    else carryOut(command, draft, this.ruleset.printing, (text) => this.say(text));
+  }
+
+  /** -v of the program is a -v of each command; with -n it is not (asked of iptables 1.8.9). */
+  private loud(command: Command): Command {
+    const { verbose, noflush } = this.options;
+    if (!verbose || noflush) return command;
+    return { ...command, flags: { ...command.flags, verbose: command.flags.verbose + 1 } };
   }
 
   private versionLine(inverted: boolean): string {

@@ -18,7 +18,7 @@ import { Refusal } from './refusal.ts';
 import { sameRule } from './same-rule.ts';
 
 /** Commands on drafts. */
-export { apply } from './apply.ts';
+export { apply, carryOut, type Say } from './apply.ts';
 
 const NO_CHAIN = 'No chain/target/match by that name';
 

@@ -71,9 +71,15 @@ export function otherFamily(
   return lookup[kind](name, other) ? `it is there for IPv${other} only` : undefined;
 }
 
+export function checkChainLength(name: Word): void {
+  if (octets(name.text) <= NAME_LENGTH) return;
+  throw new RuleError(`chain name \`${name.text}' too long (must be under ${NAME_LENGTH + 1} chars)`, name);
+}
+
 /** The name of a chain to be made with -N: stricter than a `:` line. */
 export function checkNewChain(name: Word, lookup: Lookup, family: Family): void {
   const { text } = name;
+  checkChainLength(name);
   if (text[0] === '-' || text[0] === '!')
     throw new RuleError(`chain name not allowed to start with \`${text[0]}'`, name);
   if (text === '' || isVerdict(text) || lookup.target(text, family)) {

@@ -3,9 +3,8 @@
 import type { Letter } from './base-options.ts';
 import type { Command, Common } from './command.ts';
 import { RuleError, type Span } from './error.ts';
-import { NAME_LENGTH, ruleNumber } from './frame-words.ts';
+import { checkChainLength, ruleNumber } from './frame-words.ts';
 import type { Counters, RuleSpec } from './rule-spec.ts';
-import { octets } from './values.ts';
 import type { Word } from './words.ts';
 
 /** Commands with a rule in them. */
@@ -126,10 +125,7 @@ export class Verb {
   checkChain(seen: ReadonlyMap<Letter, Span>): void {
     const { chain } = this;
     if (!chain) return;
-    if (octets(chain.text) > NAME_LENGTH) {
-      const text = `chain name \`${chain.text}' too long (must be under ${NAME_LENGTH + 1} chars)`;
-      throw new RuleError(text, chain);
-    }
+    checkChainLength(chain);
     if (this.letter !== '#' && !RULE_VERBS.includes(this.letter!)) return;
     const { text } = chain;
     for (const [letter, chains] of FOREIGN) {

@@ -1,0 +1,62 @@
+// Whether rules can be read back from their save text. A command line can say what a save file cannot: a line break in a comment, a device
+// name with a blank, a quote in a chain's name. The real tools have that gap between -save and -restore; for us it would be the rules
+// of tomorrow, so such rules are refused before they are stored.
+
+import { Ruleset } from '../engine/ruleset.ts';
+import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+
+export class NotStorable extends Error {}
+
+/** Names that stand in a save file as they are. */
+const PLAIN_NAME = /^[^\s"'\\]{1,28}$/;
+
+/** Remembers which rules are known to read back, so that an edit costs the reading of its own rules only. */
+export class Readable {
+  private readonly known = new WeakSet<RuleSpec>();
+
+  /** Rules that were read. */
+  trust({ tables }: Ruleset): void {
+    for (const table of tables) for (const rule of rulesOf(table)) this.known.add(rule);
+  }
+
+  /** Rejects with NotStorable when a rule that is not known would not read back as it is. */
+  async check(ruleset: Ruleset): Promise<void> {
+    for (const table of ruleset.tables) {
+      const name = [...table.chains.keys()].find((chain) => !PLAIN_NAME.test(chain));
+      if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
+      const unknown = new Set([...rulesOf(table)].filter((rule) => !this.known.has(rule)));
+      if (unknown.size === 0) continue;
+      await readBack(ruleset, withOnly(table, unknown));
+      for (const rule of unknown) this.known.add(rule);
+    }
+  }
+}
+
+function* rulesOf(table: TableSpec): Generator<RuleSpec> {
+  for (const chain of table.chains.values()) yield* chain.rules;
+}
+
+const withOnly = (table: TableSpec, rules: ReadonlySet<RuleSpec>): TableSpec => ({
+  ...table,
+  chains: new Map(
+    [...table.chains].map(([name, chain]) => [
+      name,
+      { ...chain, rules: chain.rules.filter((rule) => rules.has(rule)) },
+    ]),
+  ),
+});
+
+async function readBack({ family, printing: { lookup, names } }: Ruleset, table: TableSpec): Promise<void> {
+  const { restore } = await import('../engine/restore.ts');
+  const printed = new Ruleset(family, { lookup, names });
+  printed.adopt(table);
+  const text = printed.save({ counters: true });
+  const read = new Ruleset(family, { lookup, names });
+  const { diagnostics } = restore(text, read, { program: 'restore', counters: true });
+  const [wrong] = diagnostics;
+  if (!wrong && read.save({ counters: true }) === text) return;
+  const lines = text.split('\n');
+  const back = new Set(read.save({ counters: true }).split('\n'));
+  const line = wrong?.text ?? lines.find((one) => !back.has(one)) ?? '';
+  throw new NotStorable(`a save file cannot hold this rule: ${line}`);
+}
