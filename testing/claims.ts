@@ -5,7 +5,7 @@ import type { RuleSpec } from '../grammar/rule-spec.ts';
 import { Coverage, type CoverageLine } from './coverage.ts';
 import type { PacketFields } from './fields.ts';
 import { TestFirewall } from './firewall.ts';
-import { accepts, drops, logs, nearestRule, nearText, rejects, type Wanted } from './nearest.ts';
+import { accepts, logs, nearestRule, nearText, rejects, stops, type Wanted } from './nearest.ts';
 import { notesOn } from './notes.ts';
 import { type Emitted, Outcome } from './outcome.ts';
 import { answerName, canonicalReject } from './reject-names.ts';
@@ -28,7 +28,7 @@ export function accepted(given: unknown, device?: string): Claim {
   return {
     pass: outcome.verdict === 'accepted' && !elsewhere,
     message(negated) {
-      if (negated) return told(outcome, `the packet not to be accepted, but it was: ${wayOut(outcome)}`, drops);
+      if (negated) return told(outcome, `the packet not to be accepted, but it was ${fateText(outcome)}`, stops);
       if (elsewhere) return told(outcome, `the packet to leave by ${device}, but ${wayOut(outcome)}`);
       return told(outcome, `the packet to be accepted, but it was ${fateText(outcome)}`, accepts);
     },
@@ -45,7 +45,9 @@ export function dropped(given: unknown, reason?: string): Claim {
       if (negated) return told(outcome, `the packet not to be dropped, but it was: ${outcome.reason}`, accepts);
       if (outcome.verdict === 'dropped')
         return told(outcome, `a drop by "${reason}", but it was by: ${outcome.reason}`);
-      return told(outcome, `the packet to be dropped, but it was ${fateText(outcome)}`, drops);
+      const logged = outcome.verdict === 'accepted' && outcome.logs.length > 0;
+      const text = told(outcome, `the packet to be dropped, but it was ${fateText(outcome)}`, stops);
+      return logged ? `${text}\nNote: LOG does not end the way of a packet: it goes on to the next rule.\n` : text;
     },
   };
 }
@@ -176,7 +178,7 @@ function whyNot(outcome: Outcome, named: readonly CoverageLine[]): string {
     if (step.packet !== 0 || step.kind !== 'rule' || !step.refusal) continue;
     if (named.some((one) => isSame(one, step))) return refusalText(step.refusal);
   }
-  return `was ${outcome.verdict} without coming to it`;
+  return `it was ${fateText(outcome)}, without coming to it`;
 }
 
 /** A rule counted `packets`; at least one, when that is left out. */
@@ -219,7 +221,7 @@ const placeText = ({ file, line }: { file: string; line: number }): string => (l
 function fateText(outcome: Outcome): string {
   switch (outcome.verdict) {
     case 'accepted':
-      return `accepted: ${wayOut(outcome)}`;
+      return `accepted${decidedBy(outcome)}: ${wayOut(outcome)}`;
     case 'held':
       return 'held: a fragment that waits for the others';
     case 'stolen':
@@ -227,6 +229,17 @@ function fateText(outcome: Outcome): string {
     default:
       return `${outcome.verdict}: ${outcome.reason || 'no reason given'}`;
   }
+}
+
+/** The rule or policy of the filter that let it pass. */
+function decidedBy({ trace }: Outcome): string {
+  for (const step of trace.steps.toReversed()) {
+    if (step.packet !== 0) continue;
+    if (step.kind === 'policy' && step.table === 'filter') return ` by filter ${step.chain} policy`;
+    const decides = step.kind === 'rule' && step.table === 'filter' && step.verdict === 'ACCEPT';
+    if (decides) return ` by filter ${step.chain} rule ${step.number}`;
+  }
+  return '';
 }
 
 function wayOut(outcome: Outcome): string {
@@ -252,7 +265,7 @@ const familyOf = (outcome: Outcome): 4 | 6 => (outcome.packet.family === 4 ? 4 :
 
 const DOING = new Map<(rule: RuleSpec) => boolean, string>([
   [accepts, 'accept it'],
-  [drops, 'drop it'],
+  [stops, 'stop it'],
   [rejects, 'reject it'],
   [logs, 'log it'],
 ]);

@@ -163,6 +163,7 @@ export class Flow {
   private put(side: Side, octets: Uint8Array): Outcome {
     const options = side === 'original' ? this.options : this.reached().options;
     const outcome = this.fw.send(octets, options);
+    outcome.observed.answer = side === 'reply';
     this.latest = { octets, side };
     if (side === 'original' && outcome.verdict === 'accepted') this.far ??= this.farEnd(outcome);
     return outcome;

@@ -25,7 +25,9 @@ export interface Near {
 export type Wanted = (rule: RuleSpec) => boolean;
 
 export const accepts: Wanted = ({ target }) => target?.kind === 'verdict' && target.name === 'ACCEPT';
-export const drops: Wanted = ({ target }) => target?.kind === 'verdict' && target.name === 'DROP';
+/** Drops it, with or without an answer. */
+export const stops: Wanted = (rule) =>
+  (rule.target?.kind === 'verdict' && rule.target.name === 'DROP') || rejects(rule);
 export const rejects: Wanted = ({ target }) => target?.kind === 'extension' && target.name === 'REJECT';
 export const logs: Wanted = ({ target }) =>
   target?.kind === 'extension' && (target.name === 'LOG' || target.name === 'NFLOG');
@@ -89,7 +91,15 @@ const DEEPEST = 16;
 export function nearestRule(outcome: Outcome, wanted: Wanted): Near | undefined {
   const found = placesOf(outcome).flatMap((place) => candidates(outcome.observed.firewall, place, wanted));
   const filterFirst = (near: Near): number => (near.table === 'filter' ? 0 : 1);
-  found.sort((a, b) => filterFirst(a) - filterFirst(b) || a.missing.length - b.missing.length || b.asked - a.asked);
+  // A rule of which nothing holds is about other packets, however short it is.
+  const strange = ({ missing, asked }: Near): number => (missing.length === asked && asked > 0 ? 1 : 0);
+  found.sort(
+    (a, b) =>
+      filterFirst(a) - filterFirst(b) ||
+      strange(a) - strange(b) ||
+      a.missing.length - b.missing.length ||
+      b.asked - a.asked,
+  );
   return found[0];
 }
 

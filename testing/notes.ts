@@ -13,6 +13,12 @@ export function notesOn(outcome: Outcome): string[] {
     const loaded = firewall.has(other) ? `, only rules for IPv${other}` : '';
     notes.push(`no rules for IPv${packet.family} are loaded${loaded}: nothing looks at this packet.`);
   }
+  const stopped = outcome.verdict === 'dropped' || outcome.verdict === 'rejected';
+  if (stopped && outcome.observed.answer) {
+    notes.push(
+      'it is the answer to a packet that passed, and no rule lets it back: -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT does.',
+    );
+  }
   if (ctstate === 'INVALID') notes.push(`the tracker takes it for INVALID: ${invalidReason(outcome)}.`);
   if (ctstate === 'NEW' && packet.protocol === 'tcp' && !packet.flags?.includes('S')) {
     notes.push(

@@ -42,6 +42,8 @@ export interface Observed {
   /** In the order of the `sent` steps of the trace. */
   readonly marks: readonly number[];
   readonly linkHeader?: Uint8Array;
+  /** It is from the far end of a flow. */
+  answer?: boolean;
 }
 
 export class Outcome {
