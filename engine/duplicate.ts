@@ -1,6 +1,8 @@
 // The copy that TEE sends. net/ipv4/netfilter/nf_dup_ipv4.c nf_dup_ipv4(), net/ipv6/netfilter/nf_dup_ipv6.c nf_dup_ipv6()
 
+import type { Fragments } from '../conntrack/defrag/types.ts';
 import { INPUT, PREROUTING } from '../grammar/tables.ts';
+import { toHex } from '../packet/bytes.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
 import { CT_UNTRACKED, Packet } from '../packet/packet.ts';
@@ -19,7 +21,9 @@ export function duplicateOf(pkt: Packet): Packet {
   copy.secmark = pkt.secmark;
   copy.traced = pkt.traced;
   copy.ctState = CT_UNTRACKED;
-  copy.fragments = pkt.fragments;
+  const fragments = pkt.fragments as Fragments | undefined;
+  // The pieces are shared with the packet, so the copy is cut anew where they reach. ip6_fragment(), ip_do_fragment(): skb_shared(frag)
+  copy.fragments = fragments && { ...fragments, pulled: pkt.length };
   copy.checksumTrusted = pkt.checksumTrusted;
   copy.checksumPartial = pkt.checksumPartial;
   copy.checksumStart = pkt.checksumStart - pkt.l3;
@@ -36,4 +40,10 @@ export function duplicateOf(pkt: Packet): Packet {
     ipv6.setHopLimit(bytes, 0, (ipv6.hopLimit(bytes, 0) - 1) & 0xff);
   }
   return copy;
+}
+
+/** What the mangle table of OUTPUT compares: mark, addresses, TOS; in IPv6 also flow label and hop limit. */
+export function routingOf({ family, bytes, l3, mark }: Packet): string {
+  if (family === 4) return `${mark} ${bytes[l3 + 1]} ${toHex(bytes, l3 + ipv4.SOURCE_AT, l3 + ipv4.MIN_LENGTH)}`;
+  return `${mark} ${toHex(bytes, l3, l3 + 4)} ${toHex(bytes, l3 + ipv6.HOP_LIMIT_AT, l3 + ipv6.LENGTH)}`;
 }

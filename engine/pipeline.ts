@@ -21,7 +21,7 @@ import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts'
 import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
 import { type Drops, OUTSIDE } from './drops.ts';
-import { duplicateOf } from './duplicate.ts';
+import { duplicateOf, routingOf } from './duplicate.ts';
 import type { Observer } from './reference.ts';
 import type { LogRecord } from './services.ts';
 import type { Stack } from './stack/types.ts';
@@ -123,8 +123,8 @@ export class Pipeline {
   /** Packets to ourselves, waiting for the one at work to end: the loopback device has a queue. */
   private readonly looped: Packet[] = [];
   private loops = 0;
-  /** A copy is on its way: no copies of it. */
-  private duplicating = false;
+  /** The copy that is on its way: it is not copied again. */
+  private copy: Packet | undefined = undefined;
   private readonly sendingIcmp: Record<Family, boolean> = { 4: false, 6: false };
   /** The packet that is being sent in pieces, and what carries a piece. */
   private whole = new Packet(0);
@@ -261,7 +261,7 @@ export class Pipeline {
   duplicate(about: Packet, gateway: Address, device: string): void {
     const { stack, drops } = this.parts;
     // Per CPU in the kernel: nf_skb_duplicated
-    if (this.duplicating) return;
+    if (this.copy) return;
     const way = stack && wayTo(stack, gateway, about.family as Family, device);
     if (way === undefined) {
       drops.add(OUTSIDE, 'no route for a copy');
@@ -269,13 +269,13 @@ export class Pipeline {
     }
     const copy = duplicateOf(about);
     copy.outDevice = way;
-    this.duplicating = true;
+    this.copy = copy;
     if (this.outputHook(copy, stack!)) {
       // Too long for the way: that its sender is told, for whom it came in here.
       copy.inDevice = about.inDevice;
       this.emit(copy, stack!);
     }
-    this.duplicating = false;
+    this.copy = undefined;
   }
 
   private output(pkt: Packet, stack: Stack): SendResult {
@@ -468,11 +468,20 @@ export class Pipeline {
    */
   private mangleOwn(table: Table | undefined, pkt: Packet, stack: Stack): boolean {
     if (table === undefined) return true;
+    if (pkt === this.copy) return this.mangleCopy(table, pkt, stack);
     const { bytes, l3 } = pkt;
     const before = pkt.family === 6 ? bytes.slice(l3 + ipv6.DESTINATION_AT, l3 + ipv6.LENGTH) : undefined;
     if (!this.ask(table, pkt)) return false;
-    if (before === undefined || before.every((octet, at) => octet === bytes[l3 + ipv6.DESTINATION_AT + at])) return true;
+    if (before === undefined || before.every((octet, at) => octet === bytes[l3 + ipv6.DESTINATION_AT + at]))
+      return true;
     return stack.routeAgain(pkt) || this.stop(pkt, DROP);
+  }
+
+  /** A copy that goes to a gateway is routed by its own destination when anything changes that routes may look at. ip_route_me_harder() */
+  private mangleCopy(table: Table, pkt: Packet, stack: Stack): boolean {
+    const before = routingOf(pkt);
+    if (!this.ask(table, pkt)) return false;
+    return routingOf(pkt) === before || stack.routeAgain(pkt) || this.stop(pkt, DROP);
   }
 
   /** A packet of our own whose destination is now another one may have to leave by another device. nf_nat_ipv4_local_fn() */

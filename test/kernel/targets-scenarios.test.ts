@@ -1,0 +1,32 @@
+// The scenarios of test/targets, here and on the kernel: packets that leave, counters, log lines.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { play } from '../../testing/scenario.ts';
+import { hmark, tee, tproxy } from '../targets/scenarios.ts';
+import { compareResults } from './compare.ts';
+import { probeTwin, ready } from './support.ts';
+import { Twin } from './twin.ts';
+
+describe.skipIf(!ready('scenarios of targets beside the kernel', probeTwin()))('as the kernel has them', () => {
+  let twin: Twin;
+  beforeAll(async () => {
+    twin = await Twin.start();
+  });
+  afterAll(() => twin.stop());
+
+  describe.each([
+    ['TEE', tee],
+    ['TPROXY', tproxy],
+    ['HMARK', hmark],
+  ] as const)('-j %s', (_target, scenarios) => {
+    test.each(scenarios)('$name', async (scenario) => {
+      const kernel = await twin.run(scenario);
+      expect(kernel.error).toBeUndefined();
+      const ours = play(scenario);
+      expect({ ...scenario, differences: compareResults(kernel, ours, scenario) }).toEqual({
+        ...scenario,
+        differences: [],
+      });
+    });
+  });
+});
