@@ -30,6 +30,7 @@ import { owner } from './owner.ts';
 import { physdev } from './physdev.ts';
 import { pkttype } from './pkttype.ts';
 import { quota } from './quota.ts';
+import { recent } from './recent.ts';
 import { rpfilter } from './rpfilter.ts';
 import { rt } from './rt.ts';
 import { sctp } from './sctp.ts';
@@ -75,6 +76,7 @@ export const matches: readonly AnyMatch[] = [
   physdev,
   pkttype,
   quota,
+  recent,
   rpfilter,
   rt,
   sctp,
