@@ -4,10 +4,13 @@
 //   IPv4 identification of generated packets (counts up from a random start), and the header checksum with it;
 //   flow label of generated IPv6 packets (a hash with a secret);
 //   identification of IPv6 fragments that were cut anew; times in ICMP timestamp replies.
+//   ports and ICMP ids that NAT drew because the flow's own was taken: both must have drawn one of the same class, and kept the checksum right
+//   or wrong as it was.
 // A value that the kernel took over from a packet that went in is no random one: there we must have it too.
 // Timeouts of connections run while the scenario does: two seconds either way.
 
-import { fromHex, toHex, u16, u32 } from '../../packet/bytes.ts';
+import { fromHex, putU16, toHex, u16, u32 } from '../../packet/bytes.ts';
+import { verify } from '../../packet/checksum.ts';
 import { describeBytes } from '../../packet/describe.ts';
 import { ICMP_TIMESTAMPREPLY } from '../../packet/icmp.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
@@ -16,8 +19,12 @@ import {
   IPPROTO_FRAGMENT,
   IPPROTO_HOPOPTS,
   IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
   IPPROTO_ROUTING,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
 } from '../../packet/numbers.ts';
+import { Packet } from '../../packet/packet.ts';
 import type {
   Counted,
   CtEntry,
@@ -93,7 +100,7 @@ function differing(side: Side, wanted: string, got: string): string[] {
 function sameMasked(wanted: string, got: string, seen: InputFields | undefined): boolean {
   const [kernel, ours] = [fromHex(wanted), fromHex(got)];
   if (!kernel || !ours || kernel.length !== ours.length) return false;
-  for (const [from, to] of randomFields(kernel, seen)) {
+  for (const [from, to] of [...randomFields(kernel, seen), ...drawnPort(kernel, ours, seen)]) {
     kernel.fill(0, from, to);
     ours.fill(0, from, to);
   }
@@ -118,6 +125,56 @@ function randomFields(packet: Uint8Array, seen: InputFields | undefined): Field[
   if (fragment >= 0 && !seen?.fragmentIds.has(u32(packet, fragment + 4))) fields.push([fragment + 4, fragment + 8]);
   return fields;
 }
+
+/** Source port or ICMP id, and the checksum over it, where both are others than the packet had that went in; also in quotes. */
+function drawnPort(kernel: Uint8Array, ours: Uint8Array, seen: InputFields | undefined): Field[] {
+  const [theirs, mine] = [Packet.of(kernel), Packet.of(ours)];
+  const { family, protocol, l4, end } = theirs;
+  if (family === 0 || protocol !== mine.protocol || l4 + 8 > end || verify(theirs) !== verify(mine)) return [];
+  const isIcmp = protocol === (family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+  const quote = l4 + 8;
+  if (isIcmp && quote + 20 < end && kernel[quote] >>> 4 === family) {
+    const quoted = Packet.of(withOwnLength(kernel.subarray(quote, end)));
+    const at = quote + quoted.l4;
+    const fields = [at, at + 2].flatMap((port) => drawnField(kernel, ours, port, quoted.protocol, seen));
+    return fields.length === 0 ? [] : [...fields, sumField(at, quoted.protocol, end), sumField(l4, protocol, end)];
+  }
+  const field = drawnField(kernel, ours, l4 + (isIcmp ? 4 : 0), protocol, seen);
+  return field.length === 0 ? [] : [...field, sumField(l4, protocol, end)];
+}
+
+function drawnField(kernel: Uint8Array, ours: Uint8Array, at: number, protocol: number, seen?: InputFields): Field[] {
+  if (SUM_AT[protocol] === undefined || at + 2 > kernel.length) return [];
+  const [wanted, got] = [u16(kernel, at), u16(ours, at)];
+  const isId = protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
+  if (wanted === got || !isDrawn(wanted, got, isId) || seen?.ports.has(wanted) || seen?.ports.has(got)) return [];
+  return [[at, at + 2]];
+}
+
+const sumField = (l4: number, protocol: number, end: number): Field => {
+  const at = Math.min(l4 + SUM_AT[protocol], end);
+  return [at, Math.min(at + 2, end)];
+};
+
+/** A quote cut short, as the packet that it is: with the length that is there. */
+function withOwnLength(quote: Uint8Array): Uint8Array {
+  const copy = quote.slice();
+  if (copy[0] >>> 4 === 4) putU16(copy, 2, copy.length);
+  else putU16(copy, 4, copy.length - 40);
+  return copy;
+}
+
+const SUM_AT: Readonly<Record<number, number>> = {
+  [IPPROTO_TCP]: 16,
+  [IPPROTO_UDP]: 6,
+  [IPPROTO_ICMP]: 2,
+  [IPPROTO_ICMPV6]: 2,
+};
+
+/** nf_nat_l4proto_unique_tuple(): ports stay in their class, ids have none. */
+const isDrawn = (one: number, other: number, isId: boolean): boolean => isId || portClass(one) === portClass(other);
+
+const portClass = (port: number): number => (port < 512 ? 0 : port < 1_024 ? 1 : 2);
 
 /** A timestamp reply tells when it was made (receive and transmit time). */
 function timeOfDay(packet: Uint8Array): Field[] {
@@ -147,15 +204,22 @@ class InputFields {
   readonly ids = new Set<number>();
   readonly labels = new Set<number>();
   readonly fragmentIds = new Set<number>();
+  /** Ports, ICMP ids. */
+  readonly ports = new Set<number>();
 
   constructor(step: Step) {
     const hexes = 'in' in step ? [step.hex].flat() : 'local' in step ? [step.local] : [];
     for (const hex of hexes) {
       const packet = fromHex(hex);
       if (!packet || packet.length < 20) continue;
+      this.addPorts(Packet.of(packet));
       if (packet[0] >>> 4 === 4) this.ids.add(u16(packet, ipv4.ID_AT));
       else if (packet.length >= 40) this.addVersion6(packet);
     }
+  }
+
+  private addPorts({ bytes, l4, end }: Packet): void {
+    for (const at of [l4, l4 + 2, l4 + 4]) if (at + 2 <= end) this.ports.add(u16(bytes, at));
   }
 
   private addVersion6(packet: Uint8Array): void {
@@ -185,7 +249,18 @@ function compareCt(kernel: CtEntry[] | undefined, ours: CtEntry[] | undefined): 
 
 function sameEntry(kernel: CtEntry, ours: CtEntry): boolean {
   if (Math.abs((kernel.timeout ?? 0) - (ours.timeout ?? 0)) > TIMEOUT_SLACK) return false;
-  return canonical({ ...kernel, timeout: null }) === canonical({ ...ours, timeout: null });
+  return canonical(plain(kernel, ours)) === canonical(plain(ours, kernel));
+}
+
+/** Without the time left, and without a port that NAT drew on both sides. */
+function plain(entry: CtEntry, other: CtEntry): CtEntry {
+  const { orig, reply } = entry;
+  const drawn = (own: 'sport' | 'id', back: 'dport' | 'id') => {
+    const [one, two, before] = [reply?.[back], other.reply?.[back], orig?.[own]].map(Number);
+    return one !== two && one !== before && two !== before && isDrawn(one, two, own === 'id');
+  };
+  const back = drawn('sport', 'dport') ? 'dport' : drawn('id', 'id') ? 'id' : undefined;
+  return { ...entry, ...(back && reply && { reply: { ...reply, [back]: 'drawn' } }), timeout: null };
 }
 
 /** JSON with members by name; an undefined member is none. */

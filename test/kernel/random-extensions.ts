@@ -349,7 +349,103 @@ export const MATCHES: readonly RandomExtension[] = [
   },
 ];
 
+/** Prefixes for NPT, and the last addresses in them. */
+const PREFIXES: readonly (readonly [prefix: string, last: string])[] = [
+  ['fd00:a::/64', 'fd00:a::ffff:ffff:ffff:ffff'],
+  ['fd00:1::/32', 'fd00:1:ffff:ffff:ffff:ffff:ffff:ffff'],
+  ['2001:db8::/48', '2001:db8:0:ffff:ffff:ffff:ffff:ffff'],
+  ['fd00:b::/56', 'fd00:b::ff:ffff:ffff:ffff:ffff'],
+  ['2001:db8:ffff::/49', '2001:db8:ffff:7fff:ffff:ffff:ffff:ffff'],
+];
+
+/**
+ * Only for addresses that have the prefix: else it makes checksums wrong, and the kernel, which does not sum up twice what was right on
+ * the way in, rejects packets that we leave alone.
+ */
+function prefixes({ dice }: Context, range: string): string {
+  const [[from, last], [to]] = [dice.pick(PREFIXES), dice.pick(PREFIXES)];
+  return `--src-pfx ${from} --dst-pfx ${to} -m iprange --${range} ${from.split('/')[0]}-${last}`;
+}
+
+/** Ports that SNAT rules name: what has one of them was not drawn at random. */
+export const FIXED_PORTS: readonly number[] = [7_000, 7_001, 700, 70];
+
+/** Addresses to translate to, and networks for NETMAP. */
+const NAT_SOURCES = {
+  4: ['10.0.2.50', '10.0.1.50', '10.0.2.1', '203.0.113.5'],
+  6: ['fd00:b::50', 'fd00:a::50', 'fd00:b::1', '2001:db8:5::5'],
+};
+const NAT_DESTINATIONS = {
+  4: ['10.0.1.2', '10.1.2.3', '192.0.2.9', '10.0.1.1', '198.51.100.1'],
+  6: ['fd00:a::2', 'fd00:1::3', '2001:db8::9', 'fd00:a::1', '2001:db8:6::1'],
+};
+const NAT_NETWORKS = {
+  4: ['10.0.2.64/26', '203.0.113.0/24', '10.1.0.0/16', '10.0.1.77/32'],
+  6: ['fd00:b:0:0:5::/80', '2001:db8:6::/48', 'fd00:1::/32', 'fd00:a::77/128'],
+};
+
+function natAddress(context: Context, from: Readonly<Record<4 | 6, readonly string[]>>, ports: string): string {
+  const { dice, hints } = context;
+  const low = dice.pick(from[hints.family]);
+  const last = dice.int(60, 99);
+  const address = dice.chance(0.2) ? `${low}-${low.replace(/[0-9a-f]+$/, String(last))}` : low;
+  if (ports === '') return address;
+  return hints.family === 6 ? `[${address}]:${ports}` : `${address}:${ports}`;
+}
+
+const withPorts = proto('tcp', 'udp', 'icmp');
+
 export const TARGETS: readonly RandomExtension[] = [
+  {
+    name: 'SNAT',
+    weight: 3,
+    fits: (context) => inTable('nat')(context) && inChain('POSTROUTING', 'INPUT')(context),
+    write: (context) => {
+      const { dice } = context;
+      const ports = withPorts(context) && dice.chance(0.3) ? String(dice.pick(FIXED_PORTS)) : '';
+      return `--to-source ${natAddress(context, NAT_SOURCES, ports)}${dice.chance(0.2) ? ' --persistent' : ''}`;
+    },
+  },
+  {
+    name: 'MASQUERADE',
+    weight: 3,
+    fits: (context) => inTable('nat')(context) && inChain('POSTROUTING')(context),
+    write: (context) => (withPorts(context) && context.dice.chance(0.2) ? '--to-ports 7000' : ''),
+  },
+  {
+    name: 'DNAT',
+    weight: 4,
+    fits: (context) => inTable('nat')(context) && inChain('PREROUTING', 'OUTPUT')(context),
+    write: (context) => {
+      const { dice } = context;
+      const ports =
+        withPorts(context) && dice.chance(0.5) ? dice.pick(['80', '8000-8003', '40-1080/22', '1-65535/53']) : '';
+      return `--to-destination ${natAddress(context, NAT_DESTINATIONS, ports)}${dice.chance(0.2) ? ' --persistent' : ''}`;
+    },
+  },
+  {
+    name: 'REDIRECT',
+    weight: 2,
+    fits: (context) => inTable('nat')(context) && inChain('PREROUTING', 'OUTPUT')(context),
+    write: (context) =>
+      withPorts(context) && context.dice.chance(0.5) ? `--to-ports ${context.dice.pick(['80', '8000-8003'])}` : '',
+  },
+  {
+    name: 'NETMAP',
+    weight: 2,
+    fits: inTable('nat'),
+    write: ({ dice, hints }) => `--to ${dice.pick(NAT_NETWORKS[hints.family])}`,
+  },
+  {
+    name: 'SNPT',
+    fits: (context) => is6(context) && inTable('mangle')(context) && inChain('INPUT', 'POSTROUTING')(context),
+    write: (context) => prefixes(context, 'src-range'),
+  },
+  {
+    name: 'DNPT',
+    fits: (context) => is6(context) && inTable('mangle')(context) && inChain('PREROUTING', 'OUTPUT')(context),
+    write: (context) => prefixes(context, 'dst-range'),
+  },
   {
     name: 'REJECT',
     weight: 5,

@@ -5,8 +5,10 @@ import type { AnyTarget, CompileContext } from '../../engine/extension.ts';
 import { RuleError } from '../../grammar/error.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
-import type { Scenario, Step } from '../../testing/scenario-format.ts';
+import { play } from '../../testing/scenario.ts';
+import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
 import { Dice } from './dice.ts';
+import { randomAnswers } from './random-answers.ts';
 import { hintsOf, type RuleOptions, randomTables, rulesText, type TableText } from './random-rules.ts';
 import { randomTraffic, stepOf, type TrafficOptions } from './random-traffic.ts';
 
@@ -80,12 +82,41 @@ export function randomCase(seed: number, { packets = 100, without = [] }: CaseOp
   const tables = (family: 4 | 6): TableText[] =>
     traffic.families.includes(family) ? randomTables(dice, hintsOf(family, sent), options) : [];
   const [v4, v6] = [tables(4), tables(6)];
-  const steps: RandomStep[] = sent.map(stepOf);
+  const rest = randomRest(dice);
+  let steps: RandomStep[] = sent.map(stepOf);
+  if ([...v4, ...v6].some(({ name }) => name === 'nat')) steps = withAnswers(dice, { seed, v4, v6, rest, steps });
   if (dice.chance(0.1)) steps.splice(steps.length >> 1, 0, { reload: { v4: tables(4), v6: tables(6) } });
   if (dice.chance(0.05)) steps.splice(dice.int(0, steps.length), 0, { flush_ct: true });
   if (dice.chance(0.3)) steps.splice(steps.length >> 1, 0, { ct: true });
   steps.push({ counters: true }, { ct: true });
-  return { seed, v4, v6, rest: randomRest(dice), steps };
+  return { seed, v4, v6, rest, steps };
+}
+
+/** Rounds of answers to what comes out, as we do it. */
+function withAnswers(dice: Dice, given: RandomCase): RandomStep[] {
+  let { steps } = given;
+  let fresh = new Set(steps);
+  for (let round = 0; round < 4; round++) {
+    const { steps: results } = playOrNothing({ ...given, steps });
+    const added = new Set<RandomStep>();
+    steps = steps.flatMap((step, index) => {
+      if ('reload' in step || !fresh.has(step)) return [step];
+      const answers = randomAnswers(dice, step, results[index]?.out ?? []);
+      for (const one of answers) added.add(one);
+      return [step, ...answers];
+    });
+    fresh = added;
+  }
+  return steps;
+}
+
+/** A ruleset that is refused has no results. */
+function playOrNothing(given: RandomCase): Result {
+  try {
+    return play(scenarioOf(given));
+  } catch {
+    return { steps: [], late: [] };
+  }
 }
 
 function randomRest(dice: Dice): RandomCase['rest'] {
