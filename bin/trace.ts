@@ -5,11 +5,11 @@ import { builtinRegistry } from '../control/extensions.ts';
 import { hostNames } from '../control/host-names.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
 import { parseSave } from '../engine/restore.ts';
-import type { Trace, TraceStep } from '../engine/trace.ts';
+import type { Trace } from '../engine/trace.ts';
+import { traceText } from '../engine/trace-text.ts';
 import { renderDiagnostic } from '../grammar/diagnostics.ts';
 import { type Printing, printRule } from '../grammar/print.ts';
 import { toHex } from '../packet/bytes.ts';
-import { describe } from '../packet/describe.ts';
 import { Packet } from '../packet/packet.ts';
 import { networkAt, readCapture } from '../packet/pcap.ts';
 import { PacketWordsError, packetFromWords } from '../packet/words.ts';
@@ -51,7 +51,7 @@ export async function trace(words: readonly string[], options: TraceOptions): Pr
     for (const earlier of options.after) send(firewall, earlier, device, names);
     const walk = firewall.trace(octets, { device });
     const printing = { lookup: firewall.registry, names: hostNames() };
-    process.stdout.write(options.json ? `${JSON.stringify(walk, jsonValue)}\n` : textOf(walk, octets, printing));
+    process.stdout.write(options.json ? `${jsonOf(walk, printing)}\n` : traceText(walk, printing));
     return 0;
   } catch (error) {
     if (error instanceof RulesRefused) {
@@ -117,51 +117,14 @@ function packetOf(text: string): Uint8Array {
 const wordsProblem = ({ message, span, hint }: PacketWordsError, text: string): string =>
   `${message}\n  ${text}\n  ${' '.repeat(span.start)}${'^'.repeat(Math.max(1, span.end - span.start))}${hint ? `\nhint: ${hint}` : ''}`;
 
-const jsonValue = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? toHex(value) : value);
-
-// --- Text ----------------------------------------------------------------------------------------------------------------
-
-function textOf({ steps, fate, reason }: Trace, octets: Uint8Array, printing: Printing): string {
-  let text = `${describe(Packet.of(octets), { verbose: true })}\n`;
-  for (const step of steps) text += stepText(step, printing);
-  return `${text}=> ${fate}${reason === '' ? '' : `: ${reason}`}\n`;
-}
-
-const describeOctets = (octets: Uint8Array): string => describe(Packet.of(octets));
-
-function stepText(step: TraceStep, printing: Printing): string {
-  // Packets that this one caused stand further to the right.
-  const indent = '    '.repeat(step.packet === 0 ? 0 : 1);
-  const line = (depth: number, text: string): string => `${indent}${'  '.repeat(depth)}${text}\n`;
-  switch (step.kind) {
-    case 'hook': {
-      const devices = [step.in && `in ${step.in}`, step.out && `out ${step.out}`].filter(Boolean).join(', ');
-      const packet = step.packet === 0 ? '' : `: ${describeOctets(step.octets)}`;
-      return line(0, `${step.hook}${devices ? ` (${devices})` : ''}${packet}`);
-    }
-    case 'gathered':
-      return line(1, `fragment: ${step.said}`);
-    case 'tracked':
-      return line(1, `ctstate ${step.ctstate}${step.reason ? ` (${step.reason})` : ''}`);
-    case 'table':
-      return line(1, `table ${step.table}`);
-    case 'rule': {
-      const rule = printRule(step.chain, step.rule, printing);
-      const where = step.rule.origin ? `${step.rule.origin.file}:${step.rule.origin.line}` : `rule ${step.number}`;
-      if (step.refusal === undefined) return line(2, `+ ${rule}   [${where}]${step.verdict ? ` ${step.verdict}` : ''}`);
-      const { condition, saw } = step.refusal;
-      const what = typeof condition === 'string' ? condition : `-m ${condition.name}`;
-      return line(2, `- ${rule}   [${where}] no: ${what}${saw ? ` (${saw})` : ''}`);
-    }
-    case 'policy':
-      return line(2, `policy of ${step.chain}: ${step.policy}`);
-    case 'routed':
-      return line(1, `route: ${step.where}${step.device ? ` by ${step.device}` : ''}`);
-    case 'sent':
-      return line(0, `sent by ${step.device}: ${describeOctets(step.octets)}`);
-    case 'log':
-      return line(3, `log <${step.record.level}> ${step.record.text}`);
-    case 'ended':
-      return line(1, `${step.verdict}${step.reason ? `: ${step.reason}` : ''}`);
-  }
+/** As data: octets as hex, a rule as its text and where it stands. */
+function jsonOf(walk: Trace, printing: Printing): string {
+  const steps = walk.steps.map((step) => {
+    if (step.kind !== 'rule') return step;
+    const { file, line } = step.rule.origin ?? {};
+    return { ...step, rule: printRule(step.chain, step.rule, printing), file, line };
+  });
+  return JSON.stringify({ ...walk, steps }, (_key, value: unknown) =>
+    value instanceof Uint8Array ? toHex(value) : value,
+  );
 }

@@ -55,7 +55,9 @@ function linesOf(step: TraceStep, printing: Printing): string[] {
 
 function ruleLines(step: RuleStep, printing: Printing): string[] {
   const head = `      ${step.chain} ${step.number}  `;
-  return [`${head}${printRule(step.chain, step.rule, printing)}`, `${' '.repeat(head.length)}${outcome(step)}`];
+  const { file, line } = step.rule.origin ?? {};
+  const where = file ? `  (${file}:${line})` : '';
+  return [`${head}${printRule(step.chain, step.rule, printing)}${where}`, `${' '.repeat(head.length)}${outcome(step)}`];
 }
 
 function outcome({ refusal, verdict, rule }: RuleStep): string {
