@@ -164,8 +164,11 @@ export type Meaning =
 
 /** The long options that are known at a point of a rule. */
 export class Vocabulary {
-  /** In the order of loading; an extension that was loaded again stands here once, at its last place. */
-  private loaded: Loaded[] = [];
+  /**
+   * In the order of loading. One that is loaded again keeps its place, and its new copy takes the options: libxtables merges the options of
+   * a name once, in front of the earlier ones (xtables_options_xfrm()), and clones share them.
+   */
+  private readonly loaded: Loaded[] = [];
   private readonly family: Family;
 
   constructor(family: Family) {
@@ -173,8 +176,9 @@ export class Vocabulary {
   }
 
   load(extension: Loaded): void {
-    this.loaded = this.loaded.filter((other) => other.syntax !== extension.syntax);
-    this.loaded.push(extension);
+    const at = this.loaded.findIndex((other) => other.syntax === extension.syntax);
+    if (at < 0) this.loaded.push(extension);
+    else this.loaded[at] = extension;
   }
 
   /** The meaning of `--name`; undefined when it is unknown, or short for more than one. */
