@@ -3,7 +3,7 @@
 
 import type { Services } from '../../engine/services.ts';
 import { addressAt } from '../../packet/address.ts';
-import { u16 } from '../../packet/bytes.ts';
+import { u16, u32 } from '../../packet/bytes.ts';
 import { pseudoSum, sum } from '../../packet/checksum.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
@@ -39,11 +39,14 @@ export function mayAnswerWithReset(pkt: Packet, family: Family, { routes }: Serv
   return type !== 'BROADCAST' && type !== 'MULTICAST' && (isTrusted(pkt) || sumFits(pkt, family));
 }
 
-/** Neither multicast nor unspecified. */
+/** Neither multicast nor unspecified nor IPv4-mapped: what ipv6_addr_type() calls unicast. */
 function isSingle6({ bytes, l3 }: Packet, at: number): boolean {
-  if (bytes[l3 + at] === 0xff) return false;
-  for (let octet = l3 + at; octet < l3 + at + 16; octet++) if (bytes[octet] !== 0) return true;
-  return false;
+  const address = l3 + at;
+  if (bytes[address] === 0xff) return false;
+  for (let octet = address; octet < address + 10; octet++) if (bytes[octet] !== 0) return true;
+  const last = u32(bytes, address + 12);
+  const between = u16(bytes, address + 10);
+  return between !== 0xffff && (between !== 0 || last !== 0);
 }
 
 const isTrusted = (pkt: Packet): boolean => pkt.checksumTrusted || pkt.checksumPartial;
