@@ -178,7 +178,8 @@ function transport4(quote: Quote, l4: number, protocol: number, fragment: boolea
     case IPPROTO_ICMP:
       return more(`PROTO=ICMP ${fragment ? '' : icmp4(quote, l4)}`);
     case IPPROTO_AH:
-      return more(`PROTO=AH ${fragment ? '' : l4 + 12 > end ? incomplete(end - l4) : spi(bytes, l4 + 4)}`);
+      // Not even the name, of a later fragment.
+      return more(fragment ? '' : `PROTO=AH ${l4 + 12 > end ? incomplete(end - l4) : spi(bytes, l4 + 4)}`);
     case IPPROTO_ESP:
       return more(`PROTO=ESP ${fragment ? '' : l4 + 8 > end ? incomplete(end - l4) : spi(bytes, l4)}`);
     default:
