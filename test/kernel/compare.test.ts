@@ -95,12 +95,15 @@ describe('dumps', () => {
     expect(differ({ v4: [rule], v6: [] }, { v4: [], v6: [] })).not.toBe(0);
   });
 
-  test('the log: the identification only of own packets is masked', () => {
+  test('the log: an identification is masked unless a packet came in with it', () => {
     const line = (from: string, id: number) => ({
-      log: [{ level: 4, msg: `x IN=${from} OUT=tunB ID=${id} PROTO=UDP` }],
+      log: [{ level: 4, msg: `x IN=${from} OUT=tunB TTL=64 ID=${id} PROTO=UDP` }],
     });
-    expect(differ(line('', 1), line('', 2))).toBe(0);
-    expect(differ(line('tunA', 1), line('tunA', 2))).not.toBe(0);
+    const scenario = given(ip4({ id: 1 }, udp()));
+    expect(differ(line('', 7), line('', 2), scenario)).toBe(0);
+    expect(differ(line('tunA', 7), line('tunA', 2), scenario)).toBe(0);
+    expect(differ(line('tunA', 1), line('tunA', 2), scenario)).not.toBe(0);
+    expect(differ(line('tunA', 0), line('tunA', 2), scenario)).not.toBe(0);
   });
 
   test('a reload that one refuses', () => {

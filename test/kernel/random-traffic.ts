@@ -2,6 +2,7 @@
 // what goes wrong with packets on their way: fragments, losses, duplicates, broken octets, ICMP errors about what was sent before.
 // A talk keeps the numbers that real ends would keep, so that flows get established, and strays from them now and then.
 
+import { addressAt, formatAddress } from '../../packet/address.ts';
 import {
   ah,
   destinationOptions,
@@ -24,7 +25,10 @@ import {
   udp,
   udplite,
 } from '../../packet/build.ts';
+import * as ipv4 from '../../packet/ipv4.ts';
+import * as ipv6 from '../../packet/ipv6.ts';
 import type { Family } from '../../packet/numbers.ts';
+import { Packet } from '../../packet/packet.ts';
 import type { Side, Step } from '../../testing/scenario-format.ts';
 import type { Dice } from './dice.ts';
 
@@ -194,15 +198,17 @@ class Traffic {
     const from = dice.chance(0.5) ? undefined : dice.pick(HOSTS[is4 ? 4 : 6][other(about.side)]);
     const quote = dice.chance(0.7) ? undefined : dice.int(0, 80);
     const badChecksum = dice.chance(0.04);
+    // The kernel remembers a path MTU that its own packets are told of, and tells those that it forwards to the same place of it.
+    const learned = isFromSelf(about.octets);
     const octets = is4
       ? icmpErrorAbout(about.octets, {
           ...dice.pick([
-            { type: 3, code: dice.int(0, 15) },
+            { type: 3, code: learned ? dice.int(0, 3) : dice.int(0, 15) },
             { type: 11, code: dice.int(0, 1) },
             { type: 12, code: 0 },
             { type: 4 },
             { type: 5 },
-            { type: 3, code: 4, mtu: 1300 },
+            learned ? { type: 3, code: 1 } : { type: 3, code: 4, mtu: 1300 },
           ]),
           from,
           quote,
@@ -211,7 +217,7 @@ class Traffic {
       : icmp6ErrorAbout(about.octets, {
           ...dice.pick([
             { type: 1, code: dice.int(0, 6) },
-            { type: 2, mtu: 1300 },
+            learned ? { type: 3, code: 0 } : { type: 2, mtu: 1300 },
             { type: 3, code: dice.int(0, 1) },
             { type: 4, code: dice.int(0, 2) },
             { type: 101 },
@@ -223,6 +229,13 @@ class Traffic {
     return { step: 'in', side: dice.chance(0.95) ? other(about.side) : about.side, octets };
   }
 }
+
+const isFromSelf = (octets: Uint8Array): boolean => {
+  const { family, l3, bytes } = Packet.of(octets);
+  if (family === 0) return true; // who knows
+  const source = formatAddress(addressAt(bytes, l3 + (family === 4 ? ipv4.SOURCE_AT : ipv6.SOURCE_AT), family), family);
+  return Object.values(SELF[family]).includes(source);
+};
 
 // --- Packets ------------------------------------------------------------------------------------------------------------------
 
