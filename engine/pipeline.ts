@@ -61,6 +61,8 @@ export interface WalkObserver extends Observer {
   delivered?(pkt: Packet): void;
   /** Left by `sent.outDevice`: `whole` itself or a piece of it. */
   sent?(sent: Packet, whole: Packet): void;
+  /** To ourselves by the loopback device: the packet comes in again as `again`. */
+  looped?(again: Packet, pkt: Packet): void;
   /** DROP or STOLEN. */
   ended?(verdict: Verdict, pkt: Packet): void;
 }
@@ -333,8 +335,13 @@ export class Pipeline {
 
   /** drivers/net/loopback.c loopback_xmit(), net/core/dev.c dev_loopback_xmit(): in again, once the packet at work is done. */
   private loop(pkt: Packet, device = 'lo'): void {
-    if (this.loops++ < MOST_LOOPED) this.looped.push(this.copyOf(pkt, device));
-    else this.parts.drops.add(OUTSIDE, 'loopback queue full');
+    if (this.loops++ >= MOST_LOOPED) {
+      this.parts.drops.add(OUTSIDE, 'loopback queue full');
+      return;
+    }
+    const again = this.copyOf(pkt, device);
+    if (device === 'lo') this.observer?.looped?.(again, pkt);
+    this.looped.push(again);
   }
 
   /** With connection and mark, but not as its first packet. */

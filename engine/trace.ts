@@ -176,6 +176,11 @@ export class Tracer implements WalkObserver {
     this.ends(whole, 'sent', '');
   }
 
+  /** The same packet in the eyes of whoever asked about it. */
+  looped(again: Packet, pkt: Packet): void {
+    this.numbers.set(again, this.numberOf(pkt));
+  }
+
   ended(verdict: Verdict, pkt: Packet): void {
     const stolen = verdict === STOLEN;
     this.note(pkt, { kind: 'ended', verdict: stolen ? 'STOLEN' : 'DROP', reason: pkt.reason });
