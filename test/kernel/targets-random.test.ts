@@ -3,6 +3,7 @@
 // A LOG rule stands in front: the kernel drops some broken packets before FORWARD, and what its log does not show did not get there.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { logLine } from '../../engine/log-line.ts';
 import { Registry } from '../../engine/registry.ts';
 import { DROP } from '../../engine/verdict.ts';
 import { noNames } from '../../grammar/names.ts';
@@ -25,6 +26,13 @@ import { Twin } from './twin.ts';
 const SEED = Number(process.env.SEKISHO_SEED ?? 20261123);
 const PACKETS = Number(process.env.SEKISHO_PACKETS ?? 300);
 
+/** HMARK's mark shows in a LOG rule behind it. */
+const HASHES = [
+  '--hmark-tuple src,dst,sport,dport,proto',
+  '--hmark-tuple spi,proto --hmark-src-prefix 17 --hmark-dst-prefix 31',
+  '--hmark-sport-mask 0xff0f --hmark-dport 0x0101 --hmark-offset 0xfffffff0',
+].map((options) => ['mangle', `-j HMARK ${options} --hmark-mod 0xfffffff1 --hmark-rnd 77`] as const);
+
 const RULES: Record<Family, readonly (readonly [TableName, string])[]> = {
   4: [
     ['filter', '-j REJECT'],
@@ -37,6 +45,7 @@ const RULES: Record<Family, readonly (readonly [TableName, string])[]> = {
     ['mangle', '-j DSCP --set-dscp 0x15'],
     ['mangle', '-j TOS --set-tos 0x55/0x0f'],
     ['mangle', '-j TTL --ttl-inc 200'],
+    ...HASHES,
   ],
   6: [
     ['filter', '-j REJECT'],
@@ -48,6 +57,7 @@ const RULES: Record<Family, readonly (readonly [TableName, string])[]> = {
     ['mangle', '-j DSCP --set-dscp 0x15'],
     ['mangle', '-j TOS --set-tos 0x55/0x0f'],
     ['mangle', '-j HL --hl-dec 30'],
+    ...HASHES,
   ],
 };
 
@@ -216,7 +226,7 @@ function ours(family: Family, table: TableName, rule: string, octets: Uint8Array
   return {
     sent: services.sent.map((one) => withoutChance(one.octets)),
     passed: gone ? [] : [toHex(pkt.view())],
-    logged: services.logged.map(({ text }) => text),
+    logged: name === 'HMARK' ? [logLine(pkt, '', 0)] : services.logged.map(({ text }) => text),
   };
 }
 
@@ -258,7 +268,8 @@ describe.skipIf(!ready('random packets through targets', machine))('random packe
         const spun: Random = () => (random() >>> 7) ^ (random() >>> 16);
         const packets = Array.from({ length: PACKETS }, () => anyPacket(spun, family));
         const { steps } = await twin.run({
-          [family === 4 ? 'v4rules' : 'v6rules']: `*${table}\n-A FORWARD -j LOG\n-A FORWARD ${rule}\nCOMMIT\n`,
+          [family === 4 ? 'v4rules' : 'v6rules']:
+            `*${table}\n-A FORWARD -j LOG\n-A FORWARD ${rule}\n${rule.includes('HMARK') ? '-A FORWARD -j LOG\n' : ''}COMMIT\n`,
           log: true,
           steps: packets.map((packet) => ({ in: 'A' as const, hex: toHex(before(packet)) })),
         });
