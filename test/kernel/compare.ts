@@ -130,7 +130,10 @@ function randomFields(packet: Uint8Array, seen: InputFields | undefined): Field[
 function drawnPort(kernel: Uint8Array, ours: Uint8Array, seen: InputFields | undefined): Field[] {
   const [theirs, mine] = [Packet.of(kernel), Packet.of(ours)];
   const { family, protocol, l4, end } = theirs;
-  if (family === 0 || protocol !== mine.protocol || l4 + 8 > end || verify(theirs) !== verify(mine)) return [];
+  if (family === 0 || protocol !== mine.protocol) return [];
+  if (theirs.fragmentOffset > 0) return seen?.drawn ? sumInside(theirs) : [];
+  const whole = !theirs.moreFragments;
+  if (l4 + 8 > end || (whole && verify(theirs) !== verify(mine))) return [];
   const isIcmp = protocol === (family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
   const quote = l4 + 8;
   if (isIcmp && quote + 20 < end && kernel[quote] >>> 4 === family) {
@@ -143,11 +146,18 @@ function drawnPort(kernel: Uint8Array, ours: Uint8Array, seen: InputFields | und
   return field.length === 0 ? [] : [...field, sumField(l4, protocol, end)];
 }
 
+/** The checksum may lie in a later piece of a packet whose first one shows the port. */
+function sumInside({ protocol, fragmentOffset, l4, end }: Packet): Field[] {
+  const at = l4 + SUM_AT[protocol] - fragmentOffset;
+  return at >= l4 && at + 2 <= end ? [[at, at + 2]] : [];
+}
+
 function drawnField(kernel: Uint8Array, ours: Uint8Array, at: number, protocol: number, seen?: InputFields): Field[] {
   if (SUM_AT[protocol] === undefined || at + 2 > kernel.length) return [];
   const [wanted, got] = [u16(kernel, at), u16(ours, at)];
   const isId = protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
   if (wanted === got || !isDrawn(wanted, got, isId) || seen?.ports.has(wanted) || seen?.ports.has(got)) return [];
+  if (seen) seen.drawn = true;
   return [[at, at + 2]];
 }
 
@@ -204,6 +214,8 @@ class InputFields {
   readonly ids = new Set<number>();
   readonly labels = new Set<number>();
   readonly fragmentIds = new Set<number>();
+  /** NAT drew a port for what came of the step. */
+  drawn = false;
   /** Ports, ICMP ids. */
   readonly ports = new Set<number>();
 
