@@ -77,19 +77,18 @@ export const multiport = defineMatch({
     'source-ports': own(portList, {
       help: 'source port is one of these',
       invert: true,
-      alias: ['source-port', 'sports', 'sport'],
+      alias: 'sports',
       excludes: ['destination-ports', 'ports'],
     }),
     'destination-ports': own(portList, {
       help: 'destination port is one of these',
       invert: true,
-      alias: ['destination-port', 'dports', 'dport'],
+      alias: 'dports',
       excludes: ['source-ports', 'ports'],
     }),
     ports: own(portList, {
       help: 'source or destination port is one of these',
       invert: true,
-      alias: 'port',
       excludes: ['source-ports', 'destination-ports'],
     }),
   },
