@@ -3,6 +3,7 @@
 // of tomorrow, so such rules are refused before they are stored.
 
 import { Ruleset } from '../engine/ruleset.ts';
+import { orderedChains } from '../grammar/print.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 
 export class NotStorable extends Error {}
@@ -12,11 +13,16 @@ const PLAIN_NAME = /^[^\s"'\\]{1,28}$/;
 
 /** Remembers which rules are known to read back, so that an edit costs the reading of its own rules only. */
 export class Readable {
-  private readonly known = new WeakSet<RuleSpec>();
+  private readonly known = new WeakMap<RuleSpec, RuleSpec>();
 
   /** Rules that were read. */
   trust({ tables }: Ruleset): void {
-    for (const table of tables) for (const rule of rulesOf(table)) this.known.add(rule);
+    for (const table of tables) for (const rule of rulesOf(table)) this.known.set(rule, rule);
+  }
+
+  /** The rule as its text says it: what no text shows (`-o +`, which is any device) is not in it. The rule was checked. */
+  asRead(rule: RuleSpec): RuleSpec {
+    return this.known.get(rule) ?? rule;
   }
 
   /** Rejects with NotStorable when a rule that is not known would not read back as it is. */
@@ -26,14 +32,15 @@ export class Readable {
       if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
       const unknown = new Set([...rulesOf(table)].filter((rule) => !this.known.has(rule)));
       if (unknown.size === 0) continue;
-      await readBack(ruleset, withOnly(table, unknown));
-      for (const rule of unknown) this.known.add(rule);
+      // Both in the order of the printed text.
+      const read = [...rulesOf(await readBack(ruleset, withOnly(table, unknown)))].values();
+      for (const rule of unknown) this.known.set(rule, read.next().value!);
     }
   }
 }
 
 function* rulesOf(table: TableSpec): Generator<RuleSpec> {
-  for (const chain of table.chains.values()) yield* chain.rules;
+  for (const chain of orderedChains(table)) yield* chain.rules;
 }
 
 const withOnly = (table: TableSpec, rules: ReadonlySet<RuleSpec>): TableSpec => ({
@@ -46,7 +53,7 @@ const withOnly = (table: TableSpec, rules: ReadonlySet<RuleSpec>): TableSpec => 
   ),
 });
 
-async function readBack({ family, printing: { lookup, names } }: Ruleset, table: TableSpec): Promise<void> {
+async function readBack({ family, printing: { lookup, names } }: Ruleset, table: TableSpec): Promise<TableSpec> {
   const { restore } = await import('../engine/restore.ts');
   const printed = new Ruleset(family, { lookup, names });
   printed.adopt(table);
@@ -54,7 +61,7 @@ async function readBack({ family, printing: { lookup, names } }: Ruleset, table:
   const read = new Ruleset(family, { lookup, names });
   const { diagnostics } = restore(text, read, { program: 'restore', counters: true });
   const [wrong] = diagnostics;
-  if (!wrong && read.save({ counters: true }) === text) return;
+  if (!wrong && read.save({ counters: true }) === text) return read.table(table.name)!;
   const lines = text.split('\n');
   const back = new Set(read.save({ counters: true }).split('\n'));
   const line = wrong?.text ?? lines.find((one) => !back.has(one)) ?? '';

@@ -40,7 +40,8 @@ export async function listen(path: string, serve: Serve, limits: ServerLimits = 
   // In the order of their last answer, so the first is the one that has been waited for longest.
   const clients = new Set<Client>();
   const { clients: most = 64 } = limits;
-  const server = createServer((socket) => {
+  // A client may have said all (`echo ... | nc -NU`) and still wait for the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     if (clients.size >= most) [...clients].find((client) => !client.busy)?.drop();
     const client: Client = new Client(socket, serve, limits, () => {
       clients.delete(client);
@@ -99,6 +100,10 @@ class Client {
     socket.on('error', () => this.drop());
     socket.on('close', () => clearTimeout(this.deadline));
     socket.on('data', (chunk) => this.take(chunk as Buffer));
+    socket.on('end', () => {
+      this.ending = true;
+      if (!this.busy) this.socket.end();
+    });
     this.wait();
   }
 

@@ -86,9 +86,9 @@ export class StoredRules {
     this.cache.write(text, this.currentTables().reverse());
   }
 
-  /** With the counters as they are printed. */
+  /** As the text says them, with the counters that stand there. */
   private currentTables(): TableSpec[] {
-    const now = (rule: RuleSpec): RuleSpec => ({ ...rule, counters: this.counters.rule(rule) });
+    const now = (rule: RuleSpec): RuleSpec => ({ ...this.readable.asRead(rule), counters: this.counters.rule(rule) });
     return this.ruleset.tables.map((table) => ({
       ...table,
       chains: new Map([...table.chains].map(([name, chain]) => [name, { ...chain, rules: chain.rules.map(now) }])),

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseRequest } from '../../control/protocol.ts';
+
+describe('a request', () => {
+  test('of each kind is taken, and what it does not know is left out', () => {
+    expect(parseRequest('{"op":"status","more":1}')).toEqual({ op: 'status' });
+    expect(parseRequest('{"op":"tool","program":"ip6tables","argv":["-S"]}')).toEqual({
+      op: 'tool',
+      program: 'ip6tables',
+      argv: ['-S'],
+      stdin: undefined,
+    });
+  });
+
+  test.each([
+    ['', 'not a JSON text'],
+    ['{"op":"status"', 'not a JSON text'],
+    ['null', 'a request is a JSON object'],
+    ['"status"', 'a request is a JSON object'],
+    ['[]', 'unknown "op"'],
+    ['{}', 'unknown "op"'],
+    ['{"op":"__proto__"}', 'unknown "op"'],
+    ['{"op":["status"]}', 'unknown "op"'],
+    ['{"op":"tool"}', '"program" is one of'],
+    ['{"op":"tool","program":"sh","argv":["-c","true"]}', '"program" is one of'],
+    ['{"op":"tool","program":"iptables"}', '"argv" is a list of strings'],
+    ['{"op":"tool","program":"iptables","argv":"-S"}', '"argv" is a list of strings'],
+    ['{"op":"tool","program":"iptables","argv":[1]}', '"argv" is a list of strings'],
+    ['{"op":"tool","program":"iptables-restore","argv":[],"stdin":{}}', '"stdin" is a string'],
+  ])('%s is refused: %s', (line, message) => {
+    expect(() => parseRequest(line)).toThrow(message);
+  });
+
+  test('of any shape is taken or refused with a sentence, and what is taken is of the right shape', () => {
+    const request = fc.record(
+      {
+        op: fc.oneof(fc.constantFrom('tool', 'status', 'stop'), fc.jsonValue()),
+        program: fc.oneof(fc.constant('iptables'), fc.jsonValue()),
+        argv: fc.oneof(fc.array(fc.string()), fc.jsonValue()),
+        stdin: fc.oneof(fc.string(), fc.jsonValue()),
+      },
+      { requiredKeys: [] },
+    );
+    const text = fc.oneof(request, fc.jsonValue()).map((value) => JSON.stringify(value));
+    fc.assert(
+      fc.property(fc.oneof(text, fc.string()), (line) => {
+        try {
+          const taken = parseRequest(line);
+          if (taken.op === 'tool') for (const word of taken.argv) expect(word).toBeTypeOf('string');
+        } catch (error) {
+          expect(Object.getPrototypeOf(error)).toBe(Error.prototype);
+        }
+      }),
+    );
+  });
+});
