@@ -1,5 +1,7 @@
 // The rules' view of the connections: what matches and targets may ask and set, by id.
 
+import { IPPROTO_TCP } from '../packet/numbers.ts';
+import { CLOSE, TIME_WAIT } from './l4/tcp-states.ts';
 import { type Direction, IPCT_MARK, IPCT_SECMARK, IPS_CONFIRMED } from './status.ts';
 import type { ConnectionTable } from './table.ts';
 
@@ -24,6 +26,12 @@ export interface Connections {
   destinationKey(id: number, direction: Direction): number;
   /** Milliseconds until it expires; 0 while it is unconfirmed, as `--ctexpire` sees it. */
   timeLeft(id: number, now: number): number;
+  /** Others may find it at `now`: it is confirmed, and its time is not over. */
+  inTable(id: number, now: number): boolean;
+  /** TCP, and in TIME_WAIT or CLOSE. */
+  closed(id: number): boolean;
+  /** Calls `run` once when the connection is gone, confirmed or not: its id may be another's next. */
+  whenGone(id: number, run: () => void): void;
 }
 
 /** The rules' view of the table. */
@@ -31,6 +39,7 @@ export class ConnectionColumns implements Connections {
   private readonly table: ConnectionTable;
   /** Of the few connections that have one. */
   private readonly secmarks = new Map<number, number>();
+  private readonly watched = new Map<number, (() => void)[]>();
   private readonly changed: (id: number, bits: number) => void;
 
   /** `changed` is told of changes that the rules make to confirmed connections, as IPCT_ bits. */
@@ -81,6 +90,10 @@ export class ConnectionColumns implements Connections {
   /** The connection is gone, and its id may be another's next. */
   forget(id: number): void {
     this.secmarks.delete(id);
+    if (this.watched.size === 0) return;
+    const told = this.watched.get(id);
+    this.watched.delete(id);
+    for (const run of told ?? []) run();
   }
 
   sourceOctet(id: number, direction: Direction, index: number): number {
@@ -111,5 +124,22 @@ export class ConnectionColumns implements Connections {
   timeLeft(id: number, now: number): number {
     if (!(this.table.status(id) & IPS_CONFIRMED)) return 0;
     return Math.max(0, (this.table.expires[id] - (Math.floor(now) | 0)) | 0);
+  }
+
+  inTable(id: number, now: number): boolean {
+    if (!this.table.live(id)) return false;
+    return !this.table.expired(id, Math.floor(now) | 0);
+  }
+
+  closed(id: number): boolean {
+    if (this.table.protocol(id) !== IPPROTO_TCP) return false;
+    const state = this.table.state(id);
+    return state === TIME_WAIT || state === CLOSE;
+  }
+
+  whenGone(id: number, run: () => void): void {
+    const told = this.watched.get(id);
+    if (told) told.push(run);
+    else this.watched.set(id, [run]);
   }
 }

@@ -226,6 +226,9 @@ const TEMPLATE: Connections = {
   sourceKey: () => 0,
   destinationKey: () => 0,
   timeLeft: () => 0,
+  inTable: () => false,
+  closed: () => false,
+  whenGone: () => {},
 };
 const NO_PACKET = new Packet(0);
 

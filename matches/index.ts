@@ -4,6 +4,7 @@ import type { AnyMatch } from '../engine/extension.ts';
 import { addrtype } from './addrtype.ts';
 import { ah4, ah6 } from './ah.ts';
 import { comment } from './comment.ts';
+import { connlimit } from './connlimit.ts';
 import { connmark } from './connmark.ts';
 import { conntrack } from './conntrack.ts';
 import { dccp } from './dccp.ts';
@@ -34,6 +35,7 @@ import { recent } from './recent.ts';
 import { rpfilter } from './rpfilter.ts';
 import { rt } from './rt.ts';
 import { sctp } from './sctp.ts';
+import { set } from './set.ts';
 import { state } from './state.ts';
 import { statistic } from './statistic.ts';
 import { string } from './string.ts';
@@ -50,6 +52,7 @@ export const matches: readonly AnyMatch[] = [
   ah4,
   ah6,
   comment,
+  connlimit,
   connmark,
   conntrack,
   dccp,
@@ -80,6 +83,7 @@ export const matches: readonly AnyMatch[] = [
   rpfilter,
   rt,
   sctp,
+  set,
   state,
   statistic,
   string,

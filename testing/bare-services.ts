@@ -25,6 +25,9 @@ const noConnections: Connections = {
   sourceKey: nothing,
   destinationKey: nothing,
   timeLeft: nothing,
+  inTable: nothing,
+  closed: nothing,
+  whenGone: nothing,
 };
 
 const noTracker: Tracker = {
