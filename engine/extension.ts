@@ -81,6 +81,8 @@ interface Acting<P> {
    * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().
    */
   readonly needsTracking?: boolean | ((checked: P) => boolean);
+  /** Sets that it names, once for each use: while a rule names a set, that cannot be renamed or destroyed. */
+  readonly sets?: (checked: P) => readonly string[];
 }
 
 export interface Match<O extends OptionTable = OptionTable, P = unknown> extends ExtensionSyntax<O, P>, Acting<P> {

@@ -21,6 +21,7 @@ import { Pipeline, type SendResult, type TransmitPacket } from './pipeline.ts';
 import type { Module, Registry } from './registry.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { LogRecord, Random, Services, WallClock } from './services.ts';
+import { Sets } from './sets/index.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
 import { TimerMap } from './timers.ts';
 import { type Trace, Tracer } from './trace.ts';
@@ -71,6 +72,8 @@ export class Firewall {
   readonly tracker: ConnectionTracker;
   readonly registry: Registry;
   readonly mode: Mode;
+  /** What -m set and -j SET name. Empty at first; rules come and go over them. */
+  readonly sets: Sets;
   /** Latest time that a packet or advance() brought. */
   now = 0;
   private readonly options: FirewallOptions;
@@ -92,6 +95,7 @@ export class Firewall {
     this.registry = registry;
     this.forced = options.forceTracking ?? false;
     this.tracker = new ConnectionTracker(random);
+    this.sets = new Sets(random);
     this.stack = mode.kind === 'router' ? this.router(mode.topology) : undefined;
     const bridge = mode.kind === 'bridge' ? new Bridge(mode.ports, mode.mtu ?? 1500, random) : undefined;
     const { tracker, defragmenter, drops, stack } = this;
@@ -109,6 +113,7 @@ export class Firewall {
       sendError: stack && ((about, error) => stack.sendError(about, error)),
     };
     this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
+    this.sets.rulesUsing = (name) => this.installed.usesOfSet(name);
     for (const [name, value] of Object.entries(options.sysctls ?? {})) this.setSysctl(name, value);
     this.leaveRegistry = registry.ask((kind, name) => this.installed.userOf(kind, name));
     this.refresh();
@@ -262,6 +267,7 @@ export class Firewall {
     const cloner = new Cloner();
     cloner.overlay(copy.tracker, this.tracker);
     cloner.overlay(copy.defragmenter, this.defragmenter);
+    cloner.overlay(copy.sets, this.sets);
     copy.timers.now = this.timers.now;
     copy.installed.adopt(this.installed, cloner);
     copy.refresh();

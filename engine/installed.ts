@@ -169,6 +169,19 @@ export class InstalledTables {
     }
   }
 
+  /** How many times rules name a set. */
+  usesOfSet(name: string): number {
+    let uses = 0;
+    for (const table of this.all()) {
+      for (const { spec, matches, target } of table.ruleOf.values()) {
+        const named = matches.flatMap((match, index) => match.sets?.(spec.matches[index].checked) ?? []);
+        if (target && spec.target?.kind === 'extension') named.push(...(target.sets?.(spec.target.checked) ?? []));
+        uses += named.filter((one) => one === name).length;
+      }
+    }
+    return uses;
+  }
+
   /** A rule that uses the extension, in words; undefined: none does. */
   userOf(kind: ExtensionKind, name: string): string | undefined {
     for (const table of this.all()) {

@@ -4,6 +4,7 @@ import type { Tracker } from '../conntrack/tracker.ts';
 import type { Address } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
+import type { Sets } from './sets/index.ts';
 
 /** 32 random bits, unsigned. Seeded: every run replays. */
 export type Random = () => number;
@@ -79,6 +80,8 @@ export interface Services {
   readonly tracker: Tracker;
   readonly routes: Routes;
   readonly random: Random;
+  /** The sets that rules may name; none where left out. */
+  readonly sets?: Sets;
   readonly timers: Timers;
   /**
    * Whether a transparent socket (IP_TRANSPARENT) of the router takes `pkt`: one of its connection, or one that listens at that address

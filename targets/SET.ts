@@ -1,37 +1,16 @@
 import { defineTarget } from '../engine/extension.ts';
+import { findSet, queryOf } from '../engine/sets/for-rules.ts';
+import { CONTINUE } from '../engine/verdict.ts';
 import type { Given, RuleScope, ValueScope } from '../grammar/options.ts';
 import { wholeNumber } from '../grammar/scan.ts';
+import { type SetAndParts, setAndParts } from '../grammar/set-values.ts';
 import type { HookName } from '../grammar/tables.ts';
 import { flag, own } from '../grammar/values.ts';
-import { notThereYet } from './shared/not-there-yet.ts';
 import { words } from './shared/text.ts';
 
-interface Named {
-  readonly set: string;
-  /** 'src' and 'dst', one for each part of the set's members. */
-  readonly parts: readonly string[];
-}
-
-const LONGEST_NAME = 31;
-const MOST_PARTS = 6;
 const LONGEST_TIMEOUT = 0xffff_fffe;
-
-const PARTS = "You must spefify (the comma separated list of) 'src' or 'dst'.";
-
-const setAndParts = {
-  words: 2 as const,
-  metavar: 'name src|dst[,...]',
-  parse([set, list]: readonly string[], scope: ValueScope): Named {
-    if (set.length > LONGEST_NAME) scope.fail(`setname \`${set}' too long, max ${LONGEST_NAME} characters.`);
-    const parts = list.split(',');
-    for (const [index, part] of parts.entries()) {
-      if (index === MOST_PARTS) scope.fail(`Can't be more src/dst options than ${MOST_PARTS}.`);
-      if (part !== 'src' && part !== 'dst') scope.fail(PARTS, 'such as src,dst');
-    }
-    return { set, parts };
-  },
-  print: ({ set, parts }: Named): string => `${set} ${parts.join(',')}`,
-};
+/** The kernel counts milliseconds in 31 bits, and cuts what is more. */
+const MOST_SECONDS = 2_147_483;
 
 /** An exclamation mark in front is read, and means nothing. */
 const which = (name: string, help: string) =>
@@ -49,9 +28,9 @@ const timeout = {
 const MAPS = ['map-mark', 'map-prio', 'map-queue'] as const;
 
 interface Checked {
-  readonly add?: Named & { readonly exist: boolean; readonly timeout?: number };
-  readonly del?: Named;
-  readonly map?: Named & { readonly to: readonly string[] };
+  readonly add?: SetAndParts & { readonly exist: boolean; readonly timeout?: number };
+  readonly del?: SetAndParts;
+  readonly map?: SetAndParts & { readonly to: readonly string[] };
 }
 
 /** What only one of the three can have. */
@@ -114,6 +93,22 @@ export const SET = defineTarget({
         : undefined;
     },
   },
-  textOnly: 'there are no sets yet',
-  compile: notThereYet('SET'),
+  sets: ({ add, del, map }) => [add, del, map].filter((named) => named !== undefined).map(({ set }) => set),
+  // Differs: --map-queue is looked up and goes nowhere: our devices choose a queue by the flow.
+  compile({ add, del, map }, context) {
+    const adding = add && { slot: findSet(add.set, context), query: queryOf(add.parts), ...add };
+    const deleting = del && { slot: findSet(del.set, context), query: queryOf(del.parts) };
+    const mapping = map && { slot: findSet(map.set, context), query: queryOf(map.parts) };
+    const timeout = add?.timeout === undefined ? undefined : Math.min(add.timeout, MOST_SECONDS);
+    const [marks, priorities] = ['map-mark', 'map-prio'].map((name) => map?.to.includes(name) ?? false);
+    return (pkt) => {
+      if (adding) adding.slot.add(pkt, adding.query, adding.exist, timeout);
+      if (deleting) deleting.slot.delete(pkt, deleting.query);
+      if (!mapping?.slot.test(pkt, mapping.query)) return CONTINUE;
+      const { mark, markMask, priority } = mapping.query;
+      if (marks) pkt.mark = ((pkt.mark & ~markMask) ^ mark) >>> 0;
+      if (priorities) pkt.priority = priority;
+      return CONTINUE;
+    };
+  },
 });

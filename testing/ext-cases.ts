@@ -70,6 +70,8 @@ interface CommonRows {
   readonly frame?: string;
   readonly table?: TableName;
   readonly names?: Names;
+  /** Beside what a row brings itself. */
+  readonly services?: Partial<Services>;
   /** Extensions that a row's frame uses beside the one under test. */
   readonly beside?: { readonly matches?: readonly AnyMatch[]; readonly targets?: readonly AnyTarget[] };
 }
@@ -106,7 +108,7 @@ export function matchCases(match: AnyMatch, rows: MatchRows): void {
     for (const [options, given, answer] of rows.packets ?? []) {
       const family = familyOf(octetsOf(given));
       it(`IPv${family} ${options || '(no options)'} : ${answer}`, () => {
-        const { pkt, services } = packetOf(given);
+        const { pkt, services } = packetOf(given, rows.services);
         const [spec] = kit.parse(options, family).rules;
         const predicate = match.compile(spec.matches.at(-1)!.checked, kit.compileContext(family, services));
         const matched = predicate(pkt);
@@ -125,7 +127,7 @@ export function targetCases(target: AnyTarget, rows: TargetRows): void {
       const family = familyOf(octetsOf(given));
       const wanted: TargetAnswer = typeof answer === 'string' ? { verdict: answer } : answer;
       it(`packet ${index + 1}: IPv${family} ${options || '(no options)'} ${wanted.verdict ?? ''}`, () => {
-        const { pkt, services } = packetOf(given);
+        const { pkt, services } = packetOf(given, rows.services);
         const [spec] = kit.parse(options, family).rules;
         if (spec.target?.kind !== 'extension') throw new Error(`-j ${target.name} was not read as a target`);
         const action = target.compile(spec.target.checked, kit.compileContext(family, services));
@@ -157,7 +159,7 @@ const NAMES: Record<Verdict, VerdictName> = {
 const octetsOf = (given: PacketGiven): Uint8Array => (given instanceof Uint8Array ? given : given.packet);
 const familyOf = (octets: Uint8Array): Family => (octets[0] >>> 4 === 4 ? 4 : 6);
 
-function packetOf(given: PacketGiven): { pkt: Packet; services: BareServices } {
+function packetOf(given: PacketGiven, common?: Partial<Services>): { pkt: Packet; services: BareServices } {
   const setup: PacketSetup = given instanceof Uint8Array ? { packet: given } : given;
   const pkt = Packet.of(setup.packet);
   pkt.inDevice = setup.in ?? '';
@@ -171,7 +173,7 @@ function packetOf(given: PacketGiven): { pkt: Packet; services: BareServices } {
   pkt.now = setup.now ?? 0;
   pkt.hook = HOOKS.indexOf(setup.hook ?? 'INPUT');
   setup.set?.(pkt);
-  return { pkt, services: bareServices(setup.services) };
+  return { pkt, services: bareServices({ ...common, ...setup.services }) };
 }
 
 /** What rows of both kinds share: the frame around options, parsing, printing. */

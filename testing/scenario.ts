@@ -11,6 +11,8 @@ import { Registry } from '../engine/registry.ts';
 import { type RestoreResult, restore } from '../engine/restore.ts';
 import { Ruleset } from '../engine/ruleset.ts';
 import type { LogRecord } from '../engine/services.ts';
+import { withSets } from '../engine/sets/for-rules.ts';
+import { runIpset } from '../engine/sets/index.ts';
 import type { Topology } from '../engine/stack/index.ts';
 import { type Names, noNames } from '../grammar/names.ts';
 import { TABLES, type TableName } from '../grammar/tables.ts';
@@ -59,13 +61,13 @@ class Player {
   private readonly rulesets: Record<Family, Ruleset>;
   private readonly random: () => number;
   private readonly pkt = new Packet();
+  private readonly names: Names;
   private now = START;
   private emitted: Emitted[] = [];
   private logged: LogRecord[] | undefined;
 
   constructor(scenario: Scenario, options: PlayOptions) {
     const { names = noNames, extensions = { matches, targets }, seed = 1, interpreted } = options;
-    if (scenario.setup?.length) throw new Error('"setup" runs commands beside a kernel: not in memory');
     const registry = new Registry(extensions);
     this.random = seeded(seed);
     this.firewall = new Firewall({
@@ -80,10 +82,12 @@ class Player {
     });
     this.firewall.advance(this.now);
     if (scenario.log) this.logged = [];
+    this.names = names;
+    for (const argv of scenario.setup ?? []) this.setUp(argv);
     const ruleset = (family: Family) =>
       new Ruleset(family, {
         lookup: registry,
-        names,
+        names: withSets(names, this.firewall.sets),
         counters: this.firewall.counterStore(family),
         install: (table) => this.firewall.install([table]),
       });
@@ -114,10 +118,23 @@ class Player {
     if ('ct' in step) return { ct: dump(this.firewall.tracker, this.now).map((entry) => ({ ...entry })), expect: [] };
     if ('counters' in step) return this.counters();
     if ('rules' in step) return optionalError(this.load(step.rules));
+    if ('exec' in step) return this.execute(step.exec);
     if ('sysctls' in step) this.setSysctls(step.sysctls);
     else if ('flush_ct' in step) this.firewall.tracker.flush();
     else throw new Error(`a step that is none, or needs a kernel: ${JSON.stringify(step)}`);
     return {};
+  }
+
+  private setUp(argv: readonly string[]): void {
+    const { rc, stderr } = this.execute(argv);
+    if (rc !== 0) throw new Error(`setup: ${argv.join(' ')}: ${stderr}`);
+  }
+
+  /** Of the programs beside a kernel, ipset works on our sets. */
+  private execute([program, ...argv]: readonly string[]): StepResult {
+    if (program !== 'ipset') throw new Error(`"${program}" runs beside a kernel: not in memory`);
+    const { stdout, stderr, exitCode } = runIpset(this.firewall.sets, { argv, names: this.names, now: this.now });
+    return { rc: exitCode, stdout, stderr };
   }
 
   private inject(side: Side, packets: readonly string[]): StepResult {

@@ -35,10 +35,11 @@ function ruleOf({ match, rows }: Sheet, row: string): string {
 }
 
 /** raw has no rules: its policy counts that the packet came as far as the hooks. */
-function scenarioOf(rule: string, packet: Uint8Array): Scenario {
+function scenarioOf({ setup: commands = [] }: Sheet, rule: string, packet: Uint8Array): Scenario {
+  const setup = commands.map((line) => ['ipset', ...line.split(' ')]);
   const rules = `*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING ${rule} -j ACCEPT\nCOMMIT\n`;
   const steps: Scenario['steps'] = [{ in: 'A', hex: toHex(packet) }, { counters: true }];
-  return familyOf(packet) === 4 ? { v4rules: rules, steps } : { v6rules: rules, steps };
+  return familyOf(packet) === 4 ? { setup, v4rules: rules, steps } : { setup, v6rules: rules, steps };
 }
 
 function answerOf(counters: readonly Counted[]): MatchAnswer | 'not seen' {
@@ -66,7 +67,7 @@ describe.skipIf(!ready('predicates of matches beside the kernel', machine))('pac
     if (rows.length === 0) continue;
     test(`-m ${sheet.match.name} (${rows.length} packets)`, async () => {
       const results = await Promise.all(
-        rows.map(([options, packet]) => twin.run(scenarioOf(ruleOf(sheet, options), packet as Uint8Array))),
+        rows.map(([options, packet]) => twin.run(scenarioOf(sheet, ruleOf(sheet, options), packet as Uint8Array))),
       );
       const real = results.map((result, index) => {
         const counters = result.steps[1][familyOf(rows[index][1] as Uint8Array) === 4 ? 'v4' : 'v6'];

@@ -8,6 +8,7 @@ import { Registry } from '../../engine/registry.ts';
 import { apply, Ruleset } from '../../engine/ruleset.ts';
 import { RuleError } from '../../grammar/error.ts';
 import { listRule } from '../../grammar/list.ts';
+import type { Names } from '../../grammar/names.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import { printConditions } from '../../grammar/print.ts';
 import { matches } from '../../matches/index.ts';
@@ -27,10 +28,11 @@ const DIFFERS: readonly (readonly [match: string, row: string, reason: string])[
 const seed = Number(process.env.SEKISHO_SEED ?? 20_261_123);
 const cases = Number(process.env.SEKISHO_CASES ?? 120);
 const lookup = new Registry({ matches });
-const names = hostNames();
-const printing = { lookup, names };
+const hosts = hostNames();
 
-function ours(rule: string, family: Family): Answer {
+function ours(rule: string, family: Family, { set }: Partial<Names> = {}): Answer {
+  const names: Names = { ...hosts, set };
+  const printing = { lookup, names };
   try {
     const ruleset = new Ruleset(family, { lookup, names });
     const draft = ruleset.open('mangle')!;
@@ -65,9 +67,9 @@ const text = (answer: Answer): string =>
 
 function compare(sheet: Sheet, family: Family, options: readonly string[]): void {
   const rules = options.map((row) => ruleOf(sheet, row));
-  const real = askRules(family, rules);
+  const real = askRules(family, rules, 'mangle', sheet.setup);
   const wrong = rules
-    .map((rule, index) => ({ rule, real: text(real[index]), ours: text(ours(rule, family)) }))
+    .map((rule, index) => ({ rule, real: text(real[index]), ours: text(ours(rule, family, sheet.rows.names)) }))
     .filter((one) => one.real !== one.ours);
   expect(wrong.slice(0, 8), `${wrong.length} of ${rules.length} differ`).toEqual([]);
 }

@@ -28,17 +28,22 @@ const PROGRAM: Record<Family, string> = { 4: 'iptables-legacy', 6: 'ip6tables-le
 const BATCH = 40;
 const SEPARATOR = '%%%%';
 
-/** `rules`: the words behind `-A CHAIN`. Chains have no reference, so nothing is checked that depends on hooks. */
-export function askRules(family: Family, rules: readonly string[], table = 'mangle'): Answer[] {
+/** `setup`: commands of ipset that run first. `rules`: the words behind `-A CHAIN`. Chains have no reference, so nothing is checked that depends on hooks. */
+export function askRules(
+  family: Family,
+  rules: readonly string[],
+  table = 'mangle',
+  setup: readonly string[] = [],
+): Answer[] {
   const answers: Answer[] = [];
   for (let from = 0; from < rules.length; from += BATCH) {
     const some = rules.slice(from, from + BATCH);
-    answers.push(...askBatch(family, some, table));
+    answers.push(...askBatch(family, some, table, setup));
   }
   return answers;
 }
 
-function askBatch(family: Family, rules: readonly string[], table: string): Answer[] {
+function askBatch(family: Family, rules: readonly string[], table: string, setup: readonly string[]): Answer[] {
   const answers: (Answer | undefined)[] = rules.map(() => undefined);
   for (;;) {
     const open = [...rules.keys()].filter((index) => answers[index] === undefined);
@@ -47,6 +52,7 @@ function askBatch(family: Family, rules: readonly string[], table: string): Answ
       family,
       open.map((index) => rules[index]),
       table,
+      setup,
     );
     if (Array.isArray(outcome)) {
       open.forEach((index, place) => {
@@ -64,6 +70,7 @@ function askBatch(family: Family, rules: readonly string[], table: string): Answ
           family,
           part.map((index) => rules[index]),
           table,
+          setup,
         );
         part.forEach((index, place) => {
           answers[index] = parts[place];
@@ -79,12 +86,13 @@ interface Failure {
   readonly code: number;
 }
 
-function attempt(family: Family, rules: readonly string[], table: string): Taken[] | Failure {
+function attempt(family: Family, rules: readonly string[], table: string, setup: readonly string[]): Taken[] | Failure {
   const program = PROGRAM[family];
   const chains = rules.map((_rule, index) => `:c${index} - [0:0]`);
   const lines = [`*${table}`, ...chains, ...rules.map((rule, index) => `-A c${index} ${rule}`), 'COMMIT', ''];
   const show = `${program}-save -t ${table}; echo ${SEPARATOR}; ${program} -t ${table} -n -L; echo ${SEPARATOR}; ${program} -t ${table} -L`;
-  const run = spawnSync('unshare', ['-n', 'sh', '-c', `${program}-restore || exit $?; ${show}`], {
+  const first = setup.map((line) => `ipset ${line} < /dev/null; `).join('');
+  const run = spawnSync('unshare', ['-n', 'sh', '-c', `${first}${program}-restore || exit $?; ${show}`], {
     input: lines.join('\n'),
     encoding: 'utf8',
     maxBuffer: 1 << 26,

@@ -10,6 +10,8 @@ import type { Dice } from '../kernel/dice.ts';
 export interface Sheet {
   readonly match: AnyMatch;
   readonly rows: MatchRows;
+  /** Commands of ipset that the kernel's namespace begins with; the rows bring the same sets as names and services. */
+  readonly setup?: readonly string[];
   /** Options of a random rule, valid or not. Words of the frame go before a semicolon, as in rows. */
   generate?(dice: Dice, family: Family): string;
 }
