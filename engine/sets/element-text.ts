@@ -57,7 +57,7 @@ export type PartText = Addresses | Ports | Device | Mac | Mark;
 export function parseElement(word: string, verb: Verb, scope: TextScope): PartText[] {
   const { type } = scope;
   const words = splitParts(word, type.parts.length, type.name);
-  const parts = words.map((text, index) => parsePart(text, index, scope));
+  const parts = words.map((text, index) => parsePart(text, index, { ...scope, verb }));
   if (verb === 'test') refuseRanges(parts, scope);
   return parts;
 }
@@ -80,7 +80,11 @@ function splitParts(word: string, count: number, type: string): string[] {
   return words;
 }
 
-function parsePart(text: string, index: number, scope: TextScope): PartText {
+interface PartScope extends TextScope {
+  readonly verb: Verb;
+}
+
+function parsePart(text: string, index: number, scope: PartScope): PartText {
   const { parts } = scope.type;
   switch (parts[index]) {
     case 'ip':
@@ -131,7 +135,7 @@ export function parseHost(text: string, { family = 4, names }: Pick<TextScope, '
 }
 
 /** An address, for IPv4 also a range or a network. */
-function parseIp(text: string, index: number, scope: TextScope): Addresses {
+function parseIp(text: string, index: number, scope: PartScope): Addresses {
   const { family = 4, type } = scope;
   const { base, length } = splitLength(text, family);
   const dash = dashIn(text);
@@ -142,7 +146,7 @@ function parseIp(text: string, index: number, scope: TextScope): Addresses {
   }
   if (dash > 0) return parseRange(text, dash, scope);
   const from = parseHost(base, scope);
-  if (length === 0) throw new SetError(WRONG_CIDR);
+  if (length === 0 && scope.verb !== 'test') throw new SetError(WRONG_CIDR);
   return {
     kind: 'addresses',
     from,
@@ -152,7 +156,7 @@ function parseIp(text: string, index: number, scope: TextScope): Addresses {
   };
 }
 
-function parseNet(text: string, scope: TextScope): Addresses {
+function parseNet(text: string, scope: PartScope): Addresses {
   const { family = 4, type } = scope;
   const dash = dashIn(text);
   if (dash > 0 && family === 6) throw syntax(`IP address or IP/cidr must be specified: ${text}`);
@@ -160,7 +164,7 @@ function parseNet(text: string, scope: TextScope): Addresses {
   const { base, length } = splitLength(text, family);
   const from = parseHost(base, scope);
   const bits = family === 4 ? 32 : 128;
-  if (length === 0 && !ZERO_LENGTH.has(type.name)) throw new SetError(WRONG_CIDR);
+  if (length === 0 && scope.verb !== 'test' && !ZERO_LENGTH.has(type.name)) throw new SetError(WRONG_CIDR);
   return {
     kind: 'addresses',
     from,

@@ -295,7 +295,8 @@ export class MemberSet {
     try {
       this.take(element);
     } catch (error) {
-      if (this.type.storage === 'bitmap' && error instanceof SetError) return false;
+      // What cannot be a member is none.
+      if (error instanceof SetError) return false;
       throw error;
     }
     const whole = this.layout.nets.every(({ part }) => element.lengths[part] === this.layout.width * 32);
