@@ -1,7 +1,17 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+// The examples import the package by its name, as its users do; here that is the source.
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const alias = {
+  'sekisho/testing': source('testing/index.ts'),
+  'sekisho/vitest': source('testing/vitest.ts'),
+  'sekisho/assert': source('testing/assert.ts'),
+};
 
 // Three tiers (CONTRIBUTING.md): `pure` needs nothing, `kernel` needs root and the real iptables, `inline` needs root and TUN.
 const project = (name: string, include: string[], exclude: string[], timeout: number) => ({
+  resolve: { alias },
   test: {
     name,
     include,
@@ -17,9 +27,16 @@ const project = (name: string, include: string[], exclude: string[], timeout: nu
 export default defineConfig({
   test: {
     projects: [
-      project('pure', ['test/**/*.test.ts'], ['test/kernel/**', 'test/inline/**'], 20_000),
+      project(
+        'pure',
+        ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+        ['test/kernel/**', 'test/inline/**', 'test/pack/**'],
+        20_000,
+      ),
       project('kernel', ['test/kernel/**/*.test.ts'], [], 300_000),
       project('inline', ['test/inline/**/*.test.ts'], [], 300_000),
+      // What is published, installed in empty projects: needs the registry.
+      project('pack', ['test/pack/**/*.test.ts'], [], 300_000),
     ],
   },
 });

@@ -52,18 +52,18 @@ export class Flow {
 
   /** TCP: the three packets of the handshake. Others: the first packet and an answer. */
   connect(): Outcome {
-    const begun = this.open();
-    if (begun.verdict !== 'accepted') return begun;
+    const begun = this.opened ? undefined : this.open();
+    if (begun && begun.verdict !== 'accepted') return begun;
     const answer = this.opener.protocol === 'tcp' ? this.segment('reply', 'SA', 0) : this.datagram('reply', 0);
     if (this.opener.protocol !== 'tcp' || answer.verdict !== 'accepted') return answer;
     return this.segment('original', 'A', 0);
   }
 
-  /** The first packet only. */
+  /** The first packet only; connect() then goes on from there. */
   open(): Outcome {
     const { protocol, flags } = this.opener;
     const outcome = this.put('original', this.first);
-    if (outcome.verdict !== 'accepted') return outcome;
+    if (outcome.verdict !== 'accepted' || this.opened) return outcome;
     this.opened = true;
     if (protocol === 'tcp') {
       const length = this.opener.payload.length + (flags?.includes('S') ? 1 : 0) + (flags?.includes('F') ? 1 : 0);

@@ -14,7 +14,7 @@ export function notesOn(outcome: Outcome): string[] {
     notes.push(`no rules for IPv${packet.family} are loaded${loaded}: nothing looks at this packet.`);
   }
   const stopped = outcome.verdict === 'dropped' || outcome.verdict === 'rejected';
-  if (stopped && outcome.observed.answer) {
+  if (stopped && outcome.observed.answer && ctstate !== 'INVALID') {
     notes.push(
       'it is the answer to a packet that passed, and no rule lets it back: -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT does.',
     );

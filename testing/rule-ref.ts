@@ -17,7 +17,7 @@ export function rulesNamed(fw: TestFirewall, ref: RuleRef): CoverageLine[] {
   const comments = rules.map(({ text }) => commentOf(text)).filter((comment) => comment !== undefined);
   const hint = didYouMean(ref, comments);
   throw new Error(
-    `no rule is called "${ref}"${hint ? `; ${hint}` : ''}. Rules are named by CHAIN NUMBER, FILE:LINE, their comment, or a part of their text.`,
+    `no rule is called "${ref}"${hint ? `; ${hint}` : '.'} Rules are named by CHAIN NUMBER, FILE:LINE, their comment, or a part of their text.`,
   );
 }
 

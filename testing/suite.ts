@@ -96,8 +96,10 @@ class SuiteReader {
 
   read(): Suite {
     const document = parseDocument(this.text, { lineCounter: this.lines });
-    for (const { pos, message } of document.errors) {
-      this.problems.push(`${this.file}:${this.lines.linePos(pos[0]).line}: ${message.split('\n')[0]}`);
+    for (const { pos, message, code } of document.errors) {
+      // The usual one: a row with a log prefix such as "refused: " in it.
+      const hint = code === 'BLOCK_AS_IMPLICIT_KEY' ? ' (a row with ": " in it stands in quotes)' : '';
+      this.problems.push(`${this.file}:${this.lines.linePos(pos[0]).line}: ${message.split('\n')[0]}${hint}`);
     }
     this.stopAtProblems();
     const members = this.members(document.contents, SUITE_KEYS, 'a test file');
@@ -132,12 +134,12 @@ class SuiteReader {
   // --- Rows ----------------------------------------------------------------------------------------------------------
 
   private row(node: Node, otherwise: readonly Expected[] | undefined, flows: Set<string>): Row {
-    if (isScalar(node)) return this.textRow(String(node.value), node, otherwise, flows);
+    if (isScalar(node)) return this.textRow(this.textOf(node) ?? '', node, otherwise, flows);
     if (!isMap(node)) throw new Error('a row is text, or a mapping with "packet"');
     const [only] = node.items;
     const key = String((only?.key as { value?: unknown } | undefined)?.value ?? '');
     // `inside: tcp ...` and `flow web: tcp ...` are mappings in the eyes of YAML.
-    if (node.items.length === 1 && !ROW_KEYS.includes(key)) {
+    if (node.items.length === 1 && (key === 'local' || !ROW_KEYS.includes(key))) {
       return this.textRow(`${key}: ${this.textOf(only.value as Node) ?? ''}`, node, otherwise, flows);
     }
     return this.longRow(node, otherwise);

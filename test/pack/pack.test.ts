@@ -1,0 +1,104 @@
+// What is published, installed in empty projects: one with vitest and TypeScript, one with plain node:test. Needs the registry and half
+// a minute, so it is a tier of its own: npm run test:pack.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
+
+const LONG = 300_000;
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const RULES = `*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -i inside -p tcp -m tcp --dport 443 -j ACCEPT
+COMMIT
+`;
+const USE = `const flow = fw.flow(tcp('2001:db8::1', '2001:db8:9::80', { dport: 443 }), { in: 'inside' });`;
+
+describe('the packed package', () => {
+  let folder = '';
+  let tarball = '';
+  const run = (command: string, words: readonly string[], cwd: string): string =>
+    execFileSync(command, words, {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1' },
+    });
+  const project = (name: string, packages: readonly string[], files: Record<string, string>): string => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    writeFileSync(join(path, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }));
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(path, file), text);
+    run('npm', ['install', '--no-audit', '--no-fund', tarball, ...packages], path);
+    return path;
+  };
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sekisho-pack-'));
+    run('npm', ['pack', '--pack-destination', folder], root);
+    tarball = join(folder, readdirSync(folder).find((file) => file.endsWith('.tgz'))!);
+  }, LONG);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test(
+    'with vitest: matchers, and types that tsc takes',
+    () => {
+      const { vitest, typescript } = manifest.devDependencies;
+      const path = project('with-vitest', [`vitest@${vitest}`, `typescript@${typescript}`, '@types/node@20'], {
+        'rules.v6': RULES,
+        'tsconfig.json': JSON.stringify({
+          compilerOptions: { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, types: ['node'] },
+          include: ['*.ts'],
+        }),
+        'rules.test.ts': `import { expect, test } from 'vitest';
+import { firewall, tcp, type Outcome } from 'sekisho/testing';
+import 'sekisho/vitest';
+test('https goes out', () => {
+  const fw = firewall({ v6: 'rules.v6' });
+  ${USE}
+  const outcome: Outcome = flow.connect();
+  expect(outcome).toBeAccepted('outside');
+  expect(flow.reply(100)).toHaveCtstate('ESTABLISHED');
+  expect(fw).toReachEveryRule();
+  // @ts-expect-error a state that there is none
+  expect(() => expect(outcome).toHaveCtstate('OLD')).toThrow('ctstate OLD');
+});
+`,
+      });
+      run('npx', ['tsc', '-p', '.'], path);
+      expect(run('npx', ['vitest', 'run'], path)).toMatch(/Tests\s+1 passed/);
+    },
+    LONG,
+  );
+
+  test(
+    'with node:test: assert functions, and the command',
+    () => {
+      const path = project('with-node', [], {
+        'rules.v6': RULES,
+        'rules.test.js': `import test from 'node:test';
+import assert from 'node:assert';
+import { firewall, tcp } from 'sekisho/testing';
+import { assertAccepted, assertDropped } from 'sekisho/assert';
+test('https goes out', () => {
+  const fw = firewall({ v6: 'rules.v6' });
+  ${USE}
+  assertAccepted(flow.connect());
+  assert.throws(() => assertDropped(flow.send()), assert.AssertionError);
+});
+`,
+        'rules.yaml': `v6: rules.v6\ntests:\n  - rows: ["inside: tcp 2001:db8::1 > 2001:db8:9::80 dport 443 syn -> accepted"]\n`,
+      });
+      expect(run(process.execPath, ['--test', 'rules.test.js'], path)).toMatch(/pass 1\b/);
+      expect(run('npx', ['sekisho', 'test', 'rules.yaml'], path)).toContain('1 passed, 0 failed');
+    },
+    LONG,
+  );
+});
