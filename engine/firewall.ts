@@ -106,6 +106,7 @@ export class Firewall {
       routes: (stack ?? bridge)!.routes,
       random,
       wallClock: options.wallClock,
+      sets: this.sets,
       log: (record) => this.log(record),
       send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),
       timers: this.timers,

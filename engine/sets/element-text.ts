@@ -182,9 +182,7 @@ const dashIn = (text: string): number =>
   text.startsWith('[') ? text.indexOf('-', text.indexOf(']')) : text.indexOf('-');
 
 function parseRange(text: string, dash: number, scope: TextScope): Addresses {
-  const ends = [parseHost(text.slice(0, dash), scope), parseHost(text.slice(dash + 1), scope)];
-  const turned = ends[0][0] >>> 0 > ends[1][0] >>> 0;
-  const [from, to] = turned ? [ends[1], ends[0]] : ends;
+  const [from, to] = [parseHost(text.slice(0, dash), scope), parseHost(text.slice(dash + 1), scope)];
   return { kind: 'addresses', from, to, length: 32, network: false };
 }
 
@@ -356,8 +354,14 @@ function* addressesOf({ from, to, length, network }: Addresses): Generator<Netwo
   for (let address = first; address <= last; address++) yield { words: Int32Array.of(address), length: 32 };
 }
 
+/** A range may be written either way round. */
+function sortedEnds(from: Int32Array, to: Int32Array): [number, number] {
+  const [one, other] = [from[0] >>> 0, to[0] >>> 0];
+  return one <= other ? [one, other] : [other, one];
+}
+
 function bounds(from: Int32Array, to: Int32Array | undefined, length: number): [number, number] {
-  if (to) return [from[0] >>> 0, to[0] >>> 0];
+  if (to) return sortedEnds(from, to);
   const size = 2 ** (32 - length);
   const first = Math.floor((from[0] >>> 0) / size) * size;
   return [first, first + size - 1];
@@ -369,8 +373,8 @@ function* networksOf({ from, to, length }: Addresses): Generator<Network> {
     yield { words: from, length };
     return;
   }
-  const last = to[0] >>> 0;
-  let first = from[0] >>> 0;
+  const [start, last] = sortedEnds(from, to);
+  let first = start;
   if (first === 0 && last === 0xffff_ffff) throw new SetError('Invalid range, covers the whole address space');
   while (first <= last) {
     let size = 1;

@@ -109,32 +109,41 @@ export class MemberSet {
     return member & WILDCARD ? this.ifaceName.startsWith(name) : this.ifaceName === name;
   }
 
-  /** The visible member for the whole addresses in `host`, longest prefixes first; -1: none. */
-  private search(now: number): number {
-    const { nets } = this.layout;
-    if (nets.length === 0) {
-      this.key.set(this.host);
-      return this.visible(this.find(), now);
-    }
+  /**
+   * The member for the whole addresses in `host` that may be taken, longest prefixes first; -1: none. One that a packet meets and that
+   * then fails the rule's other conditions has counted it, and shorter prefixes are looked at all the same.
+   */
+  private search(now: number, meeting: SetQuery | undefined, octets: number, count: boolean, compare: boolean): number {
     const [first, second] = this.prefixes;
+    if (first === undefined) {
+      this.key.set(this.host);
+      return this.taken(this.find(), now, meeting, octets, count, compare);
+    }
     for (let i = 0; i < first.used; i++) {
-      if (second === undefined) {
+      for (let k = 0; k < (second?.used ?? 1); k++) {
         this.key.set(this.host);
         this.cut(0, first.lengths[i]);
-        const row = this.visible(this.find(), now);
-        // On another device: the kernel looks no further, for the networks of one device must not hide behind those of another.
-        if (row >= 0 || this.onOtherDevices > 0) return row;
-        continue;
-      }
-      for (let k = 0; k < second.used; k++) {
-        this.key.set(this.host);
-        this.cut(0, first.lengths[i]);
-        this.cut(1, second.lengths[k]);
-        const row = this.visible(this.find(), now);
+        if (second !== undefined) this.cut(1, second.lengths[k]);
+        const found = this.find();
+        const row = this.taken(found, now, meeting, octets, count, compare);
         if (row >= 0) return row;
+        // The network is there on another device: then the kernel looks no further.
+        if (found < 0 && this.onOtherDevices > 0) return -1;
       }
     }
     return -1;
+  }
+
+  private taken(
+    row: number,
+    now: number,
+    meeting: SetQuery | undefined,
+    octets: number,
+    count: boolean,
+    compare: boolean,
+  ): number {
+    if (row < 0 || this.extensions.expired(row, now)) return -1;
+    return meeting === undefined || this.extensions.meets(row, meeting, octets, count, compare) ? row : -1;
   }
 
   private cut(net: number, length: number): void {
@@ -214,10 +223,8 @@ export class MemberSet {
 
   testPacket(pkt: Packet, query: SetQuery, count: boolean, compare: boolean): Found {
     if (this.count === 0 || !this.readPacket(pkt, query)) return NOT_THERE;
-    const row = this.search(pkt.now);
+    const row = this.search(pkt.now, query, pkt.end - pkt.l3, count, compare);
     if (row < 0) return NOT_THERE;
-    const octets = pkt.end - pkt.l3;
-    if (!this.extensions.meets(row, query, octets, count, compare)) return NOT_THERE;
     return this.extensions.nomatch(row) ? EXCEPTED : THERE;
   }
 
@@ -304,7 +311,7 @@ export class MemberSet {
     if (whole && this.layout.nets.length > 0) {
       this.host.set(this.key);
       for (const { word } of this.layout.nets) this.host[word] &= ~0xff;
-      row = this.search(now);
+      row = this.search(now, undefined, 0, false, false);
     } else row = this.visible(this.find(), now);
     return row >= 0 && this.extensions.nomatch(row) === nomatch;
   }
