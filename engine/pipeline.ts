@@ -18,7 +18,7 @@ import type { Address } from '../packet/address.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
-import { CT_NEW, CT_RELATED, type Owner, Packet } from '../packet/packet.ts';
+import { CT_NEW, CT_RELATED, CT_UNTRACKED, type Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
 import { type Drops, OUTSIDE } from './drops.ts';
 import { duplicateOf, routingOf } from './duplicate.ts';
@@ -127,6 +127,8 @@ export class Pipeline {
   private loops = 0;
   /** The copy that is on its way: it is not copied again. */
   private copy: Packet | undefined = undefined;
+  /** The device of its gateway, which POSTROUTING takes for the one that it came in by, whatever OUTPUT made of its way. ip_output() */
+  private copyBy = '';
   private readonly sendingIcmp: Record<Family, boolean> = { 4: false, 6: false };
   /** The packet that is being sent in pieces, and what carries a piece. */
   private whole = new Packet(0);
@@ -200,6 +202,7 @@ export class Pipeline {
   }
 
   private postrouting(pkt: Packet): boolean {
+    if (pkt === this.copy) pkt.inDevice = this.copyBy;
     const tables = this.enter(pkt, POSTROUTING);
     return (
       this.ask(tables.mangle, pkt) && // -150
@@ -272,6 +275,7 @@ export class Pipeline {
     const copy = duplicateOf(about);
     copy.outDevice = way;
     this.copy = copy;
+    this.copyBy = way;
     if (this.outputHook(copy, stack!)) {
       // Too long for the way: that its sender is told, for whom it came in here.
       copy.inDevice = about.inDevice;
@@ -420,7 +424,7 @@ export class Pipeline {
 
   /** Not a step of the walk for packets that came through already (loopback), nor for what is attached to a connection. */
   private gather(pkt: Packet, tables: FamilyTables, user: DefragUser): boolean {
-    if (!tables.tracking || pkt.connection >= 0) return true;
+    if (!tables.tracking || pkt.connection >= 0 || pkt.ctState === CT_UNTRACKED) return true;
     // A header chain that runs out of the packet may do so in its fragment header.
     if (pkt.fragmentOffset === 0 && !pkt.moreFragments && pkt.fragmentHeader < 0 && pkt.protocol >= 0) return true;
     const said = this.parts.defragmenter.gather(pkt, user);

@@ -90,6 +90,16 @@ export const tee: readonly Titled[] = [
     `OUTPUT -j TEE --gateway ${a}`,
     `POSTROUTING -o tunA -j TEE --gateway ${a}`,
   ]),
+  ...both(
+    'POSTROUTING takes the device of the gateway for that of arrival',
+    ({ a, b }) => [
+      `FORWARD -j TEE --gateway ${a}`,
+      `OUTPUT -m length --length 31:51 -j TOS --set-tos 0x10`,
+      `POSTROUTING -j LOG`,
+      `PREROUTING -j TEE --gateway ${b}`,
+    ],
+    { log: true },
+  ),
   ...both('two copies', ({ a, b }) => [`FORWARD -j TEE --gateway ${a}`, `FORWARD -j TEE --gateway ${b}`]),
   ...both('a copy of what is dropped then', ({ a }) => [`FORWARD -j TEE --gateway ${a}`, `FORWARD -j DROP`]),
   ...both('a copy that is dropped', ({ a }) => [`FORWARD -j TEE --gateway ${a}`, `OUTPUT -j DROP`]),
@@ -137,6 +147,12 @@ export const tee: readonly Titled[] = [
     force_ct: true,
     topology: narrow,
     steps: from('A', ...pieces6, ...uneven6),
+  },
+  {
+    name: 'IPv6: a fragment header on a whole packet, which the tracker takes off',
+    v6rules: mangle('FORWARD -j TEE --gateway fd00:a::9'),
+    force_ct: true,
+    steps: from('A', ip6(A6, fragment({ id: 9 }), fragment({ id: 10 }), udp({ data: 'abc' }))),
   },
   {
     name: 'IPv4: options and DF',
