@@ -257,11 +257,7 @@ const arriving = fc
 
 function cutUp(octets: Uint8Array, size: number, id: number): Uint8Array[] {
   const family = (octets[0] >>> 4) as Family;
-  // Differs: destination options or a routing header in front of the fragment header (engine/stack/host.ts deliver6()).
-  if (size === 0 || octets.length <= 60 || (family === 6 && [43, 60].includes(octets[6])))
-    return octets.length > 1500 ? [] : [octets];
-  const hopByHopFirst = family === 6 && octets[6] === 0 && [43, 60].includes(octets[40]);
-  if (hopByHopFirst) return octets.length > 1500 ? [] : [octets];
+  if (size === 0 || octets.length <= 60) return octets.length > 1500 ? [] : [octets];
   return family === 4 ? build.fragments4(octets, size) : build.fragments6(octets, size, id);
 }
 
