@@ -161,6 +161,16 @@ export const MATCHES: readonly RandomExtension[] = [
     },
   },
   { name: 'udp', weight: 4, fits: proto('udp'), write: (context) => ports(context).join(' ') },
+  {
+    name: 'sctp',
+    fits: proto('sctp'),
+    write: (context) =>
+      context.dice.pick([
+        () => ports(context).join(' '),
+        () =>
+          `${context.not()}--chunk-types ${context.dice.pick(['any', 'all', 'only'])} ${context.dice.pick(['DATA', 'INIT', 'SACK,DATA', 'ABORT'])}`,
+      ])(),
+  },
   { name: 'udplite', fits: proto('udplite'), write: (context) => ports(context).join(' ') },
   {
     name: 'icmp',

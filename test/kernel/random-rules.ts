@@ -156,6 +156,7 @@ function protocolOf(dice: Dice, hints: Hints): string {
     50: 'esp',
     51: 'ah',
     136: 'udplite',
+    132: 'sctp',
   };
   if (hints.protocols.length > 0 && dice.chance(0.7)) {
     const number = dice.pick(hints.protocols);

@@ -21,6 +21,7 @@ import {
   type Layer,
   raw,
   routing,
+  sctp,
   tcp,
   udp,
   udplite,
@@ -115,6 +116,7 @@ class Traffic {
       [4, (of) => udpTalk(dice, of)],
       [3, (of) => echoTalk(dice, of)],
       [2, (of) => this.otherTalk(of)],
+      [this.options.protocols.has('sctp') ? 1.5 : 0, (of) => sctpTalk(dice, of)],
       [1, (of) => garbage(dice, of)],
       [1.5, (of) => localTalk(dice, of)],
     ]);
@@ -475,6 +477,71 @@ function* udpTalk(dice: Dice, ends: Ends): Talk {
     );
   }
 }
+
+/** An association: opens, talks, closes; with wrong tags, chunks that the state does not call for, and several chunks in a packet. */
+function* sctpTalk(dice: Dice, ends: Ends): Talk {
+  const ports = [dice.int(33_000, 33_020), dice.pick(PORTS)];
+  const tags = [dice.u32(), dice.u32()];
+  const initiate = (from: 0 | 1) => {
+    const data = new Uint8Array(16);
+    new DataView(data.buffer).setUint32(0, tags[from]);
+    return data;
+  };
+  const chunks = (from: 0 | 1, tag: number, ...types: number[]): Sent =>
+    send(
+      dice,
+      ends,
+      from,
+      sctp({
+        sport: ports[from],
+        dport: ports[1 - from],
+        tag: dice.chance(0.95) ? tag : dice.u32(),
+        chunks: types.map((type) => ({
+          type,
+          flags: dice.chance(0.95) ? 0 : 1,
+          data: type === 1 || type === 2 ? initiate(from) : dice.octets(dice.pick([0, 4, 12, 30])),
+          length: dice.chance(0.98) ? undefined : dice.pick([0, 3, 4, 600]),
+        })),
+        badChecksum: dice.chance(0.02),
+      }),
+    );
+  if (dice.chance(0.9)) {
+    yield chunks(0, 0, INIT);
+    if (dice.chance(0.1)) yield chunks(0, 0, INIT);
+    if (ends.toSelf || dice.chance(0.08)) return;
+    yield dice.chance(0.92) ? chunks(1, tags[0], INIT_ACK) : chunks(1, tags[0], ABORT);
+    yield chunks(0, tags[1], ...(dice.chance(0.7) ? [COOKIE_ECHO] : [COOKIE_ECHO, DATA]));
+    yield chunks(1, tags[0], COOKIE_ACK);
+  }
+  for (let events = dice.int(0, 8); events > 0; events--) {
+    const from = dice.pick([0, 1] as const);
+    const kinds = dice.weighted<number[]>([
+      [6, [DATA]],
+      [4, [SACK]],
+      [2, [SACK, DATA]],
+      [3, [HEARTBEAT]],
+      [3, [HEARTBEAT_ACK]],
+      [1, [dice.int(0, 16)]],
+    ]);
+    yield chunks(from, tags[1 - from], ...kinds);
+  }
+  if (dice.chance(0.3)) return;
+  const first = dice.pick([0, 1] as const);
+  const second = (1 - first) as 0 | 1;
+  if (dice.chance(0.3)) {
+    yield chunks(first, tags[second], ABORT);
+    return;
+  }
+  yield chunks(first, tags[second], SHUTDOWN);
+  yield chunks(second, tags[first], SHUTDOWN_ACK);
+  if (dice.chance(0.9)) yield chunks(first, tags[second], SHUTDOWN_COMPLETE);
+}
+
+// RFC 9260 3.2
+const [DATA, INIT, INIT_ACK, SACK, HEARTBEAT, HEARTBEAT_ACK, ABORT, SHUTDOWN, SHUTDOWN_ACK] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8,
+];
+const [COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_COMPLETE] = [10, 11, 14];
 
 function* echoTalk(dice: Dice, ends: Ends): Talk {
   const id = dice.int(1, 20);

@@ -62,6 +62,7 @@ function trafficOptions(dice: Dice, packets: number): TrafficOptions {
   const names = [
     [47, 'gre'],
     [136, 'udplite'],
+    [132, 'sctp'],
   ] as const;
   const known = names.filter(([number]) => tracked.includes(number)).map(([, name]) => name);
   const families = dice.pick([[4], [6], [6], [4, 6]] as const);
