@@ -8,6 +8,7 @@ import { u16, u32 } from '../../packet/bytes.ts';
 import { crc32cWithHole } from '../../packet/crc32c.ts';
 import { IPPROTO_SCTP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
+import { pull } from '../defrag/cut.ts';
 import type { Slab } from '../slab.ts';
 import { type Direction, IPCT_ASSURED, IPCT_PROTOINFO, IPS_ASSURED, IPS_CONFIRMED } from '../status.ts';
 import { defineL4, INVALID, portKeys, swapKeys, type Tracking, VALID } from './l4.ts';
@@ -134,13 +135,19 @@ const tag = ({ bytes, l4 }: Packet): number => u32(bytes, l4 + 4) | 0;
 
 /** sctp_error() */
 function broken(tracking: Tracking, pkt: Packet): boolean {
-  const { bytes, l4, end } = pkt;
+  const { l4, end } = pkt;
   if (l4 + HEADER_LENGTH > end) pkt.reason = 'SCTP header cut short';
   // The CRC is in the host order of a little-endian machine, RFC 9260 appendix A.
-  else if (tracking.verifies(pkt) && crc32cWithHole(bytes, l4, end, l4 + 8) !== littleEndian(bytes, l4 + 8))
-    pkt.reason = 'SCTP checksum wrong';
+  else if (tracking.verifies(pkt) && !sumFits(pkt)) pkt.reason = 'SCTP checksum wrong';
   else return false;
   return true;
+}
+
+/** Of a reassembled packet, the header is pulled together for that (skb_ensure_writable()). sctp_error() */
+function sumFits(pkt: Packet): boolean {
+  const { bytes, l3, l4, end } = pkt;
+  pull(pkt, l4 + HEADER_LENGTH - l3);
+  return crc32cWithHole(bytes, l4, end, l4 + 8) === littleEndian(bytes, l4 + 8);
 }
 
 const littleEndian = (bytes: Uint8Array, at: number): number =>
