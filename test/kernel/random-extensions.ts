@@ -316,10 +316,11 @@ export const MATCHES: readonly RandomExtension[] = [
     weight: 0.5,
     write: ({ dice, not }) => `${not()}--pkt-type ${dice.pick(['unicast', 'broadcast', 'multicast'])}`,
   },
+  // Not in the IP header, where own packets have numbers drawn at random.
   {
     name: 'string',
     write: ({ dice, not }) =>
-      `--algo ${dice.pick(['bm', 'kmp'])} --from ${dice.pick([0, 40])} --to ${dice.pick([100, 65_535])} ${not()}--hex-string "|${dice.pick(['00', '0a', '1000', '6162'])}|"`,
+      `--algo ${dice.pick(['bm', 'kmp'])} --from ${dice.pick([40, 48])} --to ${dice.pick([100, 65_535])} ${not()}--hex-string "|${dice.pick(['00', '0a', '1000', '6162'])}|"`,
   },
   {
     name: 'u32',
