@@ -599,4 +599,43 @@ export const TARGETS: readonly RandomExtension[] = [
     weight: 0.5,
     write: ({ dice }) => `--queue-num ${dice.int(0, 3)}${dice.pick(['', ' --queue-bypass'])}`,
   },
+  {
+    name: 'HMARK',
+    weight: 2,
+    write: (context) => {
+      const { dice } = context;
+      const ends = dice.pick([
+        'src,dst',
+        'src',
+        `src,dst,${dice.pick(['sport,dport', 'spi', 'proto', 'dport,proto'])}`,
+      ]);
+      const modulus = dice.pick([2, 7, 0x100, 0xffff_ffff]);
+      const seed = `--hmark-rnd ${dice.int(0, 9)} --hmark-mod ${modulus}`;
+      return `--hmark-tuple ${dice.pick(['', 'ct,'])}${ends} ${seed}${dice.pick(['', ' --hmark-offset 1'])}`;
+    },
+  },
+  {
+    name: 'TEE',
+    weight: 1.5,
+    // A local program whose packet is dropped is told so before the copy is read from the device: the step is over then.
+    fits: inChain('PREROUTING', 'INPUT', 'FORWARD'),
+    write: (context) => {
+      const gateways = is4(context) ? ['10.0.1.9', '10.0.2.9', '10.1.0.9'] : ['fd00:a::9', 'fd00:b::9', 'fd00:1::9'];
+      return `--gateway ${context.dice.pick(gateways)}${context.dice.pick(['', '', ' --oif tunA', ' --oif tunB'])}`;
+    },
+  },
+  {
+    name: 'TPROXY',
+    weight: 0.3,
+    fits: (context) => proto('tcp', 'udp')(context) && inTable('mangle')(context) && inChain('PREROUTING')(context),
+    write: ({ dice }) => `--on-port ${dice.int(0, 99)} --tproxy-mark ${dice.pick(MARKS)}`,
+  },
+  { name: 'AUDIT', weight: 0.3, write: ({ dice }) => `--type ${dice.pick(['accept', 'drop', 'reject'])}` },
+  { name: 'RATEEST', weight: 0.3, write: () => '--rateest-name r --rateest-interval 1s --rateest-ewmalog 2s' },
+  {
+    name: 'CONNSECMARK',
+    weight: 0.3,
+    fits: inTable('mangle', 'security'),
+    write: ({ dice }) => dice.pick(['--save', '--restore']),
+  },
 ];
