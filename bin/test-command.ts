@@ -1,13 +1,13 @@
 // sekisho test: tables of packets and what is expected of them.
 
-import { existsSync, watch, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, type FSWatcher, watch, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { hostNames } from '../control/host-names.ts';
 import { Coverage } from '../testing/coverage.ts';
 import { RulesError } from '../testing/rule-source.ts';
 import { parseSuite, SuiteError } from '../testing/suite.ts';
 import { githubReport, junitReport, tapReport, textReport } from '../testing/suite-report.ts';
-import { type RowResult, runSuite } from '../testing/suite-run.ts';
+import { filesOf, type RowResult, runSuite } from '../testing/suite-run.ts';
 import { complain, readText } from './input.ts';
 
 export interface TestOptions {
@@ -43,21 +43,21 @@ function once(
   files: readonly string[],
   options: TestOptions,
   least: number | undefined,
-): { code: number; read: string[] } {
+): { code: number; read: readonly string[] } {
   const coverage = new Coverage();
   const rows: RowResult[] = [];
   const read = [...files];
   let code = 0;
   for (const file of files) {
     try {
-      const result = runSuite(parseSuite(readText(file), file), coverage, hostNames());
-      rows.push(...result.rows);
-      read.push(...result.files);
+      const suite = parseSuite(readText(file), file);
+      read.push(...filesOf(suite));
+      rows.push(...runSuite(suite, coverage, hostNames()).rows);
     } catch (error) {
       code = 2;
-      if (error instanceof SuiteError || error instanceof RulesError)
+      if (error instanceof SuiteError || error instanceof RulesError) {
         process.stderr.write(`${error.message.trimEnd()}\n`);
-      else complain(error);
+      } else complain(error);
     }
   }
   if (rows.some(({ failure }) => failure !== undefined)) code ||= 1;
@@ -85,35 +85,43 @@ function report(
   return 1;
 }
 
-/** Runs again whenever a test or rule file changes, until the program is told to stop. */
+/** Runs again whenever a test file, or a rule file that one names, changes; until the program is told to stop. */
 async function watching(
   files: readonly string[],
   options: TestOptions,
   least: number | undefined,
-  read: readonly string[],
+  first: readonly string[],
 ): Promise<void> {
-  // Editors replace files, so the folders are watched.
-  const folders = new Set(read.filter((file) => existsSync(file)).map((file) => dirname(file)));
-  process.stdout.write(
-    `\nwatching ${folders.size === 1 ? [...folders][0] : `${folders.size} folders`}; end with Ctrl-C\n`,
-  );
+  const watchers = new Map<string, FSWatcher>();
+  const awaited = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
+  // Editors replace files, so it is their folders that are watched.
+  const follow = (read: readonly string[]): void => {
+    for (const file of read) {
+      const path = resolve(file);
+      const folder = dirname(path);
+      awaited.add(path);
+      if (watchers.has(folder) || !existsSync(folder)) continue;
+      watchers.set(
+        folder,
+        watch(folder, (_event, name) => {
+          if (name !== null && awaited.has(join(folder, name))) again();
+        }),
+      );
+    }
+  };
   const again = (): void => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       process.stdout.write('\n');
-      once(files, options, least);
+      follow(once(files, options, least).read);
     }, SETTLE_MS);
   };
-  const written = new Set([options.junit, options.lcov].map((path) => path?.split('/').at(-1)));
-  const watchers = [...folders].map((folder) =>
-    watch(folder, (_event, name) => {
-      if (!written.has(name ?? '')) again();
-    }),
-  );
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve).once('SIGTERM', resolve);
+  follow(first);
+  process.stdout.write('\nwatching; end with Ctrl-C\n');
+  await new Promise<void>((stop) => {
+    process.once('SIGINT', stop).once('SIGTERM', stop);
   });
   clearTimeout(timer);
-  for (const watcher of watchers) watcher.close();
+  for (const watcher of watchers.values()) watcher.close();
 }

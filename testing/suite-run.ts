@@ -26,9 +26,10 @@ export interface RowResult {
 export interface SuiteResult {
   readonly file: string;
   readonly rows: readonly RowResult[];
-  /** Files that were read. */
-  readonly files: readonly string[];
 }
+
+/** The rule files that a suite names, and its own. */
+export const filesOf = (suite: Suite): string[] => [suite.file, ...Object.values(sourcesOf(suite)).flatMap(fileOf)];
 
 /** Runs every row; what the rules counted goes into `coverage`. Throws RulesError for rules that cannot be read. */
 export function runSuite(suite: Suite, coverage = new Coverage(), names?: Names): SuiteResult {
@@ -40,8 +41,7 @@ export function runSuite(suite: Suite, coverage = new Coverage(), names?: Names)
     coverage.add(fw);
     return results;
   });
-  const files = Object.values(sources).flatMap((source) => fileOf(source));
-  return { file: suite.file, rows, files: [suite.file, ...files] };
+  return { file: suite.file, rows };
 }
 
 function sourcesOf({ file, rules }: Suite): RuleSources {

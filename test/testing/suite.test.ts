@@ -9,7 +9,7 @@ import { Coverage } from '../../testing/coverage.ts';
 import { parseExpectation } from '../../testing/expectation.ts';
 import { GROUP_KEYS, parseSuite, ROW_KEYS, SUITE_KEYS, SuiteError } from '../../testing/suite.ts';
 import { githubReport, junitReport, summary, tapReport, textReport } from '../../testing/suite-report.ts';
-import { type RowResult, runSuite } from '../../testing/suite-run.ts';
+import { filesOf, type RowResult, runSuite } from '../../testing/suite-run.ts';
 
 const HEAD = `v4: |
   *filter
@@ -178,10 +178,12 @@ test.each(['home-router', 'web-server', 'ipv6-border'])(
   (name) => {
     const file = new URL(`../../examples/${name}/test.yaml`, import.meta.url).pathname;
     const coverage = new Coverage();
-    const { rows, files } = runSuite(parseSuite(readFileSync(file, 'utf8'), file), coverage);
+    const suite = parseSuite(readFileSync(file, 'utf8'), file);
+    const { rows } = runSuite(suite, coverage);
     expect(rows.filter(({ failure }) => failure !== undefined)).toEqual([]);
     expect(coverage.unreached).toEqual([]);
-    expect(files.length).toBeGreaterThan(1);
+    expect(filesOf(suite)).toContain(file);
+    expect(filesOf(suite).length).toBeGreaterThan(1);
   },
 );
 
@@ -287,6 +289,27 @@ describe('sekisho test', () => {
     expect(low.out).toContain('1 of 6 rules reached (16.7 %)');
     expect(await command({ 'good.yaml': good }, { coverage: '15' })).toMatchObject({ code: 0 });
     expect(await command({ 'good.yaml': good }, { coverage: 'most' })).toMatchObject({ code: 2 });
+  });
+
+  test('--watch runs again when a file that was read changes, and not for others', async () => {
+    writeFileSync(join(folder, 'rules.v4'), '*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n');
+    const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const written = (): string => out.mock.calls.map(([chunk]) => String(chunk)).join('');
+    try {
+      writeFileSync(
+        join(folder, 'watched.yaml'),
+        'v4: rules.v4\ntests:\n  - rows: ["udp 10.0.1.2 > 192.0.2.9 -> accepted"]\n',
+      );
+      const ended = testCommand([join(folder, 'watched.yaml')], { watch: true, github: false });
+      expect(written()).toBe('1 passed, 0 failed\n\nwatching; end with Ctrl-C\n');
+      writeFileSync(join(folder, 'notes.txt'), 'nothing to do with it');
+      writeFileSync(join(folder, 'rules.v4'), '*filter\n:INPUT ACCEPT\n:FORWARD DROP\n:OUTPUT ACCEPT\nCOMMIT\n');
+      await vi.waitFor(() => expect(written()).toContain('0 passed, 1 failed\n'), { timeout: 10_000 });
+      process.emit('SIGTERM', 'SIGTERM');
+      expect(await ended).toBe(0);
+    } finally {
+      out.mockRestore();
+    }
   });
 
   test('JSON does as well as YAML, and reports go into files', async () => {
