@@ -246,6 +246,9 @@ function emptySave(name: TableName): string {
 /** What the real program writes to stderr. */
 function refusal({ diagnostics: [{ first, code, line }] }: RestoreResult, program: string): string {
   if (code !== 2) return first;
-  const blank = /: Couldn't load (match|target) /.test(first) ? '\n' : '';
+  // Some messages of libxtables end in a line break of their own.
+  const blank = /: Couldn't load (match|target) |: option "--[^"]+" (can only|cannot|also|must) /.test(first)
+    ? '\n'
+    : '';
   return `${first}\n${blank}Error occurred at line: ${line}\nTry \`${program} -h' or '${program} --help' for more information.`;
 }
