@@ -9,7 +9,7 @@ export async function links(directory: string): Promise<number> {
   const program = realpathSync(process.argv[1]);
   let code = 0;
   mkdirSync(directory, { recursive: true });
-  for (const name of TOOLS) {
+  for (const name of [...TOOLS, 'ipset']) {
     const path = join(directory, name);
     const there = lstatSync(path, { throwIfNoEntry: false });
     if (there && !there.isSymbolicLink()) {

@@ -13,11 +13,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const called = basename(process.argv[1] ?? '').replace(/\.[cm]?js$/, '');
 const words = process.argv.slice(2);
-const [program, argv] = isToolName(called) ? [called, words] : [words[0], words.slice(1)];
+const [program, argv] = isToolName(called) || called === 'ipset' ? [called, words] : [words[0], words.slice(1)];
 
 if (isToolName(program)) {
   const { main } = await import('./tools.ts');
   process.exitCode = await main(program, argv);
+} else if (program === 'ipset') {
+  const { main } = await import('./ipset.ts');
+  process.exitCode = await main(argv);
 } else {
   const { main } = await import('./cli.ts');
   process.exitCode = await main(process.argv);

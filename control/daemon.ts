@@ -18,7 +18,7 @@ import type { DeviceCounts } from '../tun/device.ts';
 import { notifyServiceManager, peerCredentials } from '../tun/os.ts';
 import { readIfThere, writeAtomically } from './atomic-file.ts';
 import { type HostSide, placeDevice } from './devices.ts';
-import type { EngineOptions, EngineRequest } from './engine.ts';
+import type { EngineOptions, EngineRequest, IpsetDone } from './engine.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 import { LiveRules } from './live-rules.ts';
@@ -29,6 +29,7 @@ import type { Request, ToolAnswer, ToolName } from './protocol.ts';
 import { Readable } from './readable.ts';
 import { type ControlServer, listen } from './server.ts';
 import { inOrderOfUse } from './stored-rules.ts';
+import { readSetsText } from './stored-sets.ts';
 import { familyOf, runTool } from './tool.ts';
 
 export interface RuleFile {
@@ -75,6 +76,8 @@ export class Daemon {
   private readonly started = performance.now();
   /** By family: what the state directory holds, as far as we know. */
   private readonly written = new Map<Family, string>();
+  /** What the engine has, as its last answer said. */
+  private sets = new Map<string, { family: Family | undefined }>();
   private readonly readable = new Readable();
   private server: ControlServer | undefined;
 
@@ -108,6 +111,7 @@ export class Daemon {
     });
     try {
       const daemon = new Daemon(options, plane, guard);
+      await daemon.loadSets();
       await daemon.loadRules();
       for (const device of options.devices) placeDevice(device);
       daemon.server = await listen(options.paths.socket, (request, descriptor) => daemon.serve(request, descriptor));
@@ -124,7 +128,34 @@ export class Daemon {
     this.plane = plane;
     this.guard = guard;
     const ask = (request: EngineRequest): Promise<unknown> => plane.request(request);
-    this.rules = new LiveRules({ registry: builtinRegistry(), names: hostNames(), ask });
+    const names = { ...hostNames(), set: (name: string) => this.sets.get(name) };
+    this.rules = new LiveRules({ registry: builtinRegistry(), names, ask });
+  }
+
+  private async loadSets(): Promise<void> {
+    const { text, age } = readSetsText(this.options.paths);
+    if (text === '') return;
+    const { exitCode, stderr } = await this.ipset(['restore'], text, age);
+    if (exitCode !== 0) throw new RulesRefused(`${this.options.paths.sets}:\n${stderr}`);
+  }
+
+  /** Runs ipset on the sets; what it changed is stored before it is told. */
+  async ipset(argv: readonly string[], stdin?: string, age?: number): Promise<ToolAnswer> {
+    const done = (await this.plane.request({ op: 'ipset', argv, stdin, age } satisfies EngineRequest)) as IpsetDone;
+    if (done.families) this.sets = new Map(done.families.map(([name, family]) => [name, { family }]));
+    if (done.text === undefined || age !== undefined) return done.answer;
+    try {
+      this.saveSets(done.text);
+      return done.answer;
+    } catch (error) {
+      const stderr = `${done.answer.stderr}ipset: ${(error as Error).message}. The sets are in force, but not stored: they end with the daemon.\n`;
+      return { ...done.answer, stderr, exitCode: done.answer.exitCode || 1 };
+    }
+  }
+
+  private saveSets(text: string): void {
+    if (text === '' && !existsSync(this.options.paths.sets)) return;
+    writeAtomically(this.options.paths.sets, text);
   }
 
   /** Loads the rule files given, or what the state directory holds: all of them, or none, and then it throws RulesRefused. */
@@ -166,6 +197,8 @@ export class Daemon {
     switch (request.op) {
       case 'tool':
         return this.tool(request.program, request.argv, request.stdin);
+      case 'ipset':
+        return this.ipset(request.argv, request.stdin);
       case 'status':
         return this.status();
       case 'connections':
@@ -233,6 +266,8 @@ export class Daemon {
       lock = await stateLock(this.options.paths);
       await this.server?.close();
       await this.save();
+      const { stdout } = await this.ipset(['save']);
+      this.saveSets(stdout);
     } catch (error) {
       this.options.say(`the rules could not be saved: ${(error as Error).message}`);
     }

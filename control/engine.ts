@@ -4,11 +4,14 @@
 import { randomFillSync } from 'node:crypto';
 import { procLine } from '../conntrack/format.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
+import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
+import type { Names } from '../grammar/names.ts';
 import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Engine, EngineHost } from '../tun/data-plane.ts';
 import { builtinRegistry } from './extensions.ts';
+import { hostNames } from './host-names.ts';
 
 /** A table on its way to the engine: objects are copied there, so their identity travels beside them. */
 export interface TableMessage {
@@ -31,7 +34,19 @@ export type EngineRequest =
   | { op: 'counters' }
   | { op: 'connections' }
   | { op: 'drops' }
-  | { op: 'sysctl'; name: string; value: string | number };
+  | { op: 'sysctl'; name: string; value: string | number }
+  /** A call of ipset; `age`: it speaks of so many ms ago. */
+  | { op: 'ipset'; argv: readonly string[]; stdin: string | undefined; age?: number };
+
+export interface IpsetDone {
+  readonly answer: IpsetAnswer;
+  /** Where the sets may have changed: what there is now, and its text. */
+  readonly families?: readonly (readonly [name: string, family: Family | undefined])[];
+  readonly text?: string;
+}
+
+/** Without the resolver, which would keep packets waiting: with a daemon, sets take host names of /etc/hosts no more than of the net. */
+const quickNames: Names = { ...hostNames(), host: () => undefined };
 
 export interface EngineOptions {
   mode: Mode;
@@ -85,6 +100,14 @@ export function createEngine(host: EngineHost): Engine {
       [...firewall.tracker.entries(firewall.now)].map((id) => procLine(firewall.tracker, id, firewall.now)),
     drops: () => firewall.dropCounts(),
     sysctl: ({ name, value }) => firewall.setSysctl(name, value),
+    ipset({ argv, stdin, age = 0 }): IpsetDone {
+      const { sets } = firewall;
+      const now = firewall.now;
+      const answer = runIpset(sets, { argv, stdin, names: quickNames, now: now - age });
+      if (onlyReads(argv)) return { answer };
+      const families = sets.all().map(({ name, family }) => [name, family] as const);
+      return { answer, families, text: runIpset(sets, { argv: ['save'], names: quickNames, now }).stdout };
+    },
   };
 
   return {

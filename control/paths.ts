@@ -13,6 +13,8 @@ export interface StatePaths {
   /** Held by the daemon as long as it lives. */
   readonly daemonLock: string;
   rules(family: Family): string;
+  /** The text of `ipset save`. */
+  readonly sets: string;
 }
 
 /** SEKISHO_STATE_DIR, else /var/lib/sekisho for root, else the XDG state directory of the user. */
@@ -30,6 +32,7 @@ export function statePaths(directory = stateDirectory(), env: NodeJS.ProcessEnv 
     lock: join(directory, 'lock'),
     daemonLock: join(directory, 'daemon.lock'),
     rules: (family) => join(directory, `rules.v${family}`),
+    sets: join(directory, 'ipsets'),
   };
 }
 

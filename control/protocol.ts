@@ -27,6 +27,8 @@ export interface ToolRequest {
 
 export type Request =
   | ToolRequest
+  /** Works on the sets as the ipset tool does. */
+  | { op: 'ipset'; argv: string[]; stdin?: string }
   /** What the daemon is and how it fares. */
   | { op: 'status' }
   /** The connection table, as text lines of /proc/net/nf_conntrack and as objects. */
@@ -61,12 +63,13 @@ export function parseRequest(line: string): Request {
     case 'stop':
       return { op };
     case 'tool':
-      if (!isToolName(program)) throw new Error(`"program" is one of ${TOOLS.join(', ')}`);
+    case 'ipset':
+      if (op === 'tool' && !isToolName(program)) throw new Error(`"program" is one of ${TOOLS.join(', ')}`);
       if (!Array.isArray(argv) || !argv.every((word) => typeof word === 'string')) {
         throw new Error('"argv" is a list of strings');
       }
       if (stdin !== undefined && typeof stdin !== 'string') throw new Error('"stdin" is a string');
-      return { op, program, argv, stdin };
+      return op === 'ipset' ? { op, argv, stdin } : { op, program: program as ToolName, argv, stdin };
     default:
       throw new Error('unknown "op"');
   }

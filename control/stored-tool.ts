@@ -13,6 +13,7 @@ import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { ToolAnswer } from './protocol.ts';
 import { NotStorable } from './readable.ts';
 import { type StoreContext, StoredRules, Unreadable } from './stored-rules.ts';
+import { namesWithSets } from './stored-sets.ts';
 import { familyOf, parseCommandLine, runTool, type ToolInput } from './tool.ts';
 import { restoreWords } from './tool-words.ts';
 
@@ -54,7 +55,11 @@ class Call {
     this.lockPath = file === undefined ? paths.lock : `${file}.lock`;
     this.daemon = daemon;
     const cacheFor = file === undefined ? BUILD_ID : '';
-    this.context = { registry: builtinRegistry(), names: hostNames(), cacheFor };
+    this.context = {
+      registry: builtinRegistry(),
+      names: file === undefined ? namesWithSets(paths) : hostNames(),
+      cacheFor,
+    };
   }
 
   private stored(): Promise<StoredRules> {

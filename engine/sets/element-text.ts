@@ -218,8 +218,10 @@ function parsePorts(text: string, scope: TextScope): Ports {
   const word = text.slice(0, colon);
   const value = text.slice(colon + 1);
   const protocol = protocolOf(word, names);
+  if (type.storage === 'bitmap' && protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) {
+    throw syntax('Only protocols TCP and UDP are valid');
+  }
   if (WITH_PORTS.has(protocol)) return portRange(value, protocol, word.toLowerCase(), names);
-  if (type.storage === 'bitmap') throw syntax(`Only protocols TCP and UDP are valid`);
   if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) {
     const own: Family = protocol === IPPROTO_ICMP ? 4 : 6;
     if (own !== family) {

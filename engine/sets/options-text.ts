@@ -81,6 +81,8 @@ export function parseCreate(type: SetType, given: readonly string[], names: Name
     takeCreate(option, header, words, type, names);
   }
   if (type.storage === 'bitmap') checkRange(header);
+  // A mask of all bits is none.
+  if (header.netmask === (header.family === 6 ? 128 : 32)) header.netmask = undefined;
   header.mask = maskOf(header, names);
   return header;
 }

@@ -83,7 +83,10 @@ const element = (dice: Dice, set: Made): string =>
     .map((part) => partOf(dice, part, set))
     .join(',');
 
-function partOf(dice: Dice, part: string, { six }: Made): string {
+function partOf(dice: Dice, part: string, { six, type }: Made): string {
+  // The real tool crashes on ICMP in a bitmap.
+  if (type === 'bitmap:port')
+    return dice.pick(['80', 'tcp:81', 'udp:80', 'http', '80-82', '90-85', 'foo', '70000', 'sctp:80', '70']);
   if (part === 'port') {
     return dice.weighted([
       [4, dice.pick(['80', '81', 'tcp:80', 'udp:80', 'http', 'tcp:80-82'])],

@@ -1,0 +1,42 @@
+// ipset: to the daemon that serves the state directory, or else on the stored sets.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { ask, isServed, NotServed } from '../control/client.ts';
+import { statePaths } from '../control/paths.ts';
+import type { ToolAnswer } from '../control/protocol.ts';
+import { ipsetOnStored } from '../control/stored-sets.ts';
+import { fileOf } from '../engine/sets/index.ts';
+
+/** Runs the tool; the value is the exit code. */
+export async function main(words: readonly string[]): Promise<number> {
+  const argv = [...words];
+  const { path, restores } = fileOf(argv);
+  let answer: ToolAnswer;
+  try {
+    answer = await run(argv, restores ? readFileSync(path ?? 0, 'utf8') : undefined);
+    if (path !== undefined && !restores) {
+      writeFileSync(path, answer.stdout);
+      answer = { ...answer, stdout: '' };
+    }
+  } catch (error) {
+    answer = { stdout: '', stderr: `ipset v7.17: ${(error as Error).message}\n`, exitCode: 1 };
+  }
+  process.stdout.write(answer.stdout);
+  process.stderr.write(answer.stderr);
+  return answer.exitCode;
+}
+
+async function run(argv: string[], stdin: string | undefined): Promise<ToolAnswer> {
+  const paths = statePaths();
+  const daemon = async (): Promise<ToolAnswer> => (await ask(paths.socket, { op: 'ipset', argv, stdin })) as ToolAnswer;
+  const stored = (): Promise<ToolAnswer> =>
+    ipsetOnStored(paths, { argv, stdin }, async () => existsSync(paths.socket) && isServed(paths.socket), daemon);
+  if (!existsSync(paths.socket)) return stored();
+  try {
+    return await daemon();
+  } catch (error) {
+    // A socket without a listener is left from a crash.
+    if (error instanceof NotServed) return stored();
+    throw error;
+  }
+}
