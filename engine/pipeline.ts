@@ -14,7 +14,7 @@ import type { DefragUser } from '../conntrack/defrag/types.ts';
 import { DESTINATION, type Manip, SOURCE } from '../conntrack/nat/range.ts';
 import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
-import type { Address } from '../packet/address.ts';
+import { type Address, addressAt } from '../packet/address.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
@@ -295,20 +295,27 @@ export class Pipeline {
     return 'sent';
   }
 
+  /** The rules of OUTPUT see the device of the first route, even when what they changed has found another: struct nf_hook_state. */
   private outputHook(pkt: Packet, stack: Stack): boolean {
     const tables = this.enter(pkt, OUTPUT);
-    return (
+    const first = pkt.outDevice;
+    const tracked =
       this.gather(pkt, tables, 'output') && // -400
       this.ask(tables.raw, pkt) && // -300
       this.track(pkt, tables) && // -200
-      this.mangleOwn(tables.mangle, pkt, stack) && // -150
-      this.translate(tables.nat, pkt) && // -100
-      this.routeAgain(pkt, tables.nat) &&
+      this.mangleOwn(tables.mangle, pkt, stack); // -150
+    const mangled = pkt.outDevice;
+    pkt.outDevice = first;
+    if (!tracked || !this.translate(tables.nat, pkt)) return false; // -100
+    pkt.outDevice = mangled;
+    if (!this.routeAgain(pkt, tables.nat)) return false;
+    const last = pkt.outDevice;
+    pkt.outDevice = first;
+    const passed =
       this.ask(tables.filter, pkt) && // 0
-      this.ask(tables.security, pkt) && // 50
-      this.hearOurselves(pkt, stack) &&
-      this.postrouting(pkt)
-    );
+      this.ask(tables.security, pkt); // 50
+    pkt.outDevice = last;
+    return passed && this.hearOurselves(pkt, stack) && this.postrouting(pkt);
   }
 
   private emit(pkt: Packet, way: Stack | Bridge): void {
@@ -492,7 +499,16 @@ export class Pipeline {
   private mangleCopy(table: Table, pkt: Packet, stack: Stack): boolean {
     const before = routingOf(pkt);
     if (!this.ask(table, pkt)) return false;
-    return routingOf(pkt) === before || stack.routeAgain(pkt) || this.stop(pkt, DROP);
+    if (routingOf(pkt) === before) return true;
+    const family = pkt.family as Family;
+    const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
+    const way = stack.routes.lookup(addressAt(pkt.bytes, at, family), family);
+    if (way) {
+      pkt.outDevice = way.device;
+      return true;
+    }
+    pkt.reason = 'no route';
+    return this.stop(pkt, DROP);
   }
 
   /** A packet of our own whose destination is now another one may have to leave by another device. nf_nat_ipv4_local_fn() */
