@@ -25,7 +25,9 @@ export function randomAnswers(dice: Dice, step: Step, out: readonly Emitted[]): 
   return out.flatMap((emitted) => {
     const pkt = Packet.of(fromHex(emitted.hex)!);
     if (pkt.family === 0 || !mayBeAnswered(pkt, given) || !dice.chance(0.6)) return [];
-    const octets = dice.chance(0.15) ? complaint(dice, pkt) : answer(dice, pkt);
+    // An error to the router itself would teach it a smaller MTU, which ours does not learn.
+    const passedOn = 'in' in step && step.in !== emitted.out;
+    const octets = dice.chance(0.15) ? complaint(dice, pkt, passedOn) : answer(dice, pkt);
     return octets ? [stepOf({ step: 'in', side: emitted.out as Side, octets })] : [];
   });
 }
@@ -98,10 +100,11 @@ function segment(dice: Dice, pkt: Packet): Uint8Array | undefined {
 }
 
 /** An error about the packet, from its receiver or from a router before it, quoting more or less of it. */
-function complaint(dice: Dice, pkt: Packet): Uint8Array {
+function complaint(dice: Dice, pkt: Packet, passedOn: boolean): Uint8Array | undefined {
   const { bytes, l3, l4, end } = pkt;
   const data = bytes.slice(l3, dice.pick([end, end, l4 + 8, l4 + 4, Math.min(end, l4 + 20)]));
   const badChecksum = dice.chance(0.05);
+  const tooBig = (type: number, code: number) => (pkt.family === 4 ? type === 3 && code === 4 : type === 2);
   if (pkt.family === 4) {
     const [type, code] = dice.pick([
       [3, 3],
@@ -110,6 +113,7 @@ function complaint(dice: Dice, pkt: Packet): Uint8Array {
       [12, 0],
       [5, 1],
     ]);
+    if (tooBig(type, code) && !passedOn) return undefined;
     return back(
       dice,
       pkt,
@@ -124,6 +128,7 @@ function complaint(dice: Dice, pkt: Packet): Uint8Array {
     [4, 1],
     [137, 0],
   ]);
+  if (tooBig(type, code) && !passedOn) return undefined;
   return back(
     dice,
     pkt,
