@@ -1,7 +1,7 @@
 // Bundles the programs and the library into dist/. Chevrotain takes long to import unbundled, and Node 20 cannot
 // run TypeScript, so `npm ci` (through "prepare") leaves a built program behind.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -43,3 +43,13 @@ const common = {
 // The tools are started a thousand times, and reading their text is a good part of it: they are made small. The library is read by people.
 await build({ ...common, entryPoints: entryPoints(programs), chunkNames: 'chunks/program-[hash]', minify: true });
 await build({ ...common, entryPoints: entryPoints(library), chunkNames: 'chunks/library-[hash]' });
+// jest cannot load modules: one bundle for require(), and a second name for it.
+await build({
+  ...common,
+  entryPoints: { 'testing/index': join(root, 'testing/commonjs.ts') },
+  format: 'cjs',
+  splitting: false,
+  banner: {},
+  outExtension: { '.js': '.cjs' },
+});
+writeFileSync(join(root, 'dist/testing/assert.cjs'), "module.exports = require('./index.cjs');\n");

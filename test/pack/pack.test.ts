@@ -94,9 +94,19 @@ test('https goes out', () => {
   assert.throws(() => assertDropped(flow.send()), assert.AssertionError);
 });
 `,
+        'require.test.cjs': `const test = require('node:test');
+const { firewall, matchers, tcp } = require('sekisho/testing');
+const { assertAccepted } = require('sekisho/assert');
+test('https goes out', () => {
+  const fw = firewall({ v6: 'rules.v6' });
+  ${USE}
+  assertAccepted(flow.connect());
+  if (!matchers.toBeAccepted.call({}, flow.send()).pass) throw new Error('as jest calls it');
+});
+`,
         'rules.yaml': `v6: rules.v6\ntests:\n  - rows: ["inside: tcp 2001:db8::1 > 2001:db8:9::80 dport 443 syn -> accepted"]\n`,
       });
-      expect(run(process.execPath, ['--test', 'rules.test.js'], path)).toMatch(/pass 1\b/);
+      expect(run(process.execPath, ['--test', 'rules.test.js', 'require.test.cjs'], path)).toMatch(/pass 2\b/);
       expect(run('npx', ['sekisho', 'test', 'rules.yaml'], path)).toContain('1 passed, 0 failed');
     },
     LONG,
