@@ -18,7 +18,7 @@ export interface DeviceArgument {
 /** Throws an Error with a sentence for the person who typed it. */
 export function parseDevice(text: string): DeviceArgument {
   const [name, ...settings] = text.split(',');
-  if (!/^[^\s/:]{1,15}$/.test(name))
+  if (!/^[^\s/:]{1,15}$/.test(name) || name === '.' || name === '..')
     throw new Error(`"${name}" is no device name: 1 to 15 characters, no blanks or slashes`);
   const hosts: string[] = [];
   const addresses: string[] = [];
@@ -29,6 +29,7 @@ export function parseDevice(text: string): DeviceArgument {
     const [key, value = ''] = setting.split(/=(.*)/s);
     switch (key) {
       case 'netns':
+        if (value === '') throw new Error('netns= wants a name of "ip netns" or a path');
         netns = value;
         break;
       case 'host':

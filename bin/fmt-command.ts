@@ -15,6 +15,7 @@ export interface FmtCommandOptions {
 
 export async function fmt(file: string | undefined, options: FmtCommandOptions): Promise<number> {
   if (options.ipv4 && options.ipv6) return complain('-4 and -6 cannot be used together');
+  if (options.batch && file !== undefined) return complain('--batch reads standard input');
   const byName = file?.endsWith('.v4') ? 4 : 6;
   const family: Family = options.ipv4 ? 4 : options.ipv6 ? 6 : byName;
   const context: FmtOptions = {
@@ -38,15 +39,8 @@ export async function fmt(file: string | undefined, options: FmtCommandOptions):
 /** Answers each document when its separator has come: another program may wait for it before it sends the next. */
 async function batch(context: FmtOptions): Promise<number> {
   const documents = new FmtBatch(context);
-  // Line ends are given as they came: a carriage return belongs to the document.
-  let rest = '';
   process.stdin.setEncoding('utf8');
-  for await (const chunk of process.stdin) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) write(documents.line(line));
-  }
-  if (rest !== '') write(documents.line(rest));
+  for await (const chunk of process.stdin) write(documents.feed(chunk as string));
   write(documents.end());
   return 0;
 }

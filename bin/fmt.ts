@@ -58,31 +58,39 @@ export function fmt(text: string, options: FmtOptions): Output {
 const SEPARATOR = '%%';
 
 /**
- * Answers documents as they come: feed it lines, it returns what is to be written after each. Documents do not influence each other.
- * `end()` answers a last document that has no separator behind it.
+ * Answers documents as they come: feed it text, it returns the answers of the documents that this completed. Documents do not influence
+ * each other. `end()` answers a last document that has no separator behind it.
  */
 export class FmtBatch {
   private readonly options: FmtOptions;
-  private document: string[] = [];
+  private document = '';
+  /** A line that has no newline yet. */
+  private rest = '';
 
   constructor(options: FmtOptions) {
     this.options = options;
   }
 
-  /** A line without its newline. */
-  line(line: string): string {
-    if (line !== SEPARATOR) {
-      this.document.push(line);
-      return '';
-    }
-    // Each line had its newline, the last one before the separator too.
-    const text = this.document.map((one) => `${one}\n`).join('');
-    this.document = [];
-    return this.answer(text);
+  feed(text: string): string {
+    // Lines are given as they came: a carriage return belongs to the document.
+    const lines = (this.rest + text).split('\n');
+    this.rest = lines.pop() ?? '';
+    return lines.map((line) => this.line(line)).join('');
   }
 
   end(): string {
-    return this.document.length === 0 ? '' : this.line(SEPARATOR);
+    const last = this.rest === '' ? '' : this.feed('\n');
+    return this.document === '' ? last : last + this.line(SEPARATOR);
+  }
+
+  private line(line: string): string {
+    if (line !== SEPARATOR) {
+      this.document += `${line}\n`;
+      return '';
+    }
+    const text = this.document;
+    this.document = '';
+    return this.answer(text);
   }
 
   private answer(text: string): string {
@@ -96,9 +104,5 @@ export class FmtBatch {
 /** All documents of a text at once. */
 export function fmtBatch(text: string, options: FmtOptions): Output {
   const batch = new FmtBatch(options);
-  const lines = text.split('\n');
-  // What stands behind the last newline is a line only if there is something.
-  if (lines.at(-1) === '') lines.pop();
-  const stdout = lines.map((line) => batch.line(line)).join('') + batch.end();
-  return { stdout, stderr: '', exitCode: 0 };
+  return { stdout: batch.feed(text) + batch.end(), stderr: '', exitCode: 0 };
 }

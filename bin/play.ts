@@ -5,7 +5,7 @@ import type { Scenario } from '../testing/scenario-format.ts';
 import { complain, readText } from './input.ts';
 
 /** A JSON object, an array of them, or one a line. Throws an Error that says where the text is wrong. */
-function* scenariosOf(text: string, file: string): Generator<Scenario> {
+export function* scenariosOf(text: string, file: string): Generator<Scenario> {
   try {
     const value = JSON.parse(text) as Scenario | Scenario[];
     yield* Array.isArray(value) ? value : [value];
@@ -32,7 +32,7 @@ export async function play(files: readonly string[], { pretty }: { pretty?: bool
   let code = 0;
   for (const file of files.length > 0 ? files : ['-']) {
     try {
-      for (const scenario of scenariosOf(readText(file), file)) {
+      for (const scenario of scenariosOf(readText(file), file === '-' ? 'standard input' : file)) {
         let result: unknown;
         try {
           result = playOne(scenario);

@@ -6,7 +6,8 @@ import { type BaseOption, BY_LETTER } from './base-options.ts';
 import { RuleError } from './error.ts';
 import { rest } from './frame-words.ts';
 import { type Loaded, type Meaning, Vocabulary } from './loaded.ts';
-import type { Lookup } from './lookup.ts';
+import type { AnySyntax, Lookup } from './lookup.ts';
+import type { OptionTable } from './options.ts';
 import { didYouMean } from './suggest.ts';
 import type { Word } from './words.ts';
 
@@ -99,17 +100,26 @@ export class WordClasses {
     throw new RuleError(`unknown option "${said}"`, word, hint);
   }
 
-  /** "--ctstate is of -m conntrack": when an attached extension that is not loaded has the option. */
+  /** "--ctstate is of -m conntrack": when attached extensions that are not loaded have the option. */
   private ownerOf(name: string): string | undefined {
     const { family, lookup } = this;
-    for (const kind of ['match', 'target'] as const) {
-      for (const word of lookup.names(kind, family)) {
-        const syntax = lookup[kind](word, family);
-        if (syntax && Object.hasOwn(syntax.options, name)) {
-          return `--${name} is an option of ${kind === 'match' ? '-m' : '-j'} ${syntax.name}, which must stand before it`;
-        }
-      }
-    }
-    return undefined;
+    const owners = (['match', 'target'] as const).flatMap((kind) =>
+      lookup
+        .names(kind, family)
+        .filter((word) => spellings(lookup[kind](word, family)).has(name))
+        .map((word) => `${kind === 'match' ? '-m' : '-j'} ${lookup[kind](word, family)?.name}`),
+    );
+    const [first, ...others] = new Set(owners);
+    if (first === undefined) return undefined;
+    if (others.length === 0) return `--${name} is an option of ${first}, which must stand before it`;
+    return `--${name} is an option of ${first}, ${others.join(', ')}: one of them, or its protocol with -p, must stand before it`;
   }
 }
+
+const spellings = (syntax: AnySyntax | undefined): Set<string> =>
+  new Set(
+    Object.entries((syntax?.options ?? {}) as OptionTable).flatMap(([long, { alias }]) => [
+      long,
+      ...[alias ?? []].flat(),
+    ]),
+  );

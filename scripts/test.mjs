@@ -7,6 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSystem } from './system.mjs';
 
+// Some tests start the programs as a user does.
+const built = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' });
+if (built.status !== 0) process.exit(1);
+
 const reasons = ensureSystem();
 const tiers = reasons.length === 0 ? ['pure', 'kernel', 'inline'] : ['pure'];
 const report = join(tmpdir(), `sekisho-test-${process.pid}.json`);

@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { styleText } from 'node:util';
 import { ask } from '../../control/client.ts';
 import { packageRoot } from '../../control/package-root.ts';
 import { statePaths } from '../../control/paths.ts';
 import type { ToolAnswer, ToolName } from '../../control/protocol.ts';
+import { colored } from '../color.ts';
 import { Host } from './host.ts';
 import { memoryDemo } from './memory.ts';
 import { ADDRESSES, counted, type Hosts, serve, steps } from './steps.ts';
@@ -19,7 +19,7 @@ const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
-const mark = (good: boolean): string => (good ? styleText('green', 'ok  ') : styleText('red', 'FAIL'));
+const mark = (good: boolean): string => (good ? colored('green', 'ok  ') : colored('red', 'FAIL'));
 
 export async function demo({ memory }: { memory?: boolean }): Promise<number> {
   const lacking = memory ? 'as asked' : whyInMemory();

@@ -3,7 +3,6 @@
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { styleText } from 'node:util';
 import { builtinRegistry } from '../../control/extensions.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { packageRoot } from '../../control/package-root.ts';
@@ -12,6 +11,7 @@ import { parseSave } from '../../engine/restore.ts';
 import { describe } from '../../packet/describe.ts';
 import { Packet } from '../../packet/packet.ts';
 import { packetFromWords } from '../../packet/words.ts';
+import { colored } from '../color.ts';
 import { RULES } from './demo.ts';
 import { ADDRESSES } from './steps.ts';
 
@@ -98,7 +98,7 @@ export function memoryDemo(why: string): number {
       firewall.receive(from, pkt);
       const got = out.length === 0 ? 'dropped' : out[0].device === from ? 'answered' : 'passed';
       if (got !== expected) failures++;
-      const sign = got === expected ? styleText('green', 'ok  ') : styleText('red', 'FAIL');
+      const sign = got === expected ? colored('green', 'ok  ') : colored('red', 'FAIL');
       print(`${sign} ${`IPv${family} ${what}`.padEnd(48)} ${got}${out[0] ? `   ${out[0].text}` : ''}`);
     }
   }

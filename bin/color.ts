@@ -1,0 +1,6 @@
+// Colour for people at a terminal: none where the output goes elsewhere or NO_COLOR is set (https://no-color.org).
+
+import { styleText } from 'node:util';
+
+export const colored = (color: 'green' | 'red', text: string): string =>
+  process.stdout.isTTY && !process.env.NO_COLOR ? styleText(color, text) : text;

@@ -1,0 +1,176 @@
+// How the program behaves in a shell: help, mistakes, pipes, links.
+
+import { spawnSync } from 'node:child_process';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { builtinRegistry } from '../../control/extensions.ts';
+import { TOOLS } from '../../control/protocol.ts';
+import { PROGRAM, sekisho, shell } from './program.ts';
+
+let folder: string;
+let env: Record<string, string>;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sekisho-manners-'));
+  env = { SEKISHO_STATE_DIR: join(folder, 'state') };
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the command line', () => {
+  test('--help lists the commands and shows how they are used', () => {
+    const { code, stdout } = sekisho(['--help']);
+    expect(code).toBe(0);
+    for (const command of ['demo', 'run', 'fmt', 'play', 'trace', 'status', 'links']) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+    }
+    expect(stdout).toContain('Examples:\n');
+    expect(stdout).not.toContain('demo-peer');
+  });
+
+  test('a command that is none brings the nearest one to mind: 2', () => {
+    const { code, stdout, stderr } = sekisho(['tracee']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain("unknown command 'tracee'");
+    expect(stderr).toContain('Did you mean trace?');
+  });
+
+  test.each([
+    [['run', '--mode', 'bridged'], 'bridge, router'],
+    [['run', '--insde', 'x'], 'Did you mean --inside?'],
+    [['trace'], "missing required argument 'packet'"],
+    [['run', '--inside', 'a/b'], 'sekisho: "a/b" is no device name'],
+    [['run', '--inside', 'x', '--outside', 'x'], '--inside and --outside are two devices'],
+    [['run', '--sysctl', 'net.ipv4.ip_forward'], 'write NAME=VALUE'],
+  ])('sekisho %j is a mistake: 2, %s', (words, said) => {
+    const { code, stderr } = sekisho(words, { env });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
+  });
+
+  test('where no daemon is, that is said: 69', () => {
+    for (const command of ['status', 'reload']) {
+      const { code, stdout, stderr } = sekisho([command], { env });
+      expect([code, stdout]).toEqual([69, '']);
+      expect(stderr).toBe(
+        `sekisho: no daemon on ${join(folder, 'state', 'control.sock')} (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)\n`,
+      );
+    }
+  });
+
+  test('a reader that goes away early is no error', () => {
+    const { stdout, stderr } = shell(
+      'sekisho extensions --json | head -c 10; echo; sekisho fmt -c /dev/null | true',
+      env,
+    );
+    expect([stdout, stderr]).toEqual(['[{"kind":"\n', '']);
+  });
+
+  test('nothing is coloured that does not go to a terminal', () => {
+    expect(sekisho(['--help']).stdout).not.toContain('\x1b[');
+    expect(sekisho(['demo', '--memory']).stdout).not.toContain('\x1b[');
+  });
+
+  test('extensions are read from what is attached', () => {
+    const rows = JSON.parse(sekisho(['extensions', '--json']).stdout);
+    const registry = builtinRegistry();
+    for (const kind of ['match', 'target'] as const) {
+      const names = rows.filter((row: { kind: string }) => row.kind === kind).map(({ name }: { name: string }) => name);
+      expect(names).toEqual(registry.all(kind as 'match').map(({ name }) => name));
+    }
+    expect(rows).toContainEqual(
+      expect.objectContaining({ kind: 'match', name: 'hl', families: [6], kernel: expect.stringContaining('xt_hl') }),
+    );
+  });
+});
+
+describe('links with the classic names', () => {
+  test('are made, and found first they are the tools', () => {
+    const { code, stdout } = sekisho(['links', join(folder, 'bin')]);
+    expect(code).toBe(0);
+    expect(stdout.split('\n')).toEqual(expect.arrayContaining(TOOLS.map((name) => join(folder, 'bin', name))));
+    expect(readlinkSync(join(folder, 'bin', 'iptables'))).toBe(PROGRAM);
+    const run = (name: string, ...words: string[]) =>
+      spawnSync(join(folder, 'bin', name), words, { encoding: 'utf8', env: { ...process.env, ...env } });
+    expect(run('iptables', '-N', 'web').status).toBe(0);
+    expect(run('iptables-save', '-t', 'filter').stdout).toContain(':web - [0:0]\n');
+  });
+
+  test('made again they are replaced; what is no link is left alone: 1', () => {
+    sekisho(['links', folder]);
+    rmSync(join(folder, 'ip6tables'));
+    writeFileSync(join(folder, 'ip6tables'), 'mine');
+    const { code, stderr } = sekisho(['links', folder]);
+    expect([code, stderr]).toEqual([
+      1,
+      `sekisho: ${join(folder, 'ip6tables')} is there and is no link; left as it is\n`,
+    ]);
+    expect(readFileSync(join(folder, 'ip6tables'), 'utf8')).toBe('mine');
+    expect(lstatSync(join(folder, 'iptables')).isSymbolicLink()).toBe(true);
+  });
+});
+
+describe('the tools as programs', () => {
+  test('rules last from call to call, and parsed tables are kept beside them', () => {
+    const { stdout, stderr } = shell(
+      `sekisho ip6tables -P INPUT DROP && sekisho ip6tables -A INPUT -p tcp --dport 22 -j ACCEPT
+       sekisho ip6tables -S; sekisho ip6tables-save -c | grep -v '^#'; sekisho ip6tables -nL INPUT`,
+      env,
+    );
+    expect(stderr).toBe('');
+    expect(stdout).toBe(`-P INPUT DROP
+-P FORWARD ACCEPT
+-P OUTPUT ACCEPT
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+*filter
+:INPUT DROP [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+[0:0] -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+COMMIT
+Chain INPUT (policy DROP)
+target     prot opt source               destination         
+ACCEPT     6    --  ::/0                 ::/0                 tcp dpt:22
+`);
+    expect(readdirSync(join(folder, 'state')).sort()).toEqual(['lock', 'rules.v6', 'rules.v6.parsed']);
+  });
+
+  test('restore reads standard input or a file, -f of save writes one', () => {
+    const rules = join(folder, 'r');
+    writeFileSync(rules, '*filter\n-A INPUT -j DROP\nCOMMIT\n');
+    const { stdout, stderr } = shell(
+      `sekisho iptables-restore '${rules}' && sekisho iptables-save -f '${folder}/out' && grep DROP '${folder}/out'
+       echo '*filter\nCOMMIT' | sekisho iptables-restore && sekisho iptables -S INPUT
+       sekisho iptables-restore '${folder}/none'; echo $?; sekisho iptables-save -f '${folder}/no/out'; echo $?`,
+      env,
+    );
+    expect(stdout).toBe('-A INPUT -j DROP\n-P INPUT ACCEPT\n1\n1\n');
+    expect(stderr).toBe(
+      `Can't open ${folder}/none: No such file or directory\nFailed to open file, error: No such file or directory\n`,
+    );
+  });
+
+  test('a mistake: the real tool’s first line, the place, a hint, its exit code', () => {
+    expect(sekisho(['ip6tables', '-A', 'INPUT', '--dport', '22'], { env })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^ip6tables v1\.8\.9 \(legacy\): unknown option "--dport"\n {6}\| -A INPUT --dport 22\n {6}\| {10}\^{7}\nhint: .*\nTry `ip6tables -h' or 'ip6tables --help' for more information\.\n$/,
+      ),
+    });
+  });
+
+  test('-h holds the help of the matches named before it', () => {
+    const { stdout } = sekisho(['ip6tables', '-m', 'hl', '-h'], { env });
+    expect(stdout).toMatch(/^ip6tables v1\.8\.9 \(legacy\)\n\nUsage: ip6tables -\[ACD\] chain/);
+    expect(stdout).toMatch(/\nhl: Hop limit .*[\s\S]*\n\[!\] --hl-eq value +equal to VALUE \(also --hl\)\n/);
+  });
+
+  test('--file: another file than those of the state directory', () => {
+    const file = join(folder, 'rules.v6');
+    writeFileSync(file, '*filter\nCOMMIT\n');
+    expect(sekisho(['ip6tables', '--file', file, '-N', 'web'], { env }).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toContain(':web - [0:0]\n');
+    expect(sekisho(['ip6tables-save', `--file=${file}`], { env }).stdout).toContain(':web - [0:0]\n');
+    expect(sekisho(['ip6tables', '-S', 'web'], { env }).code).toBe(1);
+  });
+});
