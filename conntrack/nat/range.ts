@@ -3,6 +3,7 @@
 
 import { type Address, wire } from '../../packet/address.ts';
 import { u32 } from '../../packet/bytes.ts';
+import { jhash2, reciprocalScale } from '../../packet/jhash.ts';
 import {
   type Family,
   IPPROTO_GRE,
@@ -14,7 +15,6 @@ import {
   IPPROTO_UDPLITE,
 } from '../../packet/numbers.ts';
 import type { Tuple } from '../tuple.ts';
-import { lookup3 } from './lookup3.ts';
 
 /** Which end of a packet is rewritten. */
 export const SOURCE = 0;
@@ -107,22 +107,18 @@ export function chooseAddress(tuple: Tuple, manip: Manip, range: NatRange, zone:
   const last = tuple.family === 4 ? 0 : 3;
   for (let word = 0; word < 8; word++) reversed[word] = swap32(words[word]);
   const seed = range.persistent ? 0 : reversed[4 + last] ^ zone;
-  let hash = lookup3(reversed, 0, 4, seed);
+  let hash = jhash2(reversed, 0, 4, seed);
   let anything = false;
   for (let word = 0; word <= last; word++) {
     const from = anything ? 0 : low[word];
     const count = anything ? 0xffffffff : (high[word] - low[word] + 1) >>> 0;
-    const chosen = (from + highWord(hash, count)) | 0;
+    const chosen = (from + reciprocalScale(hash, count)) | 0;
     words[at + word] = chosen;
     if (chosen !== high[word]) anything = true;
     // Of the tuple as it is now: for a destination, the word that was just chosen.
     if (!range.persistent) hash = (hash ^ swap32(words[4 + word])) >>> 0;
   }
 }
-
-/** The upper 32 bits of the product of two unsigned numbers: spreads the first over as many values as the second says. */
-const highWord = (one: number, other: number): number =>
-  Math.floor((one * (other >>> 16) + Math.floor((one * (other & 0xffff)) / 65_536)) / 65_536);
 
 const swap32 = (word: number): number =>
   (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
