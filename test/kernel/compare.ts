@@ -7,12 +7,13 @@
 //   ports and ICMP ids that NAT drew because the flow's own was taken: both must have drawn one of the same class, and kept the checksum right
 //   or wrong as it was.
 // A value that the kernel took over from a packet that went in is no random one: there we must have it too.
+//   checksum of a reset of our own that an ICMP error of our own quotes (below).
 // Timeouts of connections run while the scenario does: two seconds either way.
 
 import { fromHex, putU16, toHex, u16, u32 } from '../../packet/bytes.ts';
 import { verify } from '../../packet/checksum.ts';
 import { describeBytes } from '../../packet/describe.ts';
-import { ICMP_TIMESTAMPREPLY } from '../../packet/icmp.ts';
+import { ICMP_DEST_UNREACH, ICMP_TIMESTAMPREPLY } from '../../packet/icmp.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import {
   IPPROTO_DSTOPTS,
@@ -115,7 +116,12 @@ function randomFields(packet: Uint8Array, seen: InputFields | undefined): Field[
     const id = u16(packet, ipv4.ID_AT);
     // An identification of 0 is a decision (DF is set), not a draw.
     if (id === 0 || seen?.ids.has(id)) return [];
-    return [[ipv4.ID_AT, ipv4.ID_AT + 2], [ipv4.CHECKSUM_AT, ipv4.CHECKSUM_AT + 2], ...timeOfDay(packet)];
+    return [
+      [ipv4.ID_AT, ipv4.ID_AT + 2],
+      [ipv4.CHECKSUM_AT, ipv4.CHECKSUM_AT + 2],
+      ...timeOfDay(packet),
+      ...unfinishedReset(packet),
+    ];
   }
   if (packet.length < 40 || packet[0] >>> 4 !== 6) return [];
   const fields: Field[] = [];
@@ -194,6 +200,23 @@ function timeOfDay(packet: Uint8Array): Field[] {
   return [
     [at + 2, at + 4],
     [at + 12, at + 20],
+  ];
+}
+
+/**
+ * An IPv4 reset of REJECT that a rule of OUTPUT rejects in turn: the kernel quotes it with an unfinished checksum (CHECKSUM_PARTIAL), we with
+ * a right one. nf_reject_ip_tcphdr_put()
+ */
+function unfinishedReset(packet: Uint8Array): Field[] {
+  const at = ipv4.headerLength(packet, 0);
+  const quote = at + 8;
+  if (ipv4.protocol(packet, 0) !== IPPROTO_ICMP || packet[at] !== ICMP_DEST_UNREACH || quote + 40 > packet.length)
+    return [];
+  const reset = packet[quote] === 0x45 && packet[quote + 9] === IPPROTO_TCP && (packet[quote + 33] & 4) !== 0;
+  if (!reset || u16(packet, quote + 2) !== 40) return [];
+  return [
+    [at + 2, at + 4],
+    [quote + 36, quote + 38],
   ];
 }
 
