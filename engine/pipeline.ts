@@ -24,6 +24,7 @@ import { type Drops, OUTSIDE } from './drops.ts';
 import { duplicateOf, routingOf } from './duplicate.ts';
 import type { Observer } from './reference.ts';
 import type { LogRecord } from './services.ts';
+import { isLinkLocal6 } from './stack/routes.ts';
 import type { Stack } from './stack/types.ts';
 import { observe, type Table, traverse } from './table.ts';
 import { TraceLog } from './trace-log.ts';
@@ -502,7 +503,9 @@ export class Pipeline {
     if (routingOf(pkt) === before) return true;
     const family = pkt.family as Family;
     const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
-    const way = stack.routes.lookup(addressAt(pkt.bytes, at, family), family);
+    // A link-local address has a way on one link only, and none is said.
+    const scoped = family === 6 && isLinkLocal6(pkt.bytes, at);
+    const way = scoped ? undefined : stack.routes.lookup(addressAt(pkt.bytes, at, family), family);
     if (way) {
       pkt.outDevice = way.device;
       return true;

@@ -617,8 +617,9 @@ export const TARGETS: readonly RandomExtension[] = [
   {
     name: 'TEE',
     weight: 1.5,
-    // A local program whose packet is dropped is told so before the copy is read from the device: the step is over then.
-    fits: inChain('PREROUTING', 'INPUT', 'FORWARD'),
+    // A local program whose packet is dropped is told so before the copy is read from the device: the step is over then. Of copies of
+    // multicast the kernel hears each, and copies it again, which is not done here.
+    fits: inChain('FORWARD'),
     write: (context) => {
       const gateways = is4(context) ? ['10.0.1.9', '10.0.2.9', '10.1.0.9'] : ['fd00:a::9', 'fd00:b::9', 'fd00:1::9'];
       return `--gateway ${context.dice.pick(gateways)}${context.dice.pick(['', '', ' --oif tunA', ' --oif tunB'])}`;

@@ -149,6 +149,11 @@ export const tee: readonly Titled[] = [
     steps: from('A', ...pieces6, ...uneven6),
   },
   {
+    name: 'IPv6: a copy to a link-local address, routed again, has no way',
+    v6rules: mangle('PREROUTING -j TEE --gateway fd00:1::9', 'OUTPUT -j MARK --set-mark 16'),
+    steps: from('A', ip6({ src: 'fd00:a::77', dst: 'fe80::1' }, udp())),
+  },
+  {
     name: 'IPv6: a fragment header on a whole packet, which the tracker takes off',
     v6rules: mangle('FORWARD -j TEE --gateway fd00:a::9'),
     force_ct: true,
