@@ -88,6 +88,12 @@ export interface Services {
    * and port (TPROXY). Left out: there are no sockets.
    */
   transparentSocket?(pkt: Packet, address: Address, port: number): boolean;
+  /** Number of the worker that asks, for `-m cpu`. Left out: 0, the only one. */
+  readonly cpu?: number;
+  /** Group that the host has put a device into (`ip link set group`), for `-m devgroup`. Left out: 0, as devices are made. */
+  deviceGroup?(device: string): number;
+  /** Realms of the route that `pkt` takes, source's and destination's in 16 bits each, for `-m realm`. Left out: 0, routes without. */
+  realm?(pkt: Packet): number;
   /** Without one it is 1970 when the monotonic clock begins, UTC: what a scenario on virtual time sees. */
   readonly wallClock?: WallClock;
   log(record: LogRecord): void;

@@ -3,11 +3,14 @@
 import type { AnyMatch } from '../engine/extension.ts';
 import { addrtype } from './addrtype.ts';
 import { ah4, ah6 } from './ah.ts';
+import { cluster } from './cluster.ts';
 import { comment } from './comment.ts';
 import { connlimit } from './connlimit.ts';
 import { connmark } from './connmark.ts';
 import { conntrack } from './conntrack.ts';
+import { cpu } from './cpu.ts';
 import { dccp } from './dccp.ts';
+import { devgroup } from './devgroup.ts';
 import { dscp } from './dscp.ts';
 import { dst } from './dst.ts';
 import { ecn } from './ecn.ts';
@@ -31,6 +34,7 @@ import { owner } from './owner.ts';
 import { physdev } from './physdev.ts';
 import { pkttype } from './pkttype.ts';
 import { quota } from './quota.ts';
+import { realm } from './realm.ts';
 import { recent } from './recent.ts';
 import { rpfilter } from './rpfilter.ts';
 import { rt } from './rt.ts';
@@ -51,11 +55,14 @@ export const matches: readonly AnyMatch[] = [
   addrtype,
   ah4,
   ah6,
+  cluster,
   comment,
   connlimit,
   connmark,
   conntrack,
+  cpu,
   dccp,
+  devgroup,
   dscp,
   dst,
   ecn,
@@ -79,6 +86,7 @@ export const matches: readonly AnyMatch[] = [
   physdev,
   pkttype,
   quota,
+  realm,
   recent,
   rpfilter,
   rt,
