@@ -319,8 +319,9 @@ describe('packets', () => {
         const back = pass(tracker, error(there.view().slice(0, length), INSIDE[family], OUTSIDE[family]))!;
         expect(verify(back)).toBe(true);
         const plain = error(octets.slice(0, length), SERVER[family], CLIENT[family]);
-        // A CRC over what is quoted of an SCTP packet is one of its own.
-        if (talk.kind !== 'sctp') expect(toHex(back.view())).toBe(toHex(plain));
+        // A CRC over what is quoted of an SCTP packet is one of its own; a TCP checksum is mended where the whole header is quoted.
+        const mended = talk.kind !== 'sctp' && !(talk.kind === 'tcp' && quoted > 16 && quoted < 20);
+        if (mended) expect(toHex(back.view())).toBe(toHex(plain));
       }),
     );
   });

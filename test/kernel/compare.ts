@@ -22,6 +22,7 @@ import {
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
   IPPROTO_ROUTING,
+  IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
 } from '../../packet/numbers.ts';
@@ -169,7 +170,7 @@ function drawnField(kernel: Uint8Array, ours: Uint8Array, at: number, protocol: 
 
 const sumField = (l4: number, protocol: number, end: number): Field => {
   const at = Math.min(l4 + SUM_AT[protocol], end);
-  return [at, Math.min(at + 2, end)];
+  return [at, Math.min(at + (protocol === IPPROTO_SCTP ? 4 : 2), end)];
 };
 
 /** A quote cut short, as the packet that it is: with the length that is there. */
@@ -185,6 +186,7 @@ const SUM_AT: Readonly<Record<number, number>> = {
   [IPPROTO_UDP]: 6,
   [IPPROTO_ICMP]: 2,
   [IPPROTO_ICMPV6]: 2,
+  [IPPROTO_SCTP]: 8,
 };
 
 /** nf_nat_l4proto_unique_tuple(): ports stay in their class, ids have none. */
