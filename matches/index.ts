@@ -3,6 +3,7 @@
 import type { AnyMatch } from '../engine/extension.ts';
 import { addrtype } from './addrtype.ts';
 import { ah4, ah6 } from './ah.ts';
+import { bpf } from './bpf.ts';
 import { cluster } from './cluster.ts';
 import { comment } from './comment.ts';
 import { connlimit } from './connlimit.ts';
@@ -40,6 +41,7 @@ import { rpfilter } from './rpfilter.ts';
 import { rt } from './rt.ts';
 import { sctp } from './sctp.ts';
 import { set } from './set.ts';
+import { srh } from './srh.ts';
 import { state } from './state.ts';
 import { statistic } from './statistic.ts';
 import { string } from './string.ts';
@@ -55,6 +57,7 @@ export const matches: readonly AnyMatch[] = [
   addrtype,
   ah4,
   ah6,
+  bpf,
   cluster,
   comment,
   connlimit,
@@ -92,6 +95,7 @@ export const matches: readonly AnyMatch[] = [
   rt,
   sctp,
   set,
+  srh,
   state,
   statistic,
   string,
