@@ -209,7 +209,7 @@ class Run {
     const { type, header } = slot.body;
     const words = parseMemberWords(type, verb, rest);
     if (type.storage === 'list') return () => this.changeList(name, element, words, verb, flags.exist);
-    const scope = { type, family: header.family, names: this.input.names };
+    const scope = { type, family: header.family, names: this.input.names, netmask: header.netmask };
     const parts = parseElement(element, verb, scope);
     return () => {
       const { body } = this.sets.get(name);

@@ -106,7 +106,8 @@ function refuseRanges(parts: readonly PartText[], { type, family }: TextScope): 
   if (type.name === 'hash:ip') return;
   const where = `is not allowed in command test with set type ${type.name} and family ${familyName(family)}`;
   parts.forEach((part, index) => {
-    if (part.kind === 'addresses' && part.to) throw new SetError(`FROM-TO IP range ${where}`);
+    // Of a range behind the port only the first address is looked at.
+    if (part.kind === 'addresses' && part.to && index === 0) throw new SetError(`FROM-TO IP range ${where}`);
     if (part.kind === 'addresses' && part.network && type.parts[index] === 'ip') {
       throw new SetError(`IP/CIDR range ${where}`);
     }
@@ -303,7 +304,7 @@ export function* elementsOf(
   parts: readonly PartText[],
   wildcard: boolean,
   verb: Verb,
-  { type, family = 4 }: TextScope,
+  { type, family = 4, netmask }: TextScope,
 ): Generator<Element> {
   const bits = family === 4 ? 32 : 128;
   const none: Network = { words: new Int32Array(0), length: bits };
@@ -311,7 +312,10 @@ export function* elementsOf(
     if (part.kind === 'ports') return () => portsOf(part);
     if (part.kind !== 'addresses') return () => [none];
     if (verb === 'test') return () => [{ words: part.from, length: part.length }];
-    return () => (type.parts[index] === 'net' ? networksOf(part) : addressesOf(part));
+    return () =>
+      type.parts[index] === 'net'
+        ? networksOf(part)
+        : addressesOf(part, type.parts.length === 1 ? netmask : undefined, type.storage === 'hash');
   });
   const device = parts.find((part) => part.kind === 'device');
   const mac = parts.find((part) => part.kind === 'mac');
@@ -346,14 +350,16 @@ function* portsOf({ protocol, from, to }: Ports): Generator<number> {
   for (let port = from; port <= to; port++) yield (port << 8) | protocol;
 }
 
-/** All addresses of a range or an IPv4 network. */
-function* addressesOf({ from, to, length, network }: Addresses): Generator<Network> {
+/** All addresses of a range or an IPv4 network, or one of each network of length `netmask`; a hash begins at the start of the first one. */
+function* addressesOf({ from, to, length, network }: Addresses, netmask = 32, fromStart = false): Generator<Network> {
   if (!to && !network) {
     yield { words: from, length };
     return;
   }
-  const [first, last] = bounds(from, to, length);
-  for (let address = first; address <= last; address++) yield { words: Int32Array.of(address), length: 32 };
+  const step = 2 ** (32 - netmask);
+  const [written, last] = bounds(from, to, length);
+  const first = fromStart ? Math.floor(written / step) * step : written;
+  for (let address = first; address <= last; address += step) yield { words: Int32Array.of(address), length: 32 };
 }
 
 /** A range may be written either way round. */
@@ -435,13 +441,13 @@ function portText(port: number, protocol: number, bare: boolean, names: Names): 
 
 /** What `test` repeats: the text as it was understood. */
 export const printParts = (parts: readonly PartText[], scope: TextScope): string =>
-  parts.map((part) => printPart(part, scope)).join(',');
+  parts.map((part, index) => printPart(part, index, scope)).join(',');
 
-function printPart(part: PartText, { family = 4, names, type }: TextScope): string {
+function printPart(part: PartText, index: number, { family = 4, names, type }: TextScope): string {
   switch (part.kind) {
     case 'addresses': {
       const from = addressText(part.from, family);
-      if (part.to) return `${from}-${addressText(part.to, family)}`;
+      if (part.to && index === 0) return `${from}-${addressText(part.to, family)}`;
       return part.network ? `${from}/${part.length}` : from;
     }
     case 'ports':

@@ -116,12 +116,12 @@ export class MemberSet {
   private search(now: number, meeting: SetQuery | undefined, octets: number, count: boolean, compare: boolean): number {
     const [first, second] = this.prefixes;
     if (first === undefined) {
-      this.key.set(this.host);
+      this.copyHost();
       return this.taken(this.find(), now, meeting, octets, count, compare);
     }
     for (let i = 0; i < first.used; i++) {
       for (let k = 0; k < (second?.used ?? 1); k++) {
-        this.key.set(this.host);
+        this.copyHost();
         this.cut(0, first.lengths[i]);
         if (second !== undefined) this.cut(1, second.lengths[k]);
         const found = this.find();
@@ -144,6 +144,12 @@ export class MemberSet {
   ): number {
     if (row < 0 || this.extensions.expired(row, now)) return -1;
     return meeting === undefined || this.extensions.meets(row, meeting, octets, count, compare) ? row : -1;
+  }
+
+  /** A loop: TypedArray.set() costs more than the lookup for so few words. */
+  private copyHost(): void {
+    const { key, host } = this;
+    for (let word = this.layout.hashed - 1; word >= 0; word--) key[word] = host[word];
   }
 
   private cut(net: number, length: number): void {
@@ -252,7 +258,7 @@ export class MemberSet {
 
   /** What a packet puts in is of the longest prefix that the set has, or a whole address. */
   private cutAsPacketsAre(): void {
-    this.key.set(this.host);
+    this.copyHost();
     this.prefixes.forEach((prefixes, net) => {
       this.cut(net, prefixes.used > 0 ? prefixes.lengths[0] : this.layout.width * 32);
     });

@@ -9,6 +9,8 @@ export interface TextScope {
   readonly type: SetType;
   readonly family: Family | undefined;
   readonly names: Names;
+  /** netmask: a range means one address of each network of that length. */
+  readonly netmask?: number;
 }
 
 export const syntax = (message: string): SetError => new SetError(`Syntax error: ${message}`);

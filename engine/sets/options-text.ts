@@ -70,6 +70,8 @@ export function parseCreate(type: SetType, given: readonly string[], names: Name
     skbinfo: false,
     forceAdd: false,
   };
+  // netmask and bitmask are judged by the family wherever it stands.
+  header.family = familyIn(given) ?? header.family;
   for (let word = words.next(); word !== undefined; word = words.next()) {
     if ((word === '-4' || word === '-6') && type.create.includes('family')) {
       header.family = word === '-4' ? 4 : 6;
@@ -85,6 +87,12 @@ export function parseCreate(type: SetType, given: readonly string[], names: Name
   if (header.netmask === (header.family === 6 ? 128 : 32)) header.netmask = undefined;
   header.mask = maskOf(header, names);
   return header;
+}
+
+function familyIn(words: readonly string[]): Family | undefined {
+  const word = words[words.indexOf('family') + 1];
+  if (words.includes('-6')) return 6;
+  return words.includes('family') && Object.hasOwn(FAMILIES, word) ? FAMILIES[word] : undefined;
 }
 
 function takeCreate(option: CreateOption, header: Drafted, words: Words, type: SetType, names: Names): void {

@@ -116,12 +116,16 @@ export class Sets {
     const one = this.get(first);
     const other = this.find(second);
     if (!other) throw new SetError('Sets cannot be swapped: the second set does not exist');
-    if (one.body.type !== other.body.type || one.family !== other.family) {
+    if (featuresOf(one.body.type) !== featuresOf(other.body.type) || one.family !== other.family) {
       throw new SetError('The sets cannot be swapped: their type does not match');
     }
     [one.body, other.body] = [other.body, one.body];
   }
 }
+
+/** What a swap compares: hash:ip and bitmap:ip hold the same, and whether networks are among the parts matters, not which. */
+const featuresOf = ({ parts }: SetType): string =>
+  `${parts.map((part) => (part === 'net' ? 'ip' : part)).join(',')} ${parts.includes('net')}`;
 
 /** Whether create with -exist may take the set for the one that is asked for. */
 function sameHeader(there: MemberSet | ListSet, type: SetType, asked: AskedHeader): boolean {

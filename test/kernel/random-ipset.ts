@@ -67,7 +67,9 @@ function words(dice: Dice, { type, options }: Made, verb: string): string {
   if (verb !== 'add') return given.map((word) => ` ${word}`).join('');
   const has = (option: string): boolean => options.some((one) => one.startsWith(option)) || dice.chance(0.02);
   if (has('timeout') && dice.chance(0.5)) given.push(`timeout ${dice.pick([0, 500])}`);
-  if (has('counters') && dice.chance(0.4)) given.push(`packets ${dice.int(0, 9)} bytes ${dice.u32()}`);
+  // A bitmap of the kernel keeps the counters of a member that was deleted for the next one there.
+  if (has('counters') && (dice.chance(0.4) || type.endsWith(':ip') || type === 'bitmap:port'))
+    given.push(`packets ${dice.int(0, 9)} bytes ${dice.u32()}`);
   if (has('comment') && dice.chance(0.5)) given.push(`comment "${dice.pick(['x', 'a b', ''])}"`);
   if (has('skbinfo') && dice.chance(0.5)) {
     given.push(dice.pick(['skbmark 0x1', 'skbmark 0x10/0xf0', 'skbprio 1:a', 'skbqueue 3']));
@@ -91,7 +93,7 @@ function partOf(dice: Dice, part: string, { six, type }: Made): string {
     return dice.weighted([
       [4, dice.pick(['80', '81', 'tcp:80', 'udp:80', 'http', 'tcp:80-82'])],
       [1, dice.pick(['gre:0', six ? 'icmpv6:ping' : 'icmp:ping', 'sctp:80', '90-85'])],
-      [0.2, dice.pick(['foo', '70000', 'icmp:ping', 'gre:1'])],
+      [0.2, dice.pick(['foo', '70000', 'gre:1'])],
     ]);
   }
   if (part === 'iface') return dice.pick(['eth0', 'eth1', 'eth', 'lan']);
@@ -99,7 +101,10 @@ function partOf(dice: Dice, part: string, { six, type }: Made): string {
   const host = six ? `fd00::${dice.int(0, 1)}:${last}` : `10.0.${dice.int(0, 1)}.${last}`;
   return dice.weighted([
     [6, host],
-    [part === 'net' ? 4 : 0.5, `${host}/${six ? dice.pick([112, 124, 127]) : dice.pick([8, 24, 28, 30, 31])}`],
+    [
+      part === 'net' ? 4 : 0.5,
+      `${host}/${six ? dice.pick([112, 124, 127]) : dice.pick(part === 'net' ? [8, 24, 28, 30, 31] : [24, 28, 30, 31])}`,
+    ],
     [0.6, six ? host : `10.0.0.${last}-10.0.0.${dice.int(0, 9)}`],
     [0.1, six ? '10.0.0.1' : 'fd00::1'],
     [0.1, `${host}/0`],
