@@ -1,5 +1,6 @@
 // sekisho run: the daemon in the foreground.
 
+import { accessSync, constants } from 'node:fs';
 import { Daemon, RulesRefused } from '../control/daemon.ts';
 import { statePaths } from '../control/paths.ts';
 import type { Mode } from '../engine/firewall.ts';
@@ -27,6 +28,7 @@ export async function run(options: RunOptions): Promise<number> {
     devices = [parseDevice(options.inside), parseDevice(options.outside)];
     if (devices[0].name === devices[1].name) throw new Error('--inside and --outside are two devices');
     sysctls = Object.fromEntries(options.sysctl.map(sysctl));
+    for (const { path } of ruleFiles(options)) checkReadable(path);
   } catch (error) {
     say((error as Error).message);
     return 2;
@@ -98,6 +100,16 @@ function modeOf(mode: 'bridge' | 'router', devices: readonly DeviceArgument[]): 
     ({ name, addresses, routes, mtu }) => [name, { addresses, routes, mtu: mtu ?? 1500 }] as const,
   );
   return { kind: 'router', topology: Object.fromEntries(topology) };
+}
+
+/** A rule file that is not there is a slip of the pen: said before devices are made. */
+function checkReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(`${path}: ${code === 'ENOENT' ? 'no such file' : message}`);
+  }
 }
 
 function sysctl(text: string): [string, string] {

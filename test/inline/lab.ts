@@ -44,6 +44,10 @@ export class Lab {
     }
   }
 
+  namespace(host: Host): string {
+    return this.names[host];
+  }
+
   /** Makes `device`, which stands in this thread's namespace, the host's one way out. */
   adopt(host: Host, device: string, mtu = 1500): void {
     const target = openNamespace(this.names[host]);

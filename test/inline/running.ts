@@ -1,0 +1,103 @@
+// `sekisho run` as a process of its own between the two hosts of a lab, and the tools beside it.
+
+import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PROGRAM } from '../bin/program.ts';
+import { ADDRESS, type Host, Lab } from './lab.ts';
+
+export class Site {
+  readonly lab = new Lab();
+  readonly directory = mkdtempSync(join(tmpdir(), 'sekisho-site-'));
+  private readonly running: Running[] = [];
+
+  /** Resolves when the daemon serves its socket. Rejects with what it said when it ends before. */
+  async start(...words: string[]): Promise<Running> {
+    const running = this.run(...words);
+    await running.serves();
+    return running;
+  }
+
+  run(...words: string[]): Running {
+    const device = (host: Host): string =>
+      `${deviceName(host)},netns=${this.lab.namespace(host)},host=${ADDRESS[host].v4}/24,host=${ADDRESS[host].v6}/64`;
+    const running = new Running(this, ['--inside', device('client'), '--outside', device('server'), ...words]);
+    this.running.push(running);
+    return running;
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return { ...process.env, SEKISHO_STATE_DIR: join(this.directory, 'state') };
+  }
+
+  file(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** `sekisho WORDS`, parted by blanks. */
+  sekisho(words: string, input = ''): SpawnSyncReturns<string> {
+    return spawnSync(process.execPath, [PROGRAM, ...words.split(' ')], { encoding: 'utf8', input, env: this.env });
+  }
+
+  /** Pings that were answered, of so many. */
+  async pings(count: number, address: string = ADDRESS.server.v6): Promise<number> {
+    const { stdout } = await this.lab.finish('client', ['ping', '-c', `${count}`, '-i', '0.02', '-W', '5', address]);
+    return Number(/(\d+) received/.exec(stdout)?.[1]);
+  }
+
+  /** Whether the host has its device. */
+  linked(host: Host): boolean {
+    return this.lab.run(host, ['ip', 'link', 'show', deviceName(host)]).status === 0;
+  }
+
+  async close(): Promise<void> {
+    for (const each of this.running) await each.end('SIGKILL');
+    this.lab.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Made in this namespace, so no two tests may have the same. */
+const deviceName = (host: Host): string => `${host === 'client' ? 'ti' : 'to'}${process.pid}`;
+
+export class Running {
+  said = '';
+  private readonly process: ChildProcess;
+  private readonly ended: Promise<number | null>;
+
+  constructor({ env }: Site, words: readonly string[]) {
+    this.process = spawn(process.execPath, [PROGRAM, 'run', ...words], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.said += text;
+    });
+    this.ended = once(this.process, 'close').then(([code]) => code as number | null);
+  }
+
+  async serves(): Promise<void> {
+    await this.says('control socket');
+  }
+
+  /** Resolves when it has said `text`. */
+  async says(text: string): Promise<void> {
+    let over = false;
+    void this.ended.then(() => {
+      over = true;
+    });
+    while (!this.said.includes(text)) {
+      if (over) throw new Error(`the daemon ended: ${this.said}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.process.kill(name);
+  }
+
+  /** The exit code; null for one that was killed. */
+  async end(name?: NodeJS.Signals): Promise<number | null> {
+    if (name) this.process.kill(name);
+    return this.ended;
+  }
+}
