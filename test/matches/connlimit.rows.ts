@@ -34,7 +34,8 @@ export const sheets = [
       lists: [],
       packets: [
         // Nothing that could be a flow.
-        ['--connlimit-above 0', ip4({ offset: 64 }, raw(17, 16)), 'drop'],
+        // The kernel's tracker would wait for the rest of it.
+        ['--connlimit-above 0', { packet: ip4({ offset: 64 }, raw(17, 16)) }, 'drop'],
         ['--connlimit-upto 9', ip6({}, raw(17, 3)), 'drop'],
       ],
     },
