@@ -17,7 +17,7 @@ import {
 import { icmpByName, icmpName } from './icmp-names.ts';
 import type { Element, Layout } from './layout.ts';
 import { syntax, type TextScope, wholeNumberOf } from './number-text.ts';
-import { SetError } from './types.ts';
+import { SetError, type SetType } from './types.ts';
 
 export type Verb = 'add' | 'del' | 'test';
 
@@ -57,7 +57,7 @@ export type PartText = Addresses | Ports | Device | Mac | Mark;
 export function parseElement(word: string, verb: Verb, scope: TextScope): PartText[] {
   const { type } = scope;
   const words = splitParts(word, type.parts.length, type.name);
-  const parts = words.map((text, index) => parsePart(text, index, { ...scope, verb }));
+  const parts = words.map((text, index) => parsePart(text, index, scope));
   if (verb === 'test') refuseRanges(parts, scope);
   return parts;
 }
@@ -80,11 +80,7 @@ function splitParts(word: string, count: number, type: string): string[] {
   return words;
 }
 
-interface PartScope extends TextScope {
-  readonly verb: Verb;
-}
-
-function parsePart(text: string, index: number, scope: PartScope): PartText {
+function parsePart(text: string, index: number, scope: TextScope): PartText {
   const { parts } = scope.type;
   switch (parts[index]) {
     case 'ip':
@@ -136,7 +132,7 @@ export function parseHost(text: string, { family = 4, names }: Pick<TextScope, '
 }
 
 /** An address, for IPv4 also a range or a network. */
-function parseIp(text: string, index: number, scope: PartScope): Addresses {
+function parseIp(text: string, index: number, scope: TextScope): Addresses {
   const { family = 4, type } = scope;
   const { base, length } = splitLength(text, family);
   const dash = dashIn(text);
@@ -147,7 +143,6 @@ function parseIp(text: string, index: number, scope: PartScope): Addresses {
   }
   if (dash > 0) return parseRange(text, dash, scope);
   const from = parseHost(base, scope);
-  if (length === 0 && scope.verb !== 'test') throw new SetError(WRONG_CIDR);
   return {
     kind: 'addresses',
     from,
@@ -157,15 +152,14 @@ function parseIp(text: string, index: number, scope: PartScope): Addresses {
   };
 }
 
-function parseNet(text: string, scope: PartScope): Addresses {
-  const { family = 4, type } = scope;
+function parseNet(text: string, scope: TextScope): Addresses {
+  const { family = 4 } = scope;
   const dash = dashIn(text);
   if (dash > 0 && family === 6) throw syntax(`IP address or IP/cidr must be specified: ${text}`);
   if (dash > 0) return parseRange(text, dash, scope);
   const { base, length } = splitLength(text, family);
   const from = parseHost(base, scope);
   const bits = family === 4 ? 32 : 128;
-  if (length === 0 && scope.verb !== 'test' && !ZERO_LENGTH.has(type.name)) throw new SetError(WRONG_CIDR);
   return {
     kind: 'addresses',
     from,
@@ -294,6 +288,13 @@ function parseMac(text: string): Mac {
 
 // --- One text, many elements -------------------------------------------------------------------------------------------------
 
+function refuseZeroLength(parts: readonly PartText[], { parts: kinds, name }: SetType): void {
+  for (const [index, part] of parts.entries()) {
+    if (part.kind !== 'addresses' || part.length > 0) continue;
+    if (kinds[index] !== 'net' || !ZERO_LENGTH.has(name)) throw new SetError(WRONG_CIDR);
+  }
+}
+
 interface Network {
   readonly words: Int32Array;
   readonly length: number;
@@ -306,6 +307,7 @@ export function* elementsOf(
   verb: Verb,
   { type, family = 4, netmask }: TextScope,
 ): Generator<Element> {
+  if (verb !== 'test') refuseZeroLength(parts, type);
   const bits = family === 4 ? 32 : 128;
   const none: Network = { words: new Int32Array(0), length: bits };
   const choices = parts.map((part, index): Choices => {
