@@ -33,8 +33,7 @@ export const setAndParts = {
 function checkSet(name: string, scope: ValueScope): void {
   const { names, family } = scope;
   if (!names.set) return;
-  const found = names.set(name);
-  if (!found) return scope.fail(`Set ${name} doesn't exist.`, 'make it first: ipset create');
+  const found = names.set(name) ?? scope.fail(`Set ${name} doesn't exist.`, 'make it first: ipset create');
   if (found.family === undefined || found.family === family) return;
   scope.fail(`The protocol family of set ${name} is IPv${found.family}, which is not applicable.`);
 }
