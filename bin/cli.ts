@@ -31,7 +31,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       'two namespaces, the engine inline between them, real rules, real traffic: what passes and what does not',
     )
     .option('--memory', 'do it in memory, even where root and TUN are at hand')
-    .action((options) => set(import('./demo/demo.ts').then(({ demo }) => demo(options))));
+    .action((options) => set(import('./demo/demo.ts').then(({ demo }) => demo(options))))
+    .addHelpText('after', examples('sekisho demo', 'sekisho demo --memory   # without root and TUN'));
 
   program
     .command('run')
@@ -47,25 +48,26 @@ export async function main(argv: readonly string[]): Promise<number> {
         .choices(['bridge', 'router'])
         .default('bridge'),
     )
-    .option(
-      '--rules <file>',
-      'save file for both families (lines that begin with -4 or -6 are of one); FILE.v4, FILE.v6: that family',
-      collect,
-      [],
+    .addOption(
+      many(
+        '--rules <file>',
+        'save file for both families (lines that begin with -4 or -6 are of one); FILE.v4, FILE.v6: that family',
+      ),
     )
-    .option('--rules4 <file>', 'save file for IPv4', collect, [])
-    .option('--rules6 <file>', 'save file for IPv6', collect, [])
-    .option(
-      '--sysctl <name=value>',
-      'kernel name of a setting, such as net.netfilter.nf_conntrack_tcp_loose=0',
-      collect,
-      [],
+    .addOption(many('--rules4 <file>', 'save file for IPv4'))
+    .addOption(many('--rules6 <file>', 'save file for IPv6'))
+    .addOption(
+      many('--sysctl <name=value>', 'kernel name of a setting, such as net.netfilter.nf_conntrack_tcp_loose=0'),
     )
     .option('--state-dir <dir>', 'where rules and socket are (SEKISHO_STATE_DIR)')
     .action((options) => set(import('./run.ts').then(({ run }) => run(options))))
     .addHelpText(
       'after',
-      '\nExample:\n  sekisho run --inside in0,netns=lan --outside out0,netns=wan --rules examples/border/rules.save\n',
+      examples(
+        'sekisho run --inside in0,netns=lan --outside out0,netns=wan --rules examples/border/rules.save',
+        'sekisho run --mode router --inside in0,netns=lan,address=10.0.1.1/24 --outside out0,address=10.0.2.1/24,route=0.0.0.0/0',
+        'sekisho run   # with the rules of the state directory',
+      ),
     );
 
   program
@@ -77,14 +79,21 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--batch', 'many documents on standard input, each followed by a line %%')
     .argument('[file]', 'save file; - or none: standard input')
     .action((file, options) => set(import('./fmt-command.ts').then(({ fmt }) => fmt(file, options))))
-    .addHelpText('after', '\nDiffers: the comment lines of iptables-save, which hold a date, are not printed.\n');
+    .addHelpText(
+      'after',
+      `${examples('sekisho fmt rules.v6', 'sekisho fmt -4 rules.save > canonical', "printf '*filter\\nCOMMIT\\n%%%%\\n' | sekisho fmt -6 --batch")}
+Exit code 0; 1 for a table that is refused; 2 for a bad parameter.
+Differs: the comment lines of iptables-save, which hold a date, are not printed.
+`,
+    );
 
   program
     .command('play')
     .description('run scenarios (JSON, or one a line) in memory on virtual time; prints one result a line')
     .argument('[files...]', 'scenario files; none: standard input')
     .option('--pretty', 'indent the results')
-    .action((files, options) => set(import('./play.ts').then(({ play }) => play(files, options))));
+    .action((files, options) => set(import('./play.ts').then(({ play }) => play(files, options))))
+    .addHelpText('after', examples('sekisho play scenario.json', 'sekisho play < scenarios.jsonl > results.jsonl'));
 
   program
     .command('trace')
@@ -95,24 +104,26 @@ export async function main(argv: readonly string[]): Promise<number> {
       '<packet...>',
       'words such as: tcp 2001:db8::1 > 2001:db8::2 dport 443 syn; or hex octets; or FILE.pcap#N',
     )
-    .option('--rules <file>', 'save file for both families', collect, [])
-    .option('--rules4 <file>', 'save file for IPv4', collect, [])
-    .option('--rules6 <file>', 'save file for IPv6', collect, [])
+    .addOption(many('--rules <file>', 'save file for both families'))
+    .addOption(many('--rules4 <file>', 'save file for IPv4'))
+    .addOption(many('--rules6 <file>', 'save file for IPv6'))
     .option('--in <device>', 'device that the packet comes in by')
     .addOption(new Option('--mode <mode>', 'bridge or router').choices(['bridge', 'router']).default('router'))
     .option('--inside <device>', 'as for run', 'inside')
     .option('--outside <device>', 'as for run', 'outside')
-    .option(
-      '--after <packet>',
-      'packet words that go through first, to make a connection; may be given several times',
-      collect,
-      [],
+    .addOption(
+      many('--after <packet>', 'packet words that go through first, to make a connection; may be given several times'),
     )
     .option('--json', 'the walk as JSON')
     .action((words, options) => set(import('./trace.ts').then(({ trace }) => trace(words, options))))
     .addHelpText(
       'after',
-      '\nExample:\n  sekisho trace --rules examples/border/rules.save --mode bridge --in inside "tcp 10.77.0.2 > 10.77.0.3 dport 25 syn"\n',
+      examples(
+        'sekisho trace --rules examples/border/rules.save --mode bridge "tcp 10.77.0.2 > 10.77.0.3 dport 25 syn"',
+        "sekisho trace --rules6 rules.v6 tcp 2001:db8::1 '>' 2001:db8::2 dport 443 syn",
+        'sekisho trace --rules4 rules.v4 --json capture.pcap#7',
+        'sekisho trace --rules4 rules.v4 --after "udp 10.0.1.5 > 10.0.2.9 dport 53" --in outside "udp 10.0.2.9 > 10.0.1.5 sport 53 dport 1024"',
+      ),
     );
 
   program
@@ -126,13 +137,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--lcov <file>', 'write the coverage in the lcov format')
     .option('--watch', 'run again when a test or rule file changes')
     .action((files, options) => set(import('./test-command.ts').then(({ test }) => test(files, options))))
-    .addHelpText('after', '\nExample:\n  sekisho test examples/web-server/test.yaml --coverage 100\n');
+    .addHelpText('after', examples('sekisho test examples/web-server/test.yaml --coverage 100'));
 
   program
     .command('status')
     .description('what the daemon is doing: devices, packets, drops by reason')
     .option('--json', 'as JSON')
-    .action((options) => set(import('./ask-daemon.ts').then(({ status }) => status(options))));
+    .action((options) => set(import('./ask-daemon.ts').then(({ status }) => status(options))))
+    .addHelpText('after', examples('sekisho status', 'sekisho status --json | jq .drops'));
 
   program
     .command('connections')
@@ -159,7 +171,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command('links')
     .description('make links with the classic names (iptables, ip6tables-save ...) in a folder')
     .argument('<dir>')
-    .action((directory) => set(import('./links.ts').then(({ links }) => links(directory))));
+    .action((directory) => set(import('./links.ts').then(({ links }) => links(directory))))
+    .addHelpText('after', examples('sekisho links /opt/sekisho/bin && PATH=/opt/sekisho/bin:$PATH ./firewall.sh'));
 
   // A host of the demonstration, inside its namespace.
   program.command('demo-peer', { hidden: true }).action(async () => {
@@ -176,7 +189,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
+/** An option that may be given several times: a list, or nothing. */
+const many = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser((value: string, before: string[] = []) => [...before, value]);
+
+const examples = (...lines: string[]): string =>
+  `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 
 const HELP_AFTER = `
 The classic tools: sekisho iptables, ip6tables, iptables-save, ip6tables-save, iptables-restore, ip6tables-restore take the words of
@@ -187,4 +205,7 @@ Examples:
   sekisho ip6tables -A FORWARD -p tcp --dport 22 -j DROP
   sekisho fmt -6 rules.v6                          canonical save text
   sekisho trace --rules6 rules.v6 tcp 2001:db8::1 '>' 2001:db8::2 dport 443 syn
+
+Exit codes: 0 well, 1 no (a check or test failed, the daemon refused), 2 a mistake in words or rules, 69 no daemon answers,
+77 not permitted. The classic tools have their own: 0, 1 refused, 2 bad parameter, 3 table or stored rules, 4 lock or files.
 `;

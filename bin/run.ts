@@ -11,7 +11,7 @@ export interface RunOptions extends RuleOptions {
   inside: string;
   outside: string;
   mode: 'bridge' | 'router';
-  sysctl: readonly string[];
+  sysctl?: readonly string[];
   stateDir?: string;
 }
 
@@ -27,7 +27,7 @@ export async function run(options: RunOptions): Promise<number> {
   try {
     devices = [parseDevice(options.inside), parseDevice(options.outside)];
     if (devices[0].name === devices[1].name) throw new Error('--inside and --outside are two devices');
-    sysctls = Object.fromEntries(options.sysctl.map(sysctl));
+    sysctls = Object.fromEntries((options.sysctl ?? []).map(sysctl));
     for (const { path } of ruleFiles(options)) checkReadable(path);
   } catch (error) {
     say((error as Error).message);

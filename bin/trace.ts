@@ -22,7 +22,7 @@ export interface TraceOptions extends RuleOptions {
   mode: 'bridge' | 'router';
   inside: string;
   outside: string;
-  after: readonly string[];
+  after?: readonly string[];
   json?: boolean;
 }
 
@@ -48,7 +48,7 @@ export async function trace(words: readonly string[], options: TraceOptions): Pr
     const device = options.in ?? devices[0].name;
     const names = devices.map(({ name }) => name);
     if (!names.includes(device)) throw new Error(`--in ${device}: the devices are ${names.join(' and ')}`);
-    for (const earlier of options.after) send(firewall, earlier, device, names);
+    for (const earlier of options.after ?? []) send(firewall, earlier, device, names);
     const walk = firewall.trace(octets, { device });
     const printing = { lookup: firewall.registry, names: hostNames() };
     process.stdout.write(options.json ? `${jsonOf(walk, printing)}\n` : traceText(walk, printing));

@@ -51,6 +51,13 @@ Options ("!" in front inverts where marked !):
 ! --fragment    -f                 second and further fragments only (IPv4)
   --set-counters -c packets bytes  start the rule's counters there
   --version     -V
+
+In front of all, ours: --file FILE   work on that save file instead
+
+Examples:
+  PROG -A FORWARD -p tcp --dport 22 -j DROP
+  PROG -nvL FORWARD --line-numbers
+  PROG -m conntrack -h               with the options of a match
 `;
 
 export function commandHelp(program: ToolName, matches: readonly string[], ruleset: Ruleset): string {

@@ -32,15 +32,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const DEFAULTS = {
-  rules: [],
-  rules4: [],
-  rules6: [],
-  mode: 'router',
-  inside: 'in0',
-  outside: 'out0',
-  after: [],
-} as const;
+const DEFAULTS = { mode: 'router', inside: 'in0', outside: 'out0' } as const;
 
 /** What the command prints, the folder's name left out. */
 async function traced(words: string, options: Partial<Parameters<typeof trace>[1]> = {}) {
