@@ -72,7 +72,8 @@ export async function parseCommandLine(argv: readonly string[], ruleset: Ruleset
       names,
       table: 'filter',
       restore: undefined,
-      isChain: (table, name) => ruleset.isChain(table, name),
+      // The real tool opens the table when it has read all words: see chainsFirst().
+      isChain: () => false,
       source: { file: '', line: 1, text, start: 0 },
     });
   const ruleless = readRuleless(words, reader(), span);
@@ -88,7 +89,7 @@ async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<
     stdout += text;
   };
   try {
-    const parsed = await parseCommandLine(argv, ruleset);
+    const parsed = chainsFirst(await parseCommandLine(argv, ruleset), argv, ruleset);
     warnings = parsed.warnings.map((warning) => `${warning}\n`).join('');
     obey(parsed, program, ruleset, say);
     return { stdout, stderr: warnings, exitCode: 0 };
@@ -96,6 +97,16 @@ async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<
     if (!(error instanceof RuleError)) throw error;
     return { stdout, stderr: warnings + complaint(error, program, argv), exitCode: error.code };
   }
+}
+
+/** A chain hides the target of its name: the target's options were read and checked, and count for nothing. */
+function chainsFirst(command: Command, argv: readonly string[], ruleset: Ruleset): Command {
+  if (!('rules' in command) || !command.targetSpan) return command;
+  const chain = wordsOf(argv).text.slice(command.targetSpan.start, command.targetSpan.end);
+  if (!command.rules.some(({ target }) => target?.kind === 'extension') || !ruleset.isChain(command.table, chain))
+    return command;
+  const rules = command.rules.map((rule) => ({ ...rule, target: { kind: 'jump', chain } as const }));
+  return { ...command, rules, warnings: [...command.warnings, `Warning: using chain ${chain}, not extension`] };
 }
 
 function obey(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: string) => void): void {

@@ -317,10 +317,12 @@ class CommitRefusal extends Refusal {
   }
 }
 
-/** The same tables, installed nowhere. */
+/** The same tables with the same counters; what is done to them is done to nothing. */
 function scratchOf(ruleset: Ruleset): Ruleset {
   const { lookup, names } = ruleset.printing;
-  const scratch = new Ruleset(ruleset.family, { lookup, names, counters: ruleset.counters });
+  const { counters } = ruleset;
+  const seen = { rule: counters.rule.bind(counters), chain: counters.chain.bind(counters), zero: () => {} };
+  const scratch = new Ruleset(ruleset.family, { lookup, names, counters: seen });
   for (const table of [...ruleset.tables].reverse()) scratch.adopt(table);
   return scratch;
 }

@@ -34,6 +34,20 @@ describe('stored rules', () => {
     expect(await state.says('ip6tables -vS FORWARD 1')).toBe('-A FORWARD -p tcp -c 0 0 -j web\n');
   });
 
+  // Asked of ip6tables 1.8.9.
+  test('a chain hides the target of its name, whose options are read all the same', async () => {
+    await state.call('ip6tables -N web');
+    await state.call('ip6tables -E web LOG');
+    expect(await state.call('ip6tables -A INPUT -j LOG --log-prefix x')).toEqual({
+      stdout: '',
+      stderr: 'Warning: using chain LOG, not extension\n',
+      exitCode: 0,
+    });
+    expect(await state.says('ip6tables -S INPUT')).toContain('-A INPUT -j LOG\n');
+    expect((await state.call('ip6tables -D INPUT -j LOG --log-bad')).exitCode).toBe(2);
+    expect((await state.call('ip6tables -D INPUT -j LOG')).exitCode).toBe(0);
+  });
+
   test('of the two families are apart', async () => {
     await state.call('iptables -N four');
     expect(await state.says('ip6tables -S')).not.toContain('four');
@@ -64,6 +78,12 @@ describe('stored rules', () => {
       expect((await state.call(`ip6tables ${line}`)).exitCode).not.toBe(0);
     }
     expect(state.read()).toBe(before);
+  });
+
+  test('a restore that fails has not set counters to zero either', async () => {
+    await state.call('ip6tables -A INPUT -c 7 420');
+    expect((await state.call('ip6tables-restore -n', '*filter\n-Z\n-D INPUT 9\nCOMMIT\n')).exitCode).toBe(1);
+    expect(await state.says('ip6tables -vS INPUT')).toContain('-A INPUT -c 7 420\n');
   });
 
   test('text that cannot be read back is left in place and reported, by every call', async () => {

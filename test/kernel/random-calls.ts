@@ -76,7 +76,9 @@ export class RandomCalls {
         ? this.home
         : dice.pick(Object.keys(BUILTIN));
     const words = this.words(table);
-    if (this.slip(0.5)) words.splice(dice.int(0, words.length), 0, dice.pick(STRAY));
+    const at = dice.int(0, words.length);
+    // -c -4 is a number to the real tool, of 64 bits without a sign.
+    if (this.slip(0.5) && words[at - 1] !== '-c') words.splice(at, 0, dice.pick(STRAY));
     if (this.slip(0.3) && !/^-(E|-rename)/.test(words[0])) words.splice(dice.int(0, words.length - 1), 1);
     return this.call(words, table);
   }
