@@ -30,7 +30,9 @@ export class Readable {
     for (const table of ruleset.tables) {
       const name = [...table.chains.keys()].find((chain) => !PLAIN_NAME.test(chain));
       if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
-      const unknown = new Set([...rulesOf(table)].filter((rule) => !this.known.has(rule)));
+      // A chain that was given the name of a target changes what the rules of its table mean when they are read.
+      const hides = [...table.chains.keys()].some((chain) => ruleset.printing.lookup.target(chain, ruleset.family));
+      const unknown = new Set([...rulesOf(table)].filter((rule) => hides || !this.known.has(rule)));
       if (unknown.size === 0) continue;
       // Both in the order of the printed text.
       const read = [...rulesOf(await readBack(ruleset, withOnly(table, unknown)))].values();

@@ -80,6 +80,13 @@ describe('stored rules', () => {
     expect(state.read()).toBe(before);
   });
 
+  test('a chain may not be renamed to a target that rules of its table have: they would be read as jumps', async () => {
+    await state.call('ip6tables -N web');
+    await state.call('ip6tables -A INPUT -j LOG --log-level 3');
+    expect((await state.call('ip6tables -E web LOG')).exitCode).toBe(4);
+    expect(await state.says('ip6tables -S')).toContain('-N web\n-A INPUT -j LOG --log-level 3\n');
+  });
+
   test('a restore that fails has not set counters to zero either', async () => {
     await state.call('ip6tables -A INPUT -c 7 420');
     expect((await state.call('ip6tables-restore -n', '*filter\n-Z\n-D INPUT 9\nCOMMIT\n')).exitCode).toBe(1);

@@ -146,7 +146,7 @@ export class RandomCalls {
 
   /** -E takes any name, also such as no save file can hold; those we refuse to store. */
   private goodName(): string {
-    return this.dice.pick([...USER, 'new', 'other', 'INPUT', 'ACCEPT', 'LOG', 'y'.repeat(28)]);
+    return this.dice.pick([...USER, 'new', 'other', 'INPUT', 'ACCEPT', 'TTL', 'y'.repeat(28)]);
   }
 
   private newName(): string {
