@@ -1,6 +1,6 @@
 // A state directory for one test, and calls on it as a shell would make them.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type StatePaths, statePaths } from '../../control/paths.ts';
@@ -12,6 +12,8 @@ export class State {
   readonly paths: StatePaths = statePaths(this.directory, {});
 
   close(): void {
+    // A test may have taken the right to write away.
+    chmodSync(this.directory, 0o700);
     rmSync(this.directory, { recursive: true, force: true });
   }
 
