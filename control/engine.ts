@@ -4,6 +4,7 @@
 import { randomFillSync } from 'node:crypto';
 import { procLine } from '../conntrack/format.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
+import type { WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
 import type { Names } from '../grammar/names.ts';
 import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
@@ -69,6 +70,12 @@ function systemRandom(): () => number {
   };
 }
 
+/** For `-m time`. Asked anew each time: the host's clock may be set while we run, the monotonic one not. */
+const wallClock: WallClock = {
+  seconds: (now) => (Date.now() - (performance.now() - now)) / 1_000,
+  minutesWest: 0,
+};
+
 export function createEngine(host: EngineHost): Engine {
   const { mode, sysctls } = host.options as EngineOptions;
   const numberOf = new Map(host.devices.map(({ name }, index) => [name, index]));
@@ -79,6 +86,7 @@ export function createEngine(host: EngineHost): Engine {
     sysctls,
     registry: builtinRegistry(),
     random: systemRandom(),
+    wallClock,
     transmit: (device, pkt) => {
       const number = numberOf.get(device);
       if (number !== undefined) host.transmit(number, pkt);

@@ -79,6 +79,14 @@ describe('rules that run', () => {
     expect(live.sent).toBe(3);
   });
 
+  test('know what time it is: this century', async () => {
+    const live = new Live();
+    await live.call('ip6tables -P FORWARD DROP');
+    await live.call('ip6tables -A FORWARD -m time --datestart 2020-01-01 -j ACCEPT');
+    live.packet();
+    expect(live.sent).toBe(1);
+  });
+
   test('are set to zero, one or all', async () => {
     const live = new Live();
     await live.call('ip6tables -A FORWARD -p udp');
