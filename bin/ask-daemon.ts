@@ -26,7 +26,8 @@ export const connections = (): Promise<number> =>
 
 export const tell = (op: 'reload' | 'stop'): Promise<number> => asked({ op }, (result) => `${String(result)}\n`);
 
-function statusText({ mode, uptime, devices, drops }: Status): string {
+/** Every line with its newline. */
+export function statusText({ mode, uptime, devices, drops }: Status): string {
   const lines = [`${mode} mode, up ${uptime} s`];
   for (const [name, counts] of Object.entries(devices)) {
     lines.push(
@@ -34,8 +35,6 @@ function statusText({ mode, uptime, devices, drops }: Status): string {
     );
     for (const [reason, count] of Object.entries(counts.drops)) lines.push(`  not sent: ${count} ${reason}`);
   }
-  for (const { hook, reason, count } of drops as { hook: string; reason: string; count: number }[]) {
-    lines.push(`dropped in ${hook}: ${count} ${reason}`);
-  }
+  for (const { hook, reason, packets } of drops) lines.push(`dropped in ${hook}: ${packets} ${reason}`);
   return `${lines.join('\n')}\n`;
 }

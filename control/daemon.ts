@@ -9,6 +9,7 @@
 // holds the lock until its socket answers, and again from there on where it stops answering.
 
 import { existsSync, readFileSync } from 'node:fs';
+import type { DropCount } from '../engine/drops.ts';
 import type { Mode } from '../engine/firewall.ts';
 import type { Ruleset } from '../engine/ruleset.ts';
 import type { LogRecord } from '../engine/services.ts';
@@ -59,7 +60,7 @@ export interface Status {
   /** Seconds since the start. */
   uptime: number;
   devices: Record<string, DeviceCounts>;
-  drops: unknown;
+  drops: readonly DropCount[];
 }
 
 /** Rules that could not be loaded: `message` is the tool's whole complaint. */
@@ -240,7 +241,7 @@ export class Daemon {
       mode: this.options.mode.kind,
       uptime: Math.floor((performance.now() - this.started) / 1000),
       devices: Object.fromEntries(this.options.devices.map(({ name }, index) => [name, counts[index]])),
-      drops: await this.plane.request({ op: 'drops' } satisfies EngineRequest),
+      drops: (await this.plane.request({ op: 'drops' } satisfies EngineRequest)) as DropCount[],
     };
   }
 
