@@ -1,0 +1,57 @@
+// Commands that pass packets: the demonstration, the daemon.
+
+import { Option } from 'commander';
+import { type CommandFamily, examples, many } from './family.ts';
+
+export const inline: CommandFamily = (program, set) => {
+  program
+    .command('demo')
+    .description(
+      'two namespaces, the engine inline between them, real rules, real traffic: what passes and what does not',
+    )
+    .option('--memory', 'do it in memory, even where root and TUN are at hand')
+    .action((options) => set(import('../demo/demo.ts').then(({ demo }) => demo(options))))
+    .addHelpText('after', examples('sekisho demo', 'sekisho demo --memory   # without root and TUN'));
+
+  program
+    .command('run')
+    .description('filter inline between two TUN devices until told to stop')
+    .option('--inside <device>', 'TUN device towards the clients: NAME[,netns=NS][,host=ADDR/LEN][,mtu=N]', 'inside')
+    .option(
+      '--outside <device>',
+      'TUN device towards the world; in router mode also address=ADDR/LEN and route=PREFIX',
+      'outside',
+    )
+    .addOption(
+      new Option('--mode <mode>', 'bridge passes packets on unchanged; router routes them')
+        .choices(['bridge', 'router'])
+        .default('bridge'),
+    )
+    .addOption(
+      many(
+        '--rules <file>',
+        'save file for both families (lines that begin with -4 or -6 are of one); FILE.v4, FILE.v6: that family',
+      ),
+    )
+    .addOption(many('--rules4 <file>', 'save file for IPv4'))
+    .addOption(many('--rules6 <file>', 'save file for IPv6'))
+    .addOption(
+      many('--sysctl <name=value>', 'kernel name of a setting, such as net.netfilter.nf_conntrack_tcp_loose=0'),
+    )
+    .option('--state-dir <dir>', 'where rules and socket are (SEKISHO_STATE_DIR)')
+    .action((options) => set(import('../run.ts').then(({ run }) => run(options))))
+    .addHelpText(
+      'after',
+      examples(
+        'sekisho run --inside in0,netns=lan --outside out0,netns=wan --rules examples/border/rules.save',
+        'sekisho run --mode router --inside in0,netns=lan,address=10.0.1.1/24 --outside out0,address=10.0.2.1/24,route=0.0.0.0/0',
+        'sekisho run   # with the rules of the state directory',
+      ),
+    );
+
+  // A host of the demonstration, inside its namespace.
+  program.command('demo-peer', { hidden: true }).action(async () => {
+    const { servePeer } = await import('../demo/peer.ts');
+    servePeer();
+  });
+};

@@ -1,0 +1,18 @@
+// Commands that test rules.
+
+import { type CommandFamily, examples } from './family.ts';
+
+export const testing: CommandFamily = (program, set) => {
+  program
+    .command('test')
+    .description('run rule tests: YAML or JSON tables of packets and what is expected of them (docs/testing.md)')
+    .argument('<files...>', 'test files')
+    .option('--tap', 'results in the TAP format')
+    .option('--junit <file>', 'write results as JUnit XML')
+    .option('--github', 'annotations for GitHub workflows (default where GITHUB_ACTIONS is set)')
+    .option('--coverage [percent]', 'show which rules the tests reached; fail below the percentage')
+    .option('--lcov <file>', 'write the coverage in the lcov format')
+    .option('--watch', 'run again when a test or rule file changes')
+    .action((files, options) => set(import('../test-command.ts').then(({ test }) => test(files, options))))
+    .addHelpText('after', examples('sekisho test examples/web-server/test.yaml --coverage 100'));
+};
