@@ -18,6 +18,8 @@ export interface LogRecord {
   text: string;
   /** Only from NFLOG: not for the system log, but for whoever listens to that group. `packet` is a copy, cut to --nflog-size. */
   nflog?: { readonly group: number; readonly prefix: string; readonly threshold: number; readonly packet: Uint8Array };
+  /** A rule that a packet under TRACE met. */
+  trace?: true;
   /** Only from targets that tell of something else than a packet to log, for whoever listens to that. `text` says it in words. */
   event?: ExtensionEvent;
 }

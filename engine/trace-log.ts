@@ -49,7 +49,7 @@ export class TraceLog implements Observer {
   private line(chain: ChainSpec, what: string, index: number, pkt: Packet): void {
     if (!pkt.traced) return;
     const prefix = `TRACE: ${this.table}:${chain.name}:${what}:${index + 1} `;
-    this.log({ now: pkt.now, level: LOG_WARNING, text: logLine(pkt, prefix, FLAGS) });
+    this.log({ now: pkt.now, level: LOG_WARNING, text: logLine(pkt, prefix, FLAGS), trace: true });
   }
 }
 
