@@ -2,10 +2,14 @@
 
 import type { Fragments } from '../conntrack/defrag/types.ts';
 import { INPUT, PREROUTING } from '../grammar/tables.ts';
+import { type Address, addressAt } from '../packet/address.ts';
 import { toHex } from '../packet/bytes.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
+import type { Family } from '../packet/numbers.ts';
 import { CT_UNTRACKED, Packet } from '../packet/packet.ts';
+import { isLinkLocal6 } from './stack/routes.ts';
+import type { Stack } from './stack/types.ts';
 
 const DONT_FRAGMENT = 0x40;
 
@@ -46,4 +50,19 @@ export function duplicateOf(pkt: Packet): Packet {
 export function routingOf({ family, bytes, l3, mark }: Packet): string {
   if (family === 4) return `${mark} ${bytes[l3 + 1]} ${toHex(bytes, l3 + ipv4.SOURCE_AT, l3 + ipv4.MIN_LENGTH)}`;
   return `${mark} ${toHex(bytes, l3, l3 + 4)} ${toHex(bytes, l3 + ipv6.HOP_LIMIT_AT, l3 + ipv6.LENGTH)}`;
+}
+
+/** In IPv4 a device without a route there is taken for the right one; in IPv6 it is none. ip_route_output_key_hash_rcu(), ip6_route_output_flags() */
+export function wayTo({ routes }: Stack, gateway: Address, family: Family, device: string): string | undefined {
+  const known = routes.devices.includes(device) ? device : undefined;
+  if (known !== undefined && family === 4) return known;
+  return known === undefined ? routes.lookup(gateway, family)?.device : routes.find(gateway, 0, 6, known)?.device;
+}
+
+/** Where its own destination leads; a link-local address has a way on one link only, and none is said. */
+export function wayByDestination(stack: Stack, pkt: Packet): { device: string } | undefined {
+  const family = pkt.family as Family;
+  const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
+  const scoped = family === 6 && isLinkLocal6(pkt.bytes, at);
+  return scoped ? undefined : stack.routes.lookup(addressAt(pkt.bytes, at, family), family);
 }

@@ -17,7 +17,7 @@ import { type Condition, conditionsOf } from './conditions.ts';
 import type { MakeCounts } from './counters.ts';
 import { type DropCount, Drops } from './drops.ts';
 import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
-import { Pipeline, type SendResult, type TransmitPacket } from './pipeline.ts';
+import { Pipeline } from './pipeline.ts';
 import type { Module, Registry } from './registry.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { LogRecord, Random, Services, WallClock } from './services.ts';
@@ -25,6 +25,7 @@ import { Sets } from './sets/index.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
 import { TimerMap } from './timers.ts';
 import { type Trace, Tracer } from './trace.ts';
+import type { SendResult, TransmitPacket } from './walk.ts';
 
 export type Mode =
   | { readonly kind: 'router'; readonly topology: Topology }

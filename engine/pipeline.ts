@@ -9,92 +9,31 @@
 // in the kernel, where each of them registers its hooks when it is first used. Every step returns whether the packet goes on; one
 // that ends it has said why in `pkt.reason`, counted the drop, and let go of what the tracker had prepared.
 
-import type { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
 import type { DefragUser } from '../conntrack/defrag/types.ts';
 import { DESTINATION, type Manip, SOURCE } from '../conntrack/nat/range.ts';
-import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
-import { type Address, addressAt } from '../packet/address.ts';
+import type { Address } from '../packet/address.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
-import { CT_NEW, CT_RELATED, CT_UNTRACKED, type Owner, Packet } from '../packet/packet.ts';
+import { CT_NEW, CT_RELATED, CT_UNTRACKED, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
-import { type Drops, OUTSIDE } from './drops.ts';
-import { duplicateOf, routingOf } from './duplicate.ts';
-import type { Observer } from './reference.ts';
+import { OUTSIDE } from './drops.ts';
+import { duplicateOf, routingOf, wayByDestination, wayTo } from './duplicate.ts';
+import { again, Loopback } from './loopback.ts';
 import type { LogRecord } from './services.ts';
-import { isLinkLocal6 } from './stack/routes.ts';
 import type { Stack } from './stack/types.ts';
 import { observe, type Table, traverse } from './table.ts';
 import { TraceLog } from './trace-log.ts';
 import { ACCEPT, DROP, QUEUE, QUEUE_BYPASS, STOLEN, type Verdict } from './verdict.ts';
-
-/** What is loaded for one family. */
-export interface FamilyTables {
-  readonly raw: Table | undefined;
-  readonly mangle: Table | undefined;
-  readonly nat: Table | undefined;
-  readonly filter: Table | undefined;
-  readonly security: Table | undefined;
-  /** The tracker and reassembly take part. */
-  readonly tracking: boolean;
-}
-
-export const NO_TABLES: FamilyTables = {
-  raw: undefined,
-  mangle: undefined,
-  nat: undefined,
-  filter: undefined,
-  security: undefined,
-  tracking: false,
-};
-
-/** Watches a walk: the tracer. Must not change the packet, nor keep it. */
-export interface WalkObserver extends Observer {
-  hook?(pkt: Packet): void;
-  table?(table: Table, pkt: Packet): void;
-  tracked?(pkt: Packet): void;
-  /** What reassembly said of a fragment. */
-  gathered?(said: string, pkt: Packet): void;
-  routed?(where: string, pkt: Packet): void;
-  /** Passed INPUT, and is the host's now. */
-  delivered?(pkt: Packet): void;
-  /** Left by `sent.outDevice`: `whole` itself or a piece of it. */
-  sent?(sent: Packet, whole: Packet): void;
-  /** To ourselves by the loopback device: the packet comes in again as `again`. */
-  looped?(again: Packet, pkt: Packet): void;
-  /** DROP or STOLEN. */
-  ended?(verdict: Verdict, pkt: Packet): void;
-}
-
-/** The wire. `pkt` is the receiver's until the call returns; its buffer is reused then. */
-export type TransmitPacket = (device: string, pkt: Packet) => void;
-
-/** What lies between the devices and the hooks: the router of engine/stack, or the bridge. */
-export interface PipelineParts {
-  readonly tracker: ConnectionTracker;
-  readonly defragmenter: Defragmenter;
-  readonly drops: Drops;
-  readonly transmit: TransmitPacket;
-  /** Router mode, or bridge mode: one of them is there. */
-  readonly stack: Stack | undefined;
-  readonly bridge: Bridge | undefined;
-}
-
-/** Where a packet of our own comes from. */
-export interface Cause {
-  /** The packet that caused it. */
-  readonly about?: Packet;
-  /** It is an error about that packet, and belongs to the same connection (nf_ct_attach()). */
-  readonly attached?: boolean;
-  readonly owner?: Owner;
-  /** SO_MARK of the socket. */
-  readonly mark?: number;
-}
-
-/** `dropped`: by a rule or the tracker. `taken`: a fragment that waits for others, or a target took it. */
-export type SendResult = 'sent' | 'dropped' | 'taken' | 'no route' | 'malformed';
+import {
+  type Cause,
+  type FamilyTables,
+  NO_TABLES,
+  type PipelineParts,
+  type SendResult,
+  type WalkObserver,
+} from './walk.ts';
 
 /** Which end the nat table rewrites at a hook. include/net/netfilter/nf_nat.h HOOK2MANIP() */
 const MANIP: Record<number, Manip> = {
@@ -104,28 +43,13 @@ const MANIP: Record<number, Manip> = {
   [POSTROUTING]: SOURCE,
 };
 
-/** include/uapi/linux/if_packet.h, Packet.packetType */
-const PACKET_BROADCAST = 1;
-
-/** Loopback packets, and answers to answers, that one packet may cause before the rest is thrown away. */
-const MOST_LOOPED = 64;
-
 const icmpOf = (pkt: Packet): number => (pkt.family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-
-/** In IPv4 a device without a route there is taken for the right one; in IPv6 it is none. ip_route_output_key_hash_rcu(), ip6_route_output_flags() */
-function wayTo({ routes }: Stack, gateway: Address, family: Family, device: string): string | undefined {
-  const known = routes.devices.includes(device) ? device : undefined;
-  if (known !== undefined && family === 4) return known;
-  return known === undefined ? routes.lookup(gateway, family)?.device : routes.find(gateway, 0, 6, known)?.device;
-}
 
 export class Pipeline {
   readonly tables: Record<Family, FamilyTables> = { 4: NO_TABLES, 6: NO_TABLES };
   observer: WalkObserver | undefined = undefined;
   private readonly parts: PipelineParts;
-  /** Packets to ourselves, waiting for the one at work to end: the loopback device has a queue. */
-  private readonly looped: Packet[] = [];
-  private loops = 0;
+  private readonly loopback = new Loopback();
   /** The copy that is on its way: it is not copied again. */
   private copy: Packet | undefined = undefined;
   /** The device of its gateway, which POSTROUTING takes for the one that it came in by, whatever OUTPUT made of its way. ip_output() */
@@ -339,44 +263,23 @@ export class Pipeline {
   private hearOurselves(pkt: Packet, stack: Stack): true {
     if (pkt.family !== 4 || pkt.outDevice === 'lo') return true;
     if (stack.routes.find(pkt.bytes, pkt.l3 + ipv4.DESTINATION_AT, 4)?.type !== 'BROADCAST') return true;
-    const copy = this.copyOf(pkt, '');
+    const copy = again(pkt, '');
     copy.outDevice = pkt.outDevice;
     if (this.postrouting(copy)) this.loop(copy, pkt.outDevice);
     return true;
   }
 
-  /** drivers/net/loopback.c loopback_xmit(), net/core/dev.c dev_loopback_xmit(): in again, once the packet at work is done. */
+  /** In again, once the packet at work is done. */
   private loop(pkt: Packet, device = 'lo'): void {
-    if (this.loops++ >= MOST_LOOPED) {
-      this.parts.drops.add(OUTSIDE, 'loopback queue full');
-      return;
-    }
-    const again = this.copyOf(pkt, device);
-    if (device === 'lo') this.observer?.looped?.(again, pkt);
-    this.looped.push(again);
-  }
-
-  /** With connection and mark, but not as its first packet. */
-  private copyOf(pkt: Packet, device: string): Packet {
-    const again = Packet.of(pkt.view());
-    again.now = pkt.now;
-    again.inDevice = device;
-    if (device !== 'lo' && device !== '') again.packetType = PACKET_BROADCAST;
-    again.mark = pkt.mark;
-    again.traced = pkt.traced;
-    again.checksumTrusted = true;
-    again.connection = pkt.connection;
-    again.ctState = pkt.ctState;
-    again.direction = pkt.direction;
-    again.fragments = pkt.fragments;
-    return again;
+    const again = this.loopback.take(pkt, device);
+    if (again === undefined) this.parts.drops.add(OUTSIDE, 'loopback queue full');
+    else if (device === 'lo') this.observer?.looped?.(again, pkt);
   }
 
   /** Lets what was sent to ourselves come in. Call after every packet that did not come through receive(). */
   loopBack(): void {
     const { stack } = this.parts;
-    for (let pkt = this.looped.shift(); pkt && stack; pkt = this.looped.shift()) this.routed(pkt, stack, true);
-    this.loops = 0;
+    for (let pkt = this.loopback.next(); pkt && stack; pkt = this.loopback.next()) this.routed(pkt, stack, true);
   }
 
   // --- Bridge mode ---------------------------------------------------------------------------------------------------
@@ -501,11 +404,7 @@ export class Pipeline {
     const before = routingOf(pkt);
     if (!this.ask(table, pkt)) return false;
     if (routingOf(pkt) === before) return true;
-    const family = pkt.family as Family;
-    const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
-    // A link-local address has a way on one link only, and none is said.
-    const scoped = family === 6 && isLinkLocal6(pkt.bytes, at);
-    const way = scoped ? undefined : stack.routes.lookup(addressAt(pkt.bytes, at, family), family);
+    const way = wayByDestination(stack, pkt);
     if (way) {
       pkt.outDevice = way.device;
       return true;

@@ -7,11 +7,11 @@ import { HOOKS, type HookName, type TableName } from '../grammar/tables.ts';
 import { addressAt, formatAddress } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
-import type { WalkObserver } from './pipeline.ts';
 import type { BasePart, Stopped } from './reference.ts';
 import type { LogRecord, Services } from './services.ts';
 import type { Table } from './table.ts';
 import { ACCEPT, CONTINUE, DROP, QUEUE, QUEUE_BYPASS, RETURN, STOLEN, type Verdict } from './verdict.ts';
+import type { WalkObserver } from './walk.ts';
 
 export type VerdictName = 'ACCEPT' | 'DROP' | 'QUEUE' | 'QUEUE_BYPASS' | 'STOLEN' | 'RETURN' | 'CONTINUE';
 

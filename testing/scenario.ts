@@ -5,7 +5,6 @@
 
 import { dump } from '../conntrack/format.ts';
 import { Firewall } from '../engine/firewall.ts';
-import type { SendResult } from '../engine/pipeline.ts';
 import type { Module } from '../engine/registry.ts';
 import { Registry } from '../engine/registry.ts';
 import { type RestoreResult, restore } from '../engine/restore.ts';
@@ -14,6 +13,7 @@ import type { LogRecord } from '../engine/services.ts';
 import { withSets } from '../engine/sets/for-rules.ts';
 import { runIpset } from '../engine/sets/index.ts';
 import type { Topology } from '../engine/stack/index.ts';
+import type { SendResult } from '../engine/walk.ts';
 import { type Names, noNames } from '../grammar/names.ts';
 import { TABLES, type TableName } from '../grammar/tables.ts';
 import { matches } from '../matches/index.ts';
