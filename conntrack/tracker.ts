@@ -12,9 +12,7 @@
 // INVALID means: no connection, the rules decide; nothing here drops a packet but a full table and a clash. `pkt.reason` says why.
 //
 // Time is that of the packets (`pkt.now`) and of advance(); it may jump forward. Expired connections are never found: each is looked
-// at when met, and a sweep over the column of expiry times goes round once a second. A sweep, not a timer wheel: the whole
-// column of a million connections reads in about a millisecond, costs no memory per connection, and nothing has to be moved when a
-// packet prolongs one.
+// at when met, and a sweep goes round once a second (sweeper.ts).
 //
 // Between the two, NAT may give an unconfirmed connection a reply tuple of its own (nat/). Seams: expectations are to be asked in create(), and may
 // map the new connection at once; helpers look at packets between track() and confirm().
@@ -27,13 +25,15 @@ import { Accounting } from './accounting.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { byProtocol } from './l4/index.ts';
-import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
+import { INVALID, type Knobs, REPEAT, type Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
 import type { NatParts } from './nat/mapping.ts';
 import { Nat, type Translator } from './nat/nat.ts';
+import { isSameFlow } from './same-tuple.ts';
 import { Statistics } from './statistics.ts';
 import * as status from './status.ts';
 import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
+import { Sweeper, type SweepParts } from './sweeper.ts';
 import { Sysctls } from './sysctl.ts';
 import { ConnectionTable } from './table.ts';
 import type { Template } from './template.ts';
@@ -65,17 +65,12 @@ export type Listener = (what: 'new' | 'update' | 'destroy', id: number, bits: nu
 const ACCEPT = 1;
 const DROP = 0;
 
-/** The sweep goes round in so many slices, one each SLICE_MS. */
-const SLICES = 16;
-const SLICE_MS = 62.5;
-/** Beyond this the 32-bit times have come round. */
-const AGES = 2 ** 31;
 /** Slots of the index that early drop looks at. The kernel: 8 buckets, of about two entries each. NF_CT_EVICTION_RANGE */
 const EVICTION_RANGE = 32;
 
 const HOOK_PREROUTING = 0;
 
-export class ConnectionTracker implements Tracker, Tracking, NatParts {
+export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepParts {
   readonly table: ConnectionTable;
   readonly connections: ConnectionColumns;
   readonly sysctls = new Sysctls();
@@ -97,10 +92,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts {
   private readonly helperOf = new Map<number, string>();
   /** Bits of the event that the packet at hand makes. */
   private happened = 0;
-  private sweptAt = Number.NEGATIVE_INFINITY;
-  private slice = 0;
-  /** A packet found no room: sweeps also evict, for as many slices. */
-  private pressure = 0;
+  private readonly sweeper = new Sweeper(this);
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
   constructor(random: () => number) {
@@ -222,7 +214,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts {
     const { table, knobs } = this;
     const { max } = this.sysctls.limits;
     if (max !== 0 && table.count >= max && !this.earlyDrop(tuple)) {
-      this.pressure = SLICES;
+      this.sweeper.relieve();
       return -1;
     }
     table.limit = max === 0 ? Number.POSITIVE_INFINITY : max;
@@ -313,7 +305,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts {
   private resolveClash(pkt: Packet, other: number): 0 | 1 {
     const { table } = this;
     const id = other >>> 1;
-    if (other & 1 || !byProtocol[table.protocol(id)].allowClash || !this.isTwin(id, pkt.connection)) {
+    if (other & 1 || !byProtocol[table.protocol(id)].allowClash || !isSameFlow(table, id, pkt.connection)) {
       this.statistics.insertFailed++;
       this.statistics.drop++;
       pkt.reason = 'clash with another connection';
@@ -325,19 +317,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts {
     pkt.unconfirmed = false;
     this.statistics.clashResolve++;
     return ACCEPT;
-  }
-
-  /** Whether both have the same tuples and zones. nf_ct_match() */
-  private isTwin(id: number, other: number): boolean {
-    const { table } = this;
-    for (const direction of [0, 1] as const) {
-      if (table.tupleKeys(id, direction) !== table.tupleKeys(other, direction)) return false;
-      if (table.zone(id, direction) !== table.zone(other, direction)) return false;
-      for (let word = 0; word < 8; word++) {
-        if (table.tupleWord(id, direction, word) !== table.tupleWord(other, direction, word)) return false;
-      }
-    }
-    return true;
   }
 
   release(pkt: Packet): void {
@@ -422,46 +401,10 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts {
     this.now = Math.floor(now) | 0;
   }
 
-  /** Time goes on: ends what has expired, in slices. `now` is monotonic ms. Cheap when called often. */
+  /** Time goes on: ends what has expired. `now` is monotonic ms. Cheap when called often. */
   advance(now: number): void {
     this.setClock(now);
-    const elapsed = now - this.sweptAt;
-    if (elapsed < SLICE_MS) return;
-    if (elapsed >= AGES) this.flush();
-    if (elapsed >= SLICES * SLICE_MS) {
-      this.sweptAt = now;
-      this.sweep(0, this.table.top);
-      return;
-    }
-    const { top } = this.table;
-    while (now - this.sweptAt >= SLICE_MS) {
-      this.sweptAt += SLICE_MS;
-      this.sweep(Math.floor((this.slice * top) / SLICES), Math.floor(((this.slice + 1) * top) / SLICES));
-      this.slice = (this.slice + 1) % SLICES;
-    }
-  }
-
-  /** gc_worker() */
-  private sweep(from: number, to: number): void {
-    const { table } = this;
-    for (let id = table.nextExpired(from, to, this.now); id >= 0; id = table.nextExpired(id + 1, to, this.now)) {
-      this.kill(id);
-    }
-    if (this.pressure > 0) this.relieve(from, to);
-  }
-
-  /** Above 95% of the limit, after a packet found no room: unassured connections end, and those that are closing. */
-  private relieve(from: number, to: number): void {
-    const { table } = this;
-    this.pressure--;
-    const enough = Math.floor(this.sysctls.limits.max / 100) * 95;
-    for (let id = from; id < to && table.count > enough; id++) {
-      if (!table.live(id)) continue;
-      const l4: L4 = byProtocol[table.protocol(id)];
-      if (table.status(id) & IPS_ASSURED && !l4.canEarlyDrop?.(table.state(id))) continue;
-      this.statistics.earlyDrop++;
-      this.kill(id);
-    }
+    this.sweeper.advance(now);
   }
 
   /**

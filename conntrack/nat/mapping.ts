@@ -17,6 +17,7 @@ import { IPPROTO_GRE, IPPROTO_TCP } from '../../packet/numbers.ts';
 import { byProtocol } from '../l4/index.ts';
 import * as tcp from '../l4/tcp-states.ts';
 import { END, WORDS } from '../l4/tcp-window.ts';
+import { sameTuple } from '../same-tuple.ts';
 import {
   IPS_CONFIRMED,
   IPS_DST_NAT,
@@ -217,7 +218,7 @@ export class Mapping {
   /** Unless it is the same flow, twice on its way: confirm() will merge them. nf_conntrack_tuple_taken() */
   private isTaken(id: number): boolean {
     const found = this.holder();
-    if (found < 0 || this.sameTuple(found >>> 1, 0, id, 0)) return false;
+    if (found < 0 || sameTuple(this.parts.table, found >>> 1, 0, id, 0)) return false;
     this.parts.statistics.found++;
     return true;
   }
@@ -239,18 +240,7 @@ export class Mapping {
     const rival = found >>> 1;
     if ((found & 1) === 0) return true;
     if (parts.table.status(rival) & (IPS_SRC_NAT | IPS_DST_NAT | IPS_SEQ_ADJUST)) return true;
-    return !(this.sameTuple(rival, 0, id, 1) && this.sameTuple(rival, 1, id, 0));
-  }
-
-  private sameTuple(one: number, ofOne: 0 | 1, other: number, ofOther: 0 | 1): boolean {
-    const { table } = this.parts;
-    if (table.family(one) !== table.family(other) || table.protocol(one) !== table.protocol(other)) return false;
-    if (table.tupleKeys(one, ofOne) !== table.tupleKeys(other, ofOther)) return false;
-    if (ofOne === ofOther && table.zone(one, ofOne) !== table.zone(other, ofOther)) return false;
-    for (let word = 0; word < 8; word++) {
-      if (table.tupleWord(one, ofOne, word) !== table.tupleWord(other, ofOther, word)) return false;
-    }
-    return true;
+    return !(sameTuple(parts.table, rival, 0, id, 1) && sameTuple(parts.table, rival, 1, id, 0));
   }
 
   /** With few tries left, a TCP connection that is over has to give its port to a SYN that it cannot be mistaken for. nf_nat_used_tuple_harder() */
