@@ -10,11 +10,15 @@ import { dump, type Entry } from '../conntrack/format.ts';
 import type { Condition } from '../engine/conditions.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
 import { type Module, Registry } from '../engine/registry.ts';
+import { apply, Ruleset } from '../engine/ruleset.ts';
 import type { LogRecord } from '../engine/services.ts';
-import { createRoutes, type RouteTable, type Topology } from '../engine/stack/index.ts';
+import { withSets } from '../engine/sets/for-rules.ts';
+import { runIpset } from '../engine/sets/index.ts';
+import { createRoutes, type RouteTable } from '../engine/stack/index.ts';
 import { type Names, noNames } from '../grammar/names.ts';
+import { parseCommand } from '../grammar/parse-rule.ts';
 import { type Printing, printRule } from '../grammar/print.ts';
-import type { RuleSpec } from '../grammar/rule-spec.ts';
+import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import { matches } from '../matches/index.ts';
 import { addressAt } from '../packet/address.ts';
@@ -28,17 +32,9 @@ import { type CoverageLine, coverageOf } from './coverage.ts';
 import { milliseconds } from './duration.ts';
 import { Flow, type FlowOptions } from './flow.ts';
 import { Outcome } from './outcome.ts';
-import { type LoadedRules, loadRules, type RuleSources, textsOf } from './rule-source.ts';
-
-/** Addresses with their prefix length ('10.0.1.1/24'), and 'default' where the default routes lead; or all of it apart. */
-export type Device =
-  | readonly string[]
-  | {
-      readonly addresses?: readonly string[];
-      /** '10.1.0.0/16', '2001:db8::/32 via fd00:a::9', 'default'. */
-      readonly routes?: readonly string[];
-      readonly mtu?: number;
-    };
+import { type LoadedRules, loadRules, type RuleSources, RulesError, textsOf } from './rule-source.ts';
+import { fillSets, type SetSource, setsFor, setsText } from './set-source.ts';
+import { type Devices, modeOf } from './topology.ts';
 
 export interface FirewallSetup extends RuleSources {
   /** `router` (default) has addresses and routes; `bridge` passes packets from one device to the other. */
@@ -47,7 +43,9 @@ export interface FirewallSetup extends RuleSources {
    * By name, as rules say it. Left out: `inside` (10.0.1.1/24, fd00:a::1/64; 10.1.0.0/16 and fd00:1::/32 behind it) and `outside`
    * (10.0.2.1/24, fd00:b::1/64; everything else). Of a bridge: two names.
    */
-  readonly devices?: Readonly<Record<string, Device>> | readonly [string, string];
+  readonly devices?: Devices;
+  /** What `-m set` and `-j SET` name: text of `ipset save`, or a file with it. */
+  readonly sets?: SetSource;
   /** Kernel names: { 'net.netfilter.nf_conntrack_tcp_loose': 0 }. */
   readonly sysctls?: Readonly<Record<string, string | number>>;
   /** Names of services, users and the like in rules. Save files hold numbers, so none are known unless given. */
@@ -75,11 +73,6 @@ export interface SendOptions {
 /** Octets from the IP header on, or words for them. */
 export type PacketGiven = Uint8Array | string;
 
-const DEFAULT_DEVICES: Readonly<Record<string, Device>> = {
-  inside: { addresses: ['10.0.1.1/24', 'fd00:a::1/64'], routes: ['10.1.0.0/16', 'fd00:1::/32'] },
-  outside: { addresses: ['10.0.2.1/24', 'fd00:b::1/64'], routes: ['default'] },
-};
-
 /** Monotonic ms at the start: far from zero, so that "long ago" can be told from "never". */
 const START = 1_000_000_000;
 
@@ -92,7 +85,9 @@ export class TestFirewall {
   readonly rules: LoadedRules;
   private readonly registry: Registry;
   private readonly routes: RouteTable | undefined;
+  private readonly sets: string;
   private engine: Firewall;
+  private rulesets: Record<Family, Ruleset>;
   private logged: LogRecord[] = [];
   private marks: number[] = [];
 
@@ -101,8 +96,10 @@ export class TestFirewall {
     this.mode = modeOf(setup);
     this.routes = this.mode.kind === 'router' ? createRoutes(this.mode.topology) : undefined;
     this.registry = new Registry(setup.extensions ?? { matches, targets });
-    this.rules = rules ?? loadRules(textsOf(setup), this.registry, setup.names ?? noNames);
+    this.sets = setsText(setup.sets);
+    this.rules = rules ?? this.read(setup);
     this.engine = this.start();
+    this.rulesets = this.editable();
   }
 
   private start(): Firewall {
@@ -119,8 +116,27 @@ export class TestFirewall {
       onLog: (record) => this.logged.push(record),
     });
     engine.advance(START);
+    fillSets(engine.sets, this.sets, START);
     engine.install(this.rules.tables);
     return engine;
+  }
+
+  private read(sources: RuleSources): LoadedRules {
+    const names = withSets(this.setup.names ?? noNames, setsFor(this.sets));
+    return loadRules(textsOf(sources), this.registry, names);
+  }
+
+  private editable(): Record<Family, Ruleset> {
+    const { engine, registry, setup } = this;
+    const names = withSets(setup.names ?? noNames, engine.sets);
+    const ruleset = (family: Family): Ruleset => {
+      const counters = engine.counterStore(family);
+      const install = (table: TableSpec): void => engine.install([table]);
+      const made = new Ruleset(family, { lookup: registry, names, counters, install });
+      for (const table of this.rules.tables) if (table.family === family) made.adopt(table);
+      return made;
+    };
+    return { 4: ruleset(4), 6: ruleset(6) };
   }
 
   // --- Packets -------------------------------------------------------------------------------------------------------
@@ -202,7 +218,50 @@ export class TestFirewall {
     this.engine.close();
     this.logged = [];
     this.engine = this.start();
+    this.rulesets = this.editable();
     return this;
+  }
+
+  /** One command on the rules while it runs, as the tool takes it: `fw.iptables('-I FORWARD -s 192.0.2.9 -j DROP')`. Gives what it prints. */
+  iptables(words: string): string {
+    return this.command(4, words);
+  }
+
+  ip6tables(words: string): string {
+    return this.command(6, words);
+  }
+
+  private command(family: Family, words: string): string {
+    const ruleset = this.rulesets[family];
+    const { lookup, names } = ruleset.printing;
+    try {
+      const isChain = (table: string, name: string): boolean => ruleset.isChain(table, name);
+      const command = parseCommand(words, { family, lookup, names, isChain });
+      const draft = ruleset.open(command.table);
+      if (!draft) throw new Error(`there is no table ${command.table}`);
+      const said = apply(command, draft, ruleset.printing);
+      ruleset.commit(draft);
+      return said;
+    } catch (error) {
+      throw new RulesError(`${family === 4 ? 'iptables' : 'ip6tables'} ${words}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Other rules while it runs, as by a restore: connections, sets and the clock stay. reset() brings the first ones back. */
+  load(sources: RuleSources): this {
+    const { tables } = this.read(sources);
+    this.engine.install(tables);
+    for (const table of tables) this.rulesets[table.family].adopt(table);
+    return this;
+  }
+
+  /** A command on the sets, as ipset takes it: `fw.ipset('add bad 192.0.2.9')`. Gives what it prints; throws RulesError. */
+  ipset(words: string): string {
+    const argv = words.trim().split(/\s+/);
+    const { names = noNames } = this.setup;
+    const { stdout, stderr, exitCode } = runIpset(this.engine.sets, { argv, names, now: this.engine.now });
+    if (exitCode !== 0) throw new RulesError(`ipset ${words}: ${stderr.trim()}`);
+    return stdout;
   }
 
   setSysctl(name: string, value: string | number): this {
@@ -239,36 +298,6 @@ export class TestFirewall {
     return this.rules.tables.some((table) => table.family === family);
   }
 }
-
-function modeOf({ mode, devices }: FirewallSetup): Mode {
-  if (mode === 'bridge') {
-    const names = Array.isArray(devices) ? (devices as readonly string[]) : Object.keys(devices ?? DEFAULT_DEVICES);
-    if (names.length !== 2) throw new Error(`a bridge has two devices, not ${names.length}`);
-    return { kind: 'bridge', ports: [names[0], names[1]] };
-  }
-  if (Array.isArray(devices))
-    throw new Error("a router has addresses: devices: { lan0: ['10.0.0.1/24'], wan0: [...] }");
-  const given = Object.entries((devices as Readonly<Record<string, Device>> | undefined) ?? DEFAULT_DEVICES);
-  return { kind: 'router', topology: Object.fromEntries(given.map(([name, device]) => [name, placeOf(device)])) };
-}
-
-function placeOf(device: Device): Topology[string] {
-  if (!Array.isArray(device)) {
-    const { addresses = [], routes = [], mtu = 1500 } = device as Exclude<Device, readonly string[]>;
-    return { addresses, routes: routes.flatMap(routesOf), mtu };
-  }
-  const words = device as readonly string[];
-  return {
-    addresses: words.filter((word) => !isRoute(word)),
-    routes: words.filter(isRoute).flatMap(routesOf),
-    mtu: 1500,
-  };
-}
-
-const isRoute = (word: string): boolean => word === 'default' || word.startsWith('route ') || word.includes(' via ');
-
-const routesOf = (word: string): string[] =>
-  word === 'default' ? ['0.0.0.0/0', '::/0'] : [word.replace(/^route /, '')];
 
 /** An Ethernet header to nobody in particular. */
 function frameFrom(mac: string, octets: Uint8Array): Uint8Array {

@@ -25,6 +25,15 @@ interface End {
   seq: number;
   /** The next octet expected from the other end. */
   ack: number;
+  /** What came before what it is to follow: where it begins and ends. */
+  early: { from: number; to: number }[];
+}
+
+/** A packet that has left its end and has not arrived: it may be overtaken, lost, or arrive twice. */
+export interface InFlight {
+  readonly octets: Uint8Array;
+  /** It comes to the firewall now. */
+  arrive(): Outcome;
 }
 
 export class Flow {
@@ -47,7 +56,7 @@ export class Flow {
     if (protocol === 'sctp' || protocol === 'dccp') {
       throw new Error(`no flows of ${protocol}: send its packets one by one`);
     }
-    this.ends = { original: { seq, ack: 0 }, reply: { seq: 7_000, ack: 0 } };
+    this.ends = { original: { seq, ack: 0, early: [] }, reply: { seq: 7_000, ack: 0, early: [] } };
   }
 
   /** TCP: the three packets of the handshake. Others: the first packet and an answer. */
@@ -83,10 +92,37 @@ export class Flow {
     return this.carry('reply', data);
   }
 
+  /** `data` from one end, under way: several may be, and arrive in any order, or never. The sender goes on as if they had. */
+  inFlight(data: Uint8Array | string | number = 1, from: Side = 'original'): InFlight {
+    const isTcp = this.opener.protocol === 'tcp';
+    const { seq, ack } = this.ends[from];
+    const octets = this.build(from, isTcp ? { flags: 'PA', seq, ack, data } : { data });
+    const to = (seq + (typeof data === 'number' ? data : data.length)) >>> 0;
+    if (isTcp) this.ends[from].seq = to;
+    return {
+      octets,
+      arrive: () => {
+        const outcome = this.put(from, octets);
+        if (isTcp && outcome.verdict === 'accepted') this.arrived(other(from), seq, to);
+        return outcome;
+      },
+    };
+  }
+
+  /** An end has octets from `from` up to `to`: what it acknowledges goes as far as they follow on each other. */
+  private arrived(at: Side, from: number, to: number): void {
+    const end = this.ends[at];
+    end.early.push({ from, to });
+    for (let next = end.early.find((one) => one.from === end.ack); next; ) {
+      end.ack = next.to;
+      end.early = end.early.filter((one) => one.from !== next?.from);
+      next = end.early.find((one) => one.from === end.ack);
+    }
+  }
+
   /** TCP: FIN from the end that opened, FIN of the other, and the last ACK. `first` says which end begins. */
   close(first: Side = 'original'): Outcome {
-    const second: Side = first === 'original' ? 'reply' : 'original';
-    for (const side of [first, second]) {
+    for (const side of [first, other(first)]) {
       const outcome = this.segment(side, 'FA', 0);
       if (outcome.verdict !== 'accepted') return outcome;
     }
@@ -138,9 +174,8 @@ export class Flow {
   }
 
   private heard(side: Side, length: number): void {
-    const other: Side = side === 'original' ? 'reply' : 'original';
     this.ends[side].seq = (this.ends[side].seq + length) >>> 0;
-    this.ends[other].ack = this.ends[side].seq;
+    this.ends[other(side)].ack = this.ends[side].seq;
   }
 
   private build(
@@ -182,6 +217,8 @@ export class Flow {
     return this.far;
   }
 }
+
+const other = (side: Side): Side => (side === 'original' ? 'reply' : 'original');
 
 const turned = (fields: PacketFields): PacketFields => ({
   ...fields,

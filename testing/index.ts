@@ -8,21 +8,23 @@
 
 export * as build from '../packet/build.ts';
 export { PacketWordsError } from '../packet/words.ts';
+export { type CapturedPacket, CaptureError, capture, packetsIn } from './captures.ts';
 export type { Rewritten } from './claims.ts';
 export { Coverage, type CoverageLine } from './coverage.ts';
 export type { PacketFields } from './fields.ts';
 export {
-  type Device,
   type FirewallSetup,
   firewall,
   type PacketGiven,
   type SendOptions,
   type TestFirewall,
 } from './firewall.ts';
-export type { Flow, FlowOptions } from './flow.ts';
+export type { Flow, FlowOptions, InFlight } from './flow.ts';
 export { type FirewallMatchers, matchers } from './matchers.ts';
 export type { Emitted, Outcome, RuleHit, Verdict } from './outcome.ts';
 export * from './packets.ts';
 export { type RuleSource, RulesError } from './rule-source.ts';
 export { type PlayOptions, play } from './scenario.ts';
 export type { Result, Scenario } from './scenario-format.ts';
+export type { SetSource } from './set-source.ts';
+export type { Device, Devices } from './topology.ts';

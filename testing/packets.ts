@@ -87,6 +87,9 @@ export function icmp6(src: string, dst: string, fields: Icmp6Packet = {}): Uint8
   return around(src, dst, fields, build.icmp6({ ...fields, ...typeOf(fields, 6) }));
 }
 
+/** The same by its other name. */
+export const icmpv6 = icmp6;
+
 /** Any protocol number with those octets behind the IP header (or so many octets). */
 export const ipProtocol = (
   src: string,

@@ -10,6 +10,7 @@ import type { Flow } from './flow.ts';
 import type { Outcome } from './outcome.ts';
 import { fragments } from './packets.ts';
 import type { RuleSource, RuleSources } from './rule-source.ts';
+import type { SetSource } from './set-source.ts';
 import type { Group, Row, Suite } from './suite.ts';
 
 export interface RowResult {
@@ -44,7 +45,7 @@ export function runSuite(suite: Suite, coverage = new Coverage(), names?: Names)
   return { file: suite.file, rows };
 }
 
-function sourcesOf({ file, rules }: Suite): RuleSources {
+function sourcesOf({ file, rules }: Suite): RuleSources & { readonly sets?: SetSource } {
   const source = (text: string): RuleSource =>
     text.includes('\n') ? { text } : { file: resolve(dirname(file), text) };
   return Object.fromEntries(Object.entries(rules).map(([key, text]) => [key, source(text)]));
@@ -100,6 +101,9 @@ class GroupRun {
         return undefined;
       case 'sysctl':
         fw.setSysctl(row.name, row.value);
+        return undefined;
+      case 'command':
+        fw[row.program](row.words);
         return undefined;
       case 'hits': {
         const claim = claims.hasHits(fw, row.rule, row.packets);

@@ -1,9 +1,11 @@
 // Tests as a table, for people who write no TypeScript: YAML or JSON with rows of `packet words -> expectation`. This file reads the
 // text; suite-run.ts sends the packets. docs/testing.md describes the format, docs/test-file.schema.json tells it to editors.
 
+import { dirname, resolve } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { didYouMean } from '../grammar/suggest.ts';
 import { packetFromWords } from '../packet/words.ts';
+import { capture } from './captures.ts';
 import { milliseconds } from './duration.ts';
 import { type Expected, parseExpectation } from './expectation.ts';
 import type { FirewallSetup, SendOptions } from './firewall.ts';
@@ -14,7 +16,7 @@ export type SuiteSetup = Pick<FirewallSetup, 'mode' | 'devices' | 'sysctls' | 's
 export interface Suite {
   readonly file: string;
   /** Save text, or the path of a file relative to the suite's. */
-  readonly rules: Readonly<Partial<Record<'rules' | 'v4' | 'v6', string>>>;
+  readonly rules: Readonly<Partial<Record<'rules' | 'v4' | 'v6' | 'sets', string>>>;
   readonly setup: SuiteSetup;
   readonly groups: readonly Group[];
 }
@@ -57,6 +59,8 @@ export type Row = { readonly line: number; readonly text: string } & (
     }
   | { readonly kind: 'wait'; readonly span: string }
   | { readonly kind: 'sysctl'; readonly name: string; readonly value: string }
+  /** A command on the rules or the sets. */
+  | { readonly kind: 'command'; readonly program: 'iptables' | 'ip6tables' | 'ipset'; readonly words: string }
   | { readonly kind: 'hits'; readonly rule: string; readonly packets: number | undefined }
 );
 
@@ -65,7 +69,7 @@ export class SuiteError extends Error {
   override readonly name = 'SuiteError';
 }
 
-export const SUITE_KEYS = ['rules', 'v4', 'v6', 'mode', 'devices', 'sysctls', 'seed', 'date', 'tests'];
+export const SUITE_KEYS = ['rules', 'v4', 'v6', 'sets', 'mode', 'devices', 'sysctls', 'seed', 'date', 'tests'];
 export const GROUP_KEYS = ['name', 'expect', 'rows', 'mode', 'devices', 'sysctls', 'seed', 'date'];
 export const ROW_KEYS = ['packet', 'in', 'local', 'mark', 'uid', 'gid', 'mac', 'repeat', 'fragments', 'expect'];
 const STEPS: readonly string[] = [
@@ -104,12 +108,12 @@ class SuiteReader {
     this.stopAtProblems();
     const members = this.members(document.contents, SUITE_KEYS, 'a test file');
     const rules = Object.fromEntries(
-      (['rules', 'v4', 'v6'] as const).flatMap((key) => {
+      (['rules', 'v4', 'v6', 'sets'] as const).flatMap((key) => {
         const value = this.textOf(members.get(key));
         return value === undefined ? [] : [[key, value]];
       }),
     );
-    if (Object.keys(rules).length === 0)
+    if (rules.rules === undefined && rules.v4 === undefined && rules.v6 === undefined)
       this.problem(document.contents, 'no rules: give rules, v4 or v6 (a file, or save text)');
     const setup = this.setupOf(members);
     const groups = this.itemsOf(members.get('tests'), 'tests').map((node, index) => this.group(node, index));
@@ -156,12 +160,15 @@ class SuiteReader {
       return { ...about, kind: 'wait', span };
     }
     if (word === 'sysctl') return { ...about, kind: 'sysctl', ...settingOf([second, ...rest].join(' ')) };
+    if (word === 'iptables' || word === 'ip6tables' || word === 'ipset') {
+      return { ...about, kind: 'command', program: word, words: text.trim().slice(word.length).trim() };
+    }
     if (word === 'hits') return { ...about, kind: 'hits', ...hitsOf(left.slice(4).trim()) };
     const [, name, device, opener] = /^flow (\S+?)(?: in (\S+?))?:\s+(.*)$/s.exec(left) ?? [];
     if (name !== undefined) {
       if (right !== undefined) throw new Error('a flow is only named here; what its steps do is expected of the steps');
       flows.add(name);
-      return { ...about, kind: 'flow', name, octets: packetFromWords(opener), options: optionsFor(device) };
+      return { ...about, kind: 'flow', name, octets: this.packet(opener), options: optionsFor(device) };
     }
     const expected = right === undefined ? undefined : parseExpectation(right);
     if (flows.has(word)) {
@@ -171,7 +178,7 @@ class SuiteReader {
       return { ...about, kind: 'step', name: word, step, argument, expected: expected ?? parseExpectation('accepted') };
     }
     const [, from, words] = /^(?:([\w.@+-]+):\s+)?(.*)$/s.exec(left) ?? [];
-    const octets = packetFromWords(words);
+    const octets = this.packet(words);
     const wanted = expected ?? otherwise;
     if (!wanted)
       throw new Error('nothing is expected of this packet: write "-> accepted", or give the group an "expect"');
@@ -184,6 +191,16 @@ class SuiteReader {
       fragments: undefined,
       expected: wanted,
     };
+  }
+
+  /** Words, hex, or `FILE.pcap#N`, relative to the test file. */
+  private packet(words: string): Uint8Array {
+    const [, path, number] = /^(\S+\.(?:pcap|pcapng|cap))#(\d+)$/.exec(words.trim()) ?? [];
+    if (path === undefined) return packetFromWords(words);
+    const file = resolve(dirname(this.file), path);
+    const found = capture(file).find((one) => one.number === Number(number));
+    if (!found) throw new Error(`${path} has no IP packet in frame ${number}`);
+    return found.bytes;
   }
 
   private longRow(node: Node, otherwise: readonly Expected[] | undefined): Row {
@@ -211,7 +228,7 @@ class SuiteReader {
       line: this.lineOf(node),
       text: `${value('in') === undefined ? '' : `${value('in')}: `}${words}${expect === undefined ? '' : ` -> ${expect}`}`,
       kind: 'packet',
-      octets: packetFromWords(words),
+      octets: this.packet(words),
       options,
       repeat: number('repeat') ?? 1,
       fragments: number('fragments'),
