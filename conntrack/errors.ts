@@ -8,7 +8,6 @@ import * as icmp from '../packet/icmp.ts';
 import * as icmpv6 from '../packet/icmpv6.ts';
 import { IPPROTO_ICMPV6 } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
-import { byProtocol } from './l4/index.ts';
 import type { Tracking } from './l4/l4.ts';
 import { readQuotedHeader, type Tuple } from './tuple.ts';
 
@@ -73,7 +72,7 @@ function relate(tracking: Tracking, pkt: Packet, l3: number, tuple: Tuple, find:
   const family = pkt.family === 6 ? 6 : 4;
   const l4 = readQuotedHeader(tuple, bytes, l3, end, family);
   // Quoting an error, or a type that has no answer, fails here too.
-  if (l4 < 0 || !byProtocol[tuple.protocol].keys(tuple, bytes, l4, end, tracking))
+  if (l4 < 0 || !tracking.l4s[tuple.protocol].keys(tuple, bytes, l4, end, tracking))
     return refuse(pkt, 'error quotes no flow');
   // The quote is as its sender sent it; the error is of the other direction.
   tuple.invert();

@@ -6,7 +6,6 @@
 import { formatAddress, parseAddress } from '../packet/address.ts';
 import { toHex } from '../packet/bytes.ts';
 import { IPPROTO_DCCP, IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
-import { byProtocol } from './l4/index.ts';
 import { type Direction, IPS_ASSURED, IPS_OFFLOAD, IPS_SEEN_REPLY } from './status.ts';
 import type { ConnectionTracker } from './tracker.ts';
 
@@ -31,13 +30,13 @@ export interface Entry {
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
-const PORTS = new Set(['tcp', 'udp', 'udplite', 'sctp']);
+const PORTS = new Set(['tcp', 'udp', 'udplite', 'sctp', 'dccp']);
 
 /** What is the same in all three forms. */
 export function describe(tracker: ConnectionTracker, id: number, now: number): Entry {
   const { table, connections, accounting } = tracker;
   const status = table.status(id);
-  const l4 = byProtocol[table.protocol(id)];
+  const l4 = tracker.l4s[table.protocol(id)];
   const entry: Entry = {
     family: table.family(id) === 4 ? 'ipv4' : 'ipv6',
     proto: table.protocol(id),
@@ -76,7 +75,7 @@ function tupleFields(tracker: ConnectionTracker, id: number, direction: Directio
   const source = connections.sourceKey(id, direction);
   const destination = connections.destinationKey(id, direction);
   const protocol = connections.protocol(id);
-  if (PORTS.has(byProtocol[protocol].name)) Object.assign(fields, { sport: source, dport: destination });
+  if (PORTS.has(tracker.l4s[protocol].name)) Object.assign(fields, { sport: source, dport: destination });
   else if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6)
     Object.assign(fields, { type: destination >>> 8, code: destination & 0xff, id: source });
   else if (protocol === IPPROTO_GRE) Object.assign(fields, { srckey: source, dstkey: destination });
@@ -112,7 +111,7 @@ export function procLine(tracker: ConnectionTracker, id: number, now: number): s
   const entry = describe(tracker, id, now);
   const family = entry.family === 'ipv4' ? 2 : 10;
   const words = [
-    `${entry.family.padEnd(8)} ${family} ${byProtocol[entry.proto].name.padEnd(8)} ${entry.proto}`,
+    `${entry.family.padEnd(8)} ${family} ${tracker.l4s[entry.proto].name.padEnd(8)} ${entry.proto}`,
     entry.timeout,
     entry.state,
     ...bothTuples(entry, expanded),
@@ -135,12 +134,12 @@ export interface ToolOptions {
 export function toolLine(tracker: ConnectionTracker, id: number, now: number, options: ToolOptions = {}): string {
   const entry = describe(tracker, id, now);
   if (entry.proto === IPPROTO_GRE) for (const name of ['timeout', 'stream_timeout']) delete entry.orig[name];
-  // The tool knows DCCP's name, and prints the ports that the kernel did not give it.
-  if (entry.proto === IPPROTO_DCCP) {
+  // The tool knows DCCP's name, and prints the ports also where the kernel did not give it any.
+  if (entry.proto === IPPROTO_DCCP && entry.state === null) {
     entry.orig = withoutPorts(entry.orig);
     entry.reply = withoutPorts(entry.reply);
   }
-  const name = entry.proto === IPPROTO_DCCP ? 'dccp' : byProtocol[entry.proto].name;
+  const name = entry.proto === IPPROTO_DCCP ? 'dccp' : tracker.l4s[entry.proto].name;
   const words = [
     options.extended ? `${entry.family.padEnd(8)} ${entry.family === 'ipv4' ? 2 : 10}` : null,
     `${name.padEnd(8)} ${entry.proto}`,

@@ -2,7 +2,6 @@
 // connections reads in about a millisecond, costs no memory per connection, and nothing has to be moved when a packet prolongs one.
 // Source: net/netfilter/nf_conntrack_core.c gc_worker()
 
-import { byProtocol } from './l4/index.ts';
 import type { L4 } from './l4/l4.ts';
 import type { Statistics } from './statistics.ts';
 import { IPS_ASSURED } from './status.ts';
@@ -12,6 +11,7 @@ import type { ConnectionTable } from './table.ts';
 export interface SweepParts {
   readonly table: ConnectionTable;
   readonly statistics: Statistics;
+  readonly l4s: readonly L4[];
   readonly sysctls: { readonly limits: { readonly max: number } };
   /** Milliseconds modulo 2^32. */
   readonly now: number;
@@ -74,7 +74,7 @@ export class Sweeper {
     const enough = Math.floor(sysctls.limits.max / 100) * 95;
     for (let id = from; id < to && table.count > enough; id++) {
       if (!table.live(id)) continue;
-      const l4: L4 = byProtocol[table.protocol(id)];
+      const l4 = this.parts.l4s[table.protocol(id)];
       if (table.status(id) & IPS_ASSURED && !l4.canEarlyDrop?.(table.state(id))) continue;
       statistics.earlyDrop++;
       this.parts.kill(id);

@@ -2,8 +2,8 @@
 // counts from the next refresh of a connection on. Source: net/netfilter/nf_conntrack_standalone.c nf_ct_sysctl_table, read back
 // from /proc/sys/net/netfilter of a 6.18 kernel for names and ranges.
 
-import { byProtocol, protocols } from './l4/index.ts';
-import type { Knobs } from './l4/l4.ts';
+import { byProtocol, optional, protocols } from './l4/index.ts';
+import type { Knobs, L4 } from './l4/l4.ts';
 
 export const PREFIX = 'net.netfilter.nf_conntrack_';
 
@@ -38,12 +38,18 @@ export class Sysctls {
     tcpIgnoreInvalidRst: 0,
   };
   readonly limits: Limits = { max: 262_144, buckets: 262_144, expectMax: 4_096, events: 2, logInvalid: 0 };
+  /** Who tracks a protocol, by its number. */
+  readonly l4s: readonly L4[] = [...byProtocol];
   /** Timeouts in ms by protocol number; protocols without a file of their own share one list. */
   readonly timeouts: readonly Int32Array[];
+  /** Another one tracks that protocol from now on: connections of the old one have to end. */
+  onExchange: (protocol: number) => void = () => {};
   private readonly settings = new Map<string, Setting>();
 
   constructor() {
-    const lists = new Map(protocols.map((l4) => [l4, Int32Array.from(l4.timeouts, ([, seconds]) => seconds * 1_000)]));
+    const lists = new Map(
+      [...protocols, ...optional].map((l4) => [l4, Int32Array.from(l4.timeouts, ([, seconds]) => seconds * 1_000)]),
+    );
     this.timeouts = byProtocol.map((l4) => lists.get(l4) as Int32Array);
     for (const [l4, list] of lists) {
       l4.timeouts.forEach(([name], index) => {
@@ -63,6 +69,7 @@ export class Sysctls {
     this.add('expect_max', limits, 'expectMax', 0x7fffffff);
     this.add('events', limits, 'events', 2);
     this.add('log_invalid', limits, 'logInvalid', 255);
+    for (const l4 of optional) this.addChoice(l4, lists.get(l4) as Int32Array);
   }
 
   /** Full names, in order. */
@@ -96,6 +103,28 @@ export class Sysctls {
       get: () => place[member],
       set: (value) => {
         place[member] = value;
+      },
+    });
+  }
+
+  /**
+   * `nf_conntrack_dccp`, a name of ours: 1 is the kernel with the protocol's module, 0 the one without. Its timeouts can be set at
+   * any time.
+   */
+  private addChoice(l4: L4, list: Int32Array): void {
+    const l4s = this.l4s as L4[];
+    const timeouts = this.timeouts as Int32Array[];
+    const { protocol } = l4;
+    const [generic, common] = [l4s[protocol], timeouts[protocol]];
+    this.settings.set(l4.name, {
+      least: 0,
+      most: 1,
+      get: () => Number(l4s[protocol] === l4),
+      set: (on) => {
+        if (on === this.settings.get(l4.name)?.get()) return;
+        this.onExchange(protocol);
+        l4s[protocol] = on ? l4 : generic;
+        timeouts[protocol] = on ? list : common;
       },
     });
   }

@@ -24,8 +24,7 @@ import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Pack
 import { Accounting } from './accounting.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
-import { byProtocol } from './l4/index.ts';
-import { INVALID, type Knobs, REPEAT, type Tracking } from './l4/l4.ts';
+import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
 import type { NatParts } from './nat/mapping.ts';
 import { Nat, type Translator } from './nat/nat.ts';
@@ -75,6 +74,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   readonly connections: ConnectionColumns;
   readonly sysctls = new Sysctls();
   readonly knobs: Knobs = this.sysctls.knobs;
+  readonly l4s: readonly L4[] = this.sysctls.l4s;
   readonly accounting = new Accounting();
   readonly statistics = new Statistics();
   readonly nat = new Nat(this);
@@ -99,9 +99,10 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     this.random = random;
     this.table = new ConnectionTable({
       secret: [random() | 0, random() | 0],
-      invert: (protocol, keys) => byProtocol[protocol].invert(keys),
-      words: (protocol) => byProtocol[protocol].words,
+      invert: (protocol, keys) => this.l4s[protocol].invert(keys),
+      words: (protocol) => this.l4s[protocol].words,
     });
+    this.sysctls.onExchange = (protocol) => this.flush(protocol);
     this.connections = new ConnectionColumns(this.table, (id, bits) => this.tell('update', id, bits));
   }
 
@@ -154,7 +155,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
 
   private trackFlow(pkt: Packet, template: Template | undefined): 0 | 1 {
     const { table, tuple, statistics } = this;
-    const l4 = byProtocol[pkt.protocol];
+    const l4 = this.l4s[pkt.protocol];
     tuple.setAddresses(pkt.bytes, pkt.l3, pkt.family as Family);
     tuple.protocol = pkt.protocol;
     this.setZones(tuple, pkt, template);
@@ -305,7 +306,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private resolveClash(pkt: Packet, other: number): 0 | 1 {
     const { table } = this;
     const id = other >>> 1;
-    if (other & 1 || !byProtocol[table.protocol(id)].allowClash || !isSameFlow(table, id, pkt.connection)) {
+    if (other & 1 || !this.l4s[table.protocol(id)].allowClash || !isSameFlow(table, id, pkt.connection)) {
       this.statistics.insertFailed++;
       this.statistics.drop++;
       pkt.reason = 'clash with another connection';
@@ -428,9 +429,10 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     for (let id = 0; id < table.top; id++) if (table.live(id) && !table.expired(id, time)) yield id;
   }
 
-  /** Ends all connections. */
-  flush(): void {
-    for (let id = 0; id < this.table.top; id++) this.kill(id);
+  /** Ends all connections, or those of one protocol. */
+  flush(protocol?: number): void {
+    const { table } = this;
+    for (let id = 0; id < table.top; id++) if (protocol === undefined || table.protocol(id) === protocol) this.kill(id);
   }
 
   /**

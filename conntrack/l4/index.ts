@@ -1,5 +1,7 @@
-// The tracked protocols. DCCP is not among them: current kernels (6.16 and later) no longer track it, and here as there it is generic.
+// The tracked protocols. Current kernels (6.16 and later) no longer track DCCP: here as there it is generic, unless a sysctl of ours
+// brings it back.
 
+import { dccp } from './dccp.ts';
 import { generic } from './generic.ts';
 import { gre } from './gre.ts';
 import { icmp } from './icmp.ts';
@@ -12,7 +14,10 @@ import { udplite } from './udplite.ts';
 
 export const protocols: readonly L4[] = [icmp, tcp, udp, gre, icmpv6, sctp, udplite, generic];
 
-/** By protocol number. */
+/** With a tracker of their own only where that is asked for. */
+export const optional: readonly L4[] = [dccp];
+
+/** By protocol number, as current kernels have them. */
 export const byProtocol: readonly L4[] = Array.from(
   { length: 256 },
   (_, number) => protocols.find(({ protocol }) => protocol === number) ?? generic,

@@ -29,6 +29,8 @@ export interface Knobs {
 export interface Tracking {
   readonly table: ConnectionTable;
   readonly knobs: Knobs;
+  /** Who tracks a protocol, by its number. */
+  readonly l4s: readonly L4[];
   /** Milliseconds modulo 2^32 of the packet at hand. */
   readonly now: number;
   /** Timeouts in ms that hold for the connection, by their index in the protocol's list. */

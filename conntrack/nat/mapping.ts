@@ -14,7 +14,7 @@
 // Source: net/netfilter/nf_nat_core.c nf_nat_setup_info(), get_unique_tuple(), nf_nat_l4proto_unique_tuple()
 
 import { IPPROTO_GRE, IPPROTO_TCP } from '../../packet/numbers.ts';
-import { byProtocol } from '../l4/index.ts';
+import type { L4 } from '../l4/l4.ts';
 import * as tcp from '../l4/tcp-states.ts';
 import { END, WORDS } from '../l4/tcp-window.ts';
 import { sameTuple } from '../same-tuple.ts';
@@ -53,6 +53,7 @@ const HARDER_TRIES = 32;
 /** What translation asks of the tracker. */
 export interface NatParts {
   readonly table: ConnectionTable;
+  readonly l4s: readonly L4[];
   readonly statistics: { found: number };
   /** 32 random bits, unsigned. */
   readonly random: () => number;
@@ -171,7 +172,7 @@ export class Mapping {
   private setKey(manip: Manip, key: number): void {
     const { chosen } = this;
     chosen.keys = withKey(chosen, manip, key);
-    chosen.inverse = byProtocol[chosen.protocol].invert(chosen.keys);
+    chosen.inverse = this.parts.l4s[chosen.protocol].invert(chosen.keys);
   }
 
   /** nf_nat_l4proto_unique_tuple() */
@@ -179,11 +180,11 @@ export class Mapping {
     const { chosen } = this;
     const { protocol } = chosen;
     // GRE: keys are pairs that both ends know; only a PPTP helper could tell them.
-    if (protocol === IPPROTO_GRE || !(hasPorts(protocol) || isIcmp(protocol))) return;
+    if (protocol === IPPROTO_GRE || !(hasPorts(chosen) || isIcmp(protocol))) return;
     const key = keyOf(chosen, manip);
     let [low, high] = range.ports ?? [0, 0];
     if (!range.ports) {
-      if (hasPorts(protocol)) {
+      if (hasPorts(chosen)) {
         // A client may take another port, a server may not.
         if (manip === DESTINATION) return;
         [low, high] = portClass(key);

@@ -6,6 +6,7 @@ import { u32 } from '../../packet/bytes.ts';
 import { jhash2, reciprocalScale } from '../../packet/jhash.ts';
 import {
   type Family,
+  IPPROTO_DCCP,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -44,13 +45,14 @@ export function addressWords(address: Address, family: Family): Int32Array {
 
 export const isIcmp = (protocol: number): boolean => protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
 
-/** Protocols with two ports (GRE: keys). The others have nothing to choose, and DCCP is no longer one of them. */
-export const hasPorts = (protocol: number): boolean =>
+/** Protocols with two ports (GRE: keys). The others have nothing to choose; DCCP is one of them while nobody tracks it. */
+export const hasPorts = ({ protocol, keys }: Tuple): boolean =>
   protocol === IPPROTO_TCP ||
   protocol === IPPROTO_UDP ||
   protocol === IPPROTO_UDPLITE ||
   protocol === IPPROTO_SCTP ||
-  protocol === IPPROTO_GRE;
+  protocol === IPPROTO_GRE ||
+  (protocol === IPPROTO_DCCP && keys !== 0);
 
 /** Whether the key that `manip` would change is the high half of Tuple.keys. An ICMP id belongs to both directions and is always there. */
 const isHighHalf = (protocol: number, manip: Manip): boolean => manip === SOURCE || isIcmp(protocol);
@@ -64,7 +66,7 @@ export const withKey = ({ keys, protocol }: Tuple, manip: Manip, key: number): n
   isHighHalf(protocol, manip) ? (key << 16) | (keys & 0xffff) : (keys & ~0xffff) | key;
 
 export function isPortInRange(tuple: Tuple, manip: Manip, [low, high]: readonly [number, number]): boolean {
-  if (!hasPorts(tuple.protocol) && !isIcmp(tuple.protocol)) return true;
+  if (!hasPorts(tuple) && !isIcmp(tuple.protocol)) return true;
   const key = keyOf(tuple, manip);
   return low <= key && key <= high;
 }

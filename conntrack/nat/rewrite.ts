@@ -13,6 +13,7 @@ import * as icmpv6 from '../../packet/icmpv6.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
 import {
+  IPPROTO_DCCP,
   IPPROTO_GRE,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
@@ -29,6 +30,7 @@ import { keyOf, type Manip, SOURCE } from './range.ts';
 const PORTS = 8; // octets of a transport header that hold all that is rewritten but TCP's and SCTP's checksum
 const TCP_LENGTH = 20;
 const SCTP_LENGTH = 12;
+const DCCP_LENGTH = 12;
 
 /** An IP packet in the buffer of `pkt`: the packet itself, or one that it quotes. */
 export interface Place {
@@ -77,6 +79,13 @@ function rewriteTransport(pkt: Packet, l4: number, to: Tuple, manip: Manip, delt
       if (l4 + PORTS > end) return false;
       rewritePorts(pkt, l4, to, manip, delta, hasNoChecksum(pkt, l4, to.protocol) ? -1 : l4 + 6);
       pull(pkt, l4 + PORTS - l3);
+      return true;
+    case IPPROTO_DCCP:
+      // Without a tracker of its own it has no ports that anybody could have chosen, and stays as it is.
+      if (to.keys === 0) return true;
+      if (l4 + PORTS > end) return false;
+      rewritePorts(pkt, l4, to, manip, delta, l4 + DCCP_LENGTH > end ? -1 : l4 + 6);
+      pull(pkt, Math.min(end, l4 + DCCP_LENGTH) - l3);
       return true;
     case IPPROTO_SCTP:
       if (l4 + PORTS > end) return false;

@@ -6,7 +6,6 @@
 // Time in ms; '>' from the originator, '<' from the responder; a TCP segment in tcpdump's letters with its sequence number, '+N' octets of
 // data, 'ack N', 'win N', and options in <>; then ctstate, and the entry: state, seconds left (rounded), 'unreplied', 'assured'. '-': no entry.
 
-import { byProtocol } from '../../conntrack/l4/index.ts';
 import { ConnectionTracker, IPS_ASSURED, IPS_SEEN_REPLY } from '../../conntrack/tracker.ts';
 import * as build from '../../packet/build.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, Packet } from '../../packet/packet.ts';
@@ -131,7 +130,7 @@ export function entryText(tracker: ConnectionTracker, now: number): string {
   const [id] = ids;
   const { table } = tracker;
   const words = [Math.round(tracker.connections.timeLeft(id, now) / 1_000).toString()];
-  const states = byProtocol[table.protocol(id)].states;
+  const states = tracker.l4s[table.protocol(id)].states;
   if (states) words.unshift(states[table.state(id)]);
   if (!(table.status(id) & IPS_SEEN_REPLY)) words.push('unreplied');
   if (table.status(id) & IPS_ASSURED) words.push('assured');

@@ -5,6 +5,7 @@ import { procLine, toolLine } from '../../conntrack/format.ts';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { CtEntry, Scenario, StepResult } from '../../testing/scenario-format.ts';
+import { dccpTraces } from '../conntrack/dccp-cells.ts';
 import { expected, type Family, newTracker, packetOf, pass, type Row, type Trace, tell } from '../conntrack/player.ts';
 import { flowTraces } from '../conntrack/rows-flows.ts';
 import { sctpTraces } from '../conntrack/rows-sctp.ts';
@@ -139,7 +140,9 @@ describe.skipIf(!ready('rows of the tracker in the kernel', machine))('the kerne
     ).toEqual(ours(toolLine));
   });
 
-  const traces = [...tcpCells, ...tcpTraces, ...flowTraces, ...sctpTraces].filter(({ kernel }) => kernel !== 'never');
+  const traces = [...tcpCells, ...tcpTraces, ...flowTraces, ...sctpTraces, ...dccpTraces].filter(
+    ({ kernel }) => kernel !== 'never',
+  );
   describe.each([4, 6] as const)('IPv%i', (family) => {
     const those = traces.filter((trace) => (trace.family ?? family) === family);
     test.each(those)('$name', async (trace) => {
