@@ -115,7 +115,7 @@ export class Daemon {
       await daemon.loadSets();
       await daemon.loadRules();
       for (const device of options.devices) placeDevice(device);
-      daemon.server = await listen(options.paths.socket, (request, descriptor) => daemon.serve(request, descriptor));
+      daemon.server = await listen(options.paths.socket, (request) => daemon.serve(request), { refuse: stranger });
       notifyServiceManager('READY=1');
       return daemon;
     } catch (error) {
@@ -192,9 +192,7 @@ export class Daemon {
     });
   }
 
-  private async serve(request: Request, descriptor: number | undefined): Promise<unknown> {
-    if (descriptor !== undefined && !mayAsk(descriptor))
-      throw new Error('only root and the user of the daemon may ask');
+  private async serve(request: Request): Promise<unknown> {
     switch (request.op) {
       case 'tool':
         return this.tool(request.program, request.argv, request.stdin);
@@ -297,7 +295,7 @@ async function stateLock({ lock: path }: StatePaths): Promise<Lock> {
 }
 
 /** The socket's mode keeps others out already; this holds where its folder was opened up by hand. */
-function mayAsk(descriptor: number): boolean {
+function stranger(descriptor: number): string | undefined {
   const { uid } = peerCredentials(descriptor);
-  return uid === 0 || uid === process.getuid?.();
+  return uid === 0 || uid === process.getuid?.() ? undefined : 'only root and the user of the daemon may ask';
 }

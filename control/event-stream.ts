@@ -51,26 +51,35 @@ export const LONGEST_QUEUE = 8_192;
 export class Watcher {
   /** Why it ended; undefined while it goes on, and where the watcher itself had enough. */
   ended: string | undefined;
+  /** Resolves at the end. */
+  readonly over: Promise<void>;
   private readonly wish: Wish;
   private readonly most: number;
   private readonly leave: (watcher: Watcher) => void;
   private queue: unknown[] = [];
-  private over = false;
+  private finish: (() => void) | undefined;
   private wake: (() => void) | undefined;
 
   constructor(wish: Wish, most: number, leave: (watcher: Watcher) => void) {
     this.wish = wish;
     this.most = most;
     this.leave = leave;
+    this.over = new Promise((resolve) => {
+      this.finish = resolve;
+    });
   }
 
   get kinds(): readonly EventKind[] {
     return this.wish.kinds;
   }
 
+  get goesOn(): boolean {
+    return this.finish !== undefined;
+  }
+
   offer(event: DaemonEvent): void {
     const { kinds, wants, show } = this.wish;
-    if (this.over || !kinds.includes(event.kind) || wants?.(event) === false) return;
+    if (!this.finish || !kinds.includes(event.kind) || wants?.(event) === false) return;
     if (this.queue.length >= this.most) {
       this.end(`too slow: ${this.most} events were waiting to be read`);
       return;
@@ -81,7 +90,7 @@ export class Watcher {
 
   /** All that waits, as soon as there is something; an empty list: no more will come. */
   async take(): Promise<readonly unknown[]> {
-    while (this.queue.length === 0 && !this.over) {
+    while (this.queue.length === 0 && this.finish) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
@@ -94,8 +103,9 @@ export class Watcher {
 
   /** No more events; what waits may still be taken. */
   end(reason?: string): void {
-    if (this.over) return;
-    this.over = true;
+    if (!this.finish) return;
+    this.finish();
+    this.finish = undefined;
     this.ended = reason;
     this.leave(this);
     this.wake?.();

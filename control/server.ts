@@ -1,15 +1,18 @@
 // The daemon's side of the control socket. A client that hangs, floods or lies costs the data plane nothing, which has a thread of its
 // own, and other clients little: messages are bounded, one request of a client is in work at a time, no more is read from it before it
-// has taken the answer, and who does not finish what he began is cut off.
+// has taken the answer, requests of all clients together have a pace, and who does not finish what he began is cut off. Who watches
+// events gets them until he hangs up, or reads too slowly.
 
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isServed } from './client.ts';
+import { Watcher } from './event-stream.ts';
 import { Lines, LineTooLong, MAX_MESSAGE } from './framing.ts';
 import { type Answer, parseRequest, type Request } from './protocol.ts';
 
-/** `descriptor` is that of the client's connection, for its credentials; undefined where the runtime does not tell. */
-export type Serve = (request: Request, descriptor: number | undefined) => unknown | Promise<unknown>;
+/** The answer; a Watcher: the events that it takes. */
+export type Serve = (request: Request) => unknown | Promise<unknown>;
 
 export interface ServerLimits {
   /** Octets of one request. */
@@ -18,6 +21,32 @@ export interface ServerLimits {
   readonly patienceMs?: number;
   /** Beyond so many the one that has been waited for longest is let go. */
   readonly clients?: number;
+  /** Clients that watch events. */
+  readonly watchers?: number;
+  /** Requests a second, of all clients together: who asks for more waits. */
+  readonly pace?: number;
+  /** Why the client of that connection may not ask. Undefined: it may. Not asked where the runtime does not tell the descriptor. */
+  refuse?(descriptor: number): string | undefined;
+}
+
+const DEFAULTS = {
+  message: MAX_MESSAGE,
+  patienceMs: 10_000,
+  clients: 64,
+  watchers: 16,
+  pace: 500,
+  refuse: () => undefined,
+};
+type Limits = Required<ServerLimits>;
+
+/** What the clients of a server have in common. */
+interface House {
+  readonly serve: Serve;
+  readonly limits: Limits;
+  readonly pace: Pace;
+  watchers: number;
+  /** Has been given its answer. */
+  answered(client: Client): void;
 }
 
 export interface ControlServer {
@@ -29,7 +58,7 @@ export interface ControlServer {
 const LONGEST_PATH = 107;
 
 /** Listens on `path`, mode 0600. Throws when another daemon serves it. */
-export async function listen(path: string, serve: Serve, limits: ServerLimits = {}): Promise<ControlServer> {
+export async function listen(path: string, serve: Serve, given: ServerLimits = {}): Promise<ControlServer> {
   if (Buffer.byteLength(path) > LONGEST_PATH) {
     throw new Error(
       `${path}: a socket's path has at most ${LONGEST_PATH} octets; name a shorter one with SEKISHO_SOCKET`,
@@ -39,14 +68,29 @@ export async function listen(path: string, serve: Serve, limits: ServerLimits = 
   rmSync(path, { force: true });
   // In the order of their last answer, so the first is the one that has been waited for longest.
   const clients = new Set<Client>();
-  const { clients: most = 64 } = limits;
-  // A client may have said all (`echo ... | nc -NU`) and still wait for the answer.
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    if (clients.size >= most) [...clients].find((client) => !client.busy)?.drop();
-    const client: Client = new Client(socket, serve, limits, () => {
+  const limits: Limits = { ...DEFAULTS, ...given };
+  const house: House = {
+    serve,
+    limits,
+    pace: new Pace(limits.pace),
+    watchers: 0,
+    answered(client) {
       clients.delete(client);
       clients.add(client);
-    });
+    },
+  };
+  // A client may have said all (`echo ... | nc -NU`) and still wait for the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const descriptor = descriptorOf(socket);
+    const refusal = descriptor === undefined ? undefined : limits.refuse(descriptor);
+    if (refusal !== undefined) return turnAway(socket, refusal);
+    if (clients.size >= limits.clients) {
+      const idle = [...clients].find((client) => !client.busy);
+      if (!idle) return turnAway(socket, `${limits.clients} clients are being served already`);
+      idle.drop();
+      clients.delete(idle);
+    }
+    const client = new Client(socket, house);
     clients.add(client);
     socket.once('close', () => clients.delete(client));
   });
@@ -75,33 +119,54 @@ function bind(server: Server, path: string): Promise<void> {
   });
 }
 
+function turnAway(socket: Socket, error: string): void {
+  socket.on('error', () => {});
+  socket.end(lineOf({ ok: false, error }), () => socket.destroy());
+}
+
+const lineOf = (answer: Answer): string => `${JSON.stringify(answer)}\n`;
+
+/** Lets so many through a second, and a second's worth at once. */
+class Pace {
+  private readonly perSecond: number;
+  /** When the bucket would be full again. */
+  private fullAt = 0;
+
+  constructor(perSecond: number) {
+    this.perSecond = perSecond;
+  }
+
+  async turn(): Promise<void> {
+    const now = performance.now();
+    this.fullAt = Math.max(this.fullAt, now) + 1000 / this.perSecond;
+    const early = this.fullAt - now - 1000;
+    if (early > 0) await pause(early);
+  }
+}
+
 class Client {
   private readonly socket: Socket;
-  private readonly serve: Serve;
-  private readonly answered: () => void;
+  private readonly house: House;
   private readonly lines: Lines;
   private readonly waiting: string[] = [];
-  private readonly patienceMs: number;
   private deadline: NodeJS.Timeout | undefined;
+  private watcher: Watcher | undefined;
   private ending = false;
   busy = false;
 
-  constructor(
-    socket: Socket,
-    serve: Serve,
-    { message = MAX_MESSAGE, patienceMs = 10_000 }: ServerLimits,
-    answered: () => void,
-  ) {
+  constructor(socket: Socket, house: House) {
     this.socket = socket;
-    this.serve = serve;
-    this.answered = answered;
-    this.patienceMs = patienceMs;
-    this.lines = new Lines(message);
+    this.house = house;
+    this.lines = new Lines(house.limits.message);
     socket.on('error', () => this.drop());
-    socket.on('close', () => clearTimeout(this.deadline));
+    socket.on('close', () => {
+      clearTimeout(this.deadline);
+      this.watcher?.end();
+    });
     socket.on('data', (chunk) => this.take(chunk as Buffer));
     socket.on('end', () => {
       this.ending = true;
+      this.watcher?.end();
       if (!this.busy) this.socket.end();
     });
     this.wait();
@@ -117,6 +182,7 @@ class Client {
   finish(): void {
     this.ending = true;
     this.waiting.length = 0;
+    this.watcher?.end('the daemon ends');
     if (!this.busy) this.socket.destroy();
   }
 
@@ -129,17 +195,18 @@ class Client {
 
   private wait(): void {
     clearTimeout(this.deadline);
-    this.deadline = setTimeout(() => this.drop(), this.patienceMs);
+    this.deadline = setTimeout(() => this.drop(), this.house.limits.patienceMs);
   }
 
   private take(chunk: Buffer): void {
+    if (this.watcher) return; // has nothing more to say
     try {
       this.waiting.push(...this.lines.feed(chunk));
     } catch (error) {
       if (!(error instanceof LineTooLong)) throw error;
       this.ending = true;
       this.socket.removeAllListeners('data');
-      this.socket.write(`${JSON.stringify({ ok: false, error: error.message })}\n`);
+      this.socket.write(lineOf({ ok: false, error: error.message }));
       this.hangUp();
       return;
     }
@@ -152,11 +219,18 @@ class Client {
     this.socket.pause();
     clearTimeout(this.deadline);
     for (let line = this.waiting.shift(); line !== undefined; line = this.waiting.shift()) {
+      await this.house.pace.turn();
       const answer = await this.answerTo(line);
-      if (this.socket.destroyed) return;
-      this.wait();
-      await this.send(answer);
-      clearTimeout(this.deadline);
+      if (this.socket.destroyed) {
+        if (answer instanceof Watcher) answer.end();
+        return;
+      }
+      if (answer instanceof Watcher) await this.stream(answer);
+      else {
+        this.wait();
+        await this.send(lineOf(answer));
+        clearTimeout(this.deadline);
+      }
     }
     this.busy = false;
     if (this.socket.destroyed) return;
@@ -164,24 +238,48 @@ class Client {
       this.hangUp();
       return;
     }
-    this.answered();
+    this.house.answered(this);
     this.wait();
     this.socket.resume();
   }
 
-  private async answerTo(line: string): Promise<Answer> {
+  private async answerTo(line: string): Promise<Answer | Watcher> {
     try {
-      return { ok: true, result: await this.serve(parseRequest(line), descriptorOf(this.socket)) };
+      const result = await this.house.serve(parseRequest(line));
+      return result instanceof Watcher ? this.admit(result) : { ok: true, result };
     } catch (error) {
       return { ok: false, error: error instanceof Error ? error.message : String(error) };
     }
   }
 
+  private admit(watcher: Watcher): Watcher {
+    if (this.house.watchers < this.house.limits.watchers) return watcher;
+    watcher.end();
+    throw new Error(`${this.house.limits.watchers} clients are watching already`);
+  }
+
+  /** Sends events until one side has had enough. What waits when the daemon has enough is not sent any more: its reader is slow. */
+  private async stream(watcher: Watcher): Promise<void> {
+    this.house.watchers++;
+    this.watcher = watcher;
+    this.waiting.length = 0;
+    this.socket.resume(); // to see its end
+    await this.send(lineOf({ ok: true, result: 'watching' }));
+    while (watcher.goesOn) {
+      const events = await watcher.take();
+      const text = events.map((event) => `${JSON.stringify({ event })}\n`).join('');
+      if (text !== '') await Promise.race([this.send(text), watcher.over]);
+    }
+    this.house.watchers--;
+    this.ending = true;
+    if (watcher.ended !== undefined) this.socket.write(lineOf({ ok: false, error: watcher.ended }));
+  }
+
   /** Resolves when the system has taken the answer, or the client is gone. */
-  private send(answer: Answer): Promise<void> {
+  private send(text: string): Promise<void> {
     return new Promise((resolve) => {
       this.socket.once('close', resolve);
-      this.socket.write(`${JSON.stringify(answer)}\n`, () => {
+      this.socket.write(text, () => {
         this.socket.off('close', resolve);
         resolve();
       });

@@ -56,7 +56,7 @@ describe('the control socket', () => {
   test('answers requests in order, each client its own', async () => {
     await serve(async (request) => {
       await new Promise((resolve) => setTimeout(resolve, request.op === 'status' ? 30 : 0));
-      return echo(request, undefined);
+      return echo(request);
     });
     const first = client('{"op":"status"}\n{"op":"reload"}\nnonsense\n{"op":"stop"}\n');
     expect(await ask(path, tool('-S'))).toEqual(['-S']);
