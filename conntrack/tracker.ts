@@ -24,6 +24,7 @@ import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Pack
 import { Accounting } from './accounting.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
+import { GreKeys } from './gre-keys.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
 import type { NatParts } from './nat/mapping.ts';
@@ -78,6 +79,8 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   readonly accounting = new Accounting();
   readonly statistics = new Statistics();
   readonly nat = new Nat(this);
+  /** Calls that the PPTP helper knows. */
+  readonly greKeys: GreKeys;
   readonly random: () => number;
   listener: Listener | undefined = undefined;
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
@@ -102,6 +105,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       invert: (protocol, keys) => this.l4s[protocol].invert(keys),
       words: (protocol) => this.l4s[protocol].words,
     });
+    this.greKeys = new GreKeys(this.table);
     this.sysctls.onExchange = (protocol) => this.flush(protocol);
     this.connections = new ConnectionColumns(this.table, (id, bits) => this.tell('update', id, bits));
   }
@@ -370,6 +374,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
 
   private forget(id: number): void {
     this.nat.forget(id);
+    this.greKeys.forget(id);
     this.policyOf.delete(id);
     this.eventMasks.delete(id);
     this.helperOf.delete(id);
@@ -391,9 +396,8 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     return this.knobs.checksum !== 0 && pkt.hook === HOOK_PREROUTING && !pkt.checksumTrusted && !pkt.checksumPartial;
   }
 
-  greKey(_tuple: Tuple): number {
-    // The PPTP helper's map of call ids would be asked here.
-    return 0;
+  greKey(tuple: Tuple): number {
+    return this.greKeys.find(tuple);
   }
 
   // --- Time --------------------------------------------------------------------------------------------------------------
