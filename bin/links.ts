@@ -2,14 +2,14 @@
 
 import { lstatSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { TOOLS } from '../control/protocol.ts';
+import { PROGRAMS } from './programs.ts';
 
 /** Makes the links; one that is there already and is a link is replaced, anything else is left and reported. */
 export async function links(directory: string): Promise<number> {
   const program = realpathSync(process.argv[1]);
   let code = 0;
   mkdirSync(directory, { recursive: true });
-  for (const name of [...TOOLS, 'ipset']) {
+  for (const name of PROGRAMS.keys()) {
     const path = join(directory, name);
     const there = lstatSync(path, { throwIfNoEntry: false });
     if (there && !there.isSymbolicLink()) {

@@ -3,7 +3,7 @@
 // these a thousand times. Everything else goes through the command-line frame in cli.ts.
 
 import { basename } from 'node:path';
-import { isToolName } from '../control/protocol.ts';
+import { PROGRAMS } from './programs.ts';
 
 // A reader that goes away early (`sekisho ... | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -13,15 +13,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const called = basename(process.argv[1] ?? '').replace(/\.[cm]?js$/, '');
 const words = process.argv.slice(2);
-const [program, argv] = isToolName(called) || called === 'ipset' ? [called, words] : [words[0], words.slice(1)];
+const [name, argv] = PROGRAMS.has(called) ? [called, words] : [words[0] ?? '', words.slice(1)];
+const program = PROGRAMS.get(name);
 
-if (isToolName(program)) {
-  const { main } = await import('./tools.ts');
-  process.exitCode = await main(program, argv);
-} else if (program === 'ipset') {
-  const { main } = await import('./ipset.ts');
-  process.exitCode = await main(argv);
-} else {
+if (program) process.exitCode = await program(name, argv);
+else {
   const { main } = await import('./cli.ts');
   process.exitCode = await main(process.argv);
 }

@@ -25,10 +25,18 @@ export async function main(program: ToolName, words: readonly string[]): Promise
 }
 
 async function run(program: ToolName, words: readonly string[]): Promise<ToolAnswer> {
+  const stdin = program.endsWith('-restore') ? rulesToRestore(takeFile(words).rest) : undefined;
+  return typeof stdin === 'object' ? stdin : runTool(program, words, stdin);
+}
+
+/** The tool's answer; `stdin` is the text that a restore reads. Nothing is written to this program's own output. */
+export async function runTool(
+  program: ToolName,
+  words: readonly string[],
+  stdin: string | undefined,
+): Promise<ToolAnswer> {
   const { file, rest: argv } = takeFile(words);
   const paths = statePaths();
-  const stdin = program.endsWith('-restore') ? rulesToRestore(argv) : undefined;
-  if (typeof stdin === 'object') return stdin;
   const stored = async (): Promise<ToolAnswer> => {
     const listed = file === undefined ? listStored(paths, program, argv, new Date()) : undefined;
     if (listed !== undefined) return { stdout: listed, stderr: '', exitCode: 0 };
