@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { addressWords, DESTINATION, type NatRange, SOURCE } from '../../conntrack/nat/range.ts';
 import type { ConnectionTracker } from '../../conntrack/tracker.ts';
 import { formatAddress, parseAddress } from '../../packet/address.ts';
-import { icmp, icmp6, ip, type Layer, sctp, tcp, udp } from '../../packet/build.ts';
+import { dccp, icmp, icmp6, ip, type Layer, sctp, tcp, udp } from '../../packet/build.ts';
 import { toHex, u16 } from '../../packet/bytes.ts';
 import { finishPartial, pseudoSum, verify } from '../../packet/checksum.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
@@ -122,6 +122,17 @@ describe('what is chosen', () => {
       expect(sourcePort(pass(tracker, send('10.1.0.1', 40, host, 53), { source }))).toBe(first);
     }
     expect(sourcePort(pass(tracker, send('10.1.0.1', 41, '192.0.2.10', 53), { source }))).not.toBe(first);
+  });
+
+  test('DCCP has ports to translate only while it is tracked', () => {
+    const destination = to('10.1.0.9', { ports: [8_080, 8_080] });
+    const packet = () => ip(4, { src: '192.0.2.9', dst: '10.0.2.1' }, dccp({ sport: 40, dport: 80, data: 'x' }));
+    const tracker = newTracker();
+    const untouched = pass(tracker, packet(), { destination })!;
+    expect([ends(untouched), verify(untouched)]).toEqual(['192.0.2.9:40 > 10.1.0.9:80', false]);
+    tracker.sysctls.set('net.netfilter.nf_conntrack_dccp', 1);
+    const rewritten = pass(tracker, packet(), { destination })!;
+    expect([ends(rewritten), verify(rewritten)]).toEqual(['192.0.2.9:40 > 10.1.0.9:8080', true]);
   });
 
   test('a range of ports that is used up: dropped', () => {
