@@ -19,6 +19,7 @@
 //
 // Source: net/netfilter/nf_conntrack_core.c
 
+import { u32 } from '../packet/bytes.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } from '../packet/numbers.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { Accounting } from './accounting.ts';
@@ -30,6 +31,7 @@ import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
 import type { NatParts } from './nat/mapping.ts';
 import { Nat, type Translator } from './nat/nat.ts';
 import { isSameFlow } from './same-tuple.ts';
+import { SequenceAdjustments, type Shifter } from './seqadj.ts';
 import { Statistics } from './statistics.ts';
 import * as status from './status.ts';
 import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
@@ -47,9 +49,11 @@ export interface Tracker {
   readonly connections: Connections;
   /** What NAT targets ask for a connection. */
   readonly nat: Translator;
+  /** Shifted sequence numbers: SYNPROXY and helpers shift them. */
+  readonly seqadj: Shifter;
   /** PREROUTING and OUTPUT at -200: finds or makes the connection. 1 ACCEPT, 0 DROP (table full). */
   track(pkt: Packet): 0 | 1;
-  /** Last of POSTROUTING and INPUT: puts an unconfirmed entry into the table. 0 DROP on a clash that cannot be resolved. */
+  /** Last of POSTROUTING and INPUT: shifts sequence numbers, puts an unconfirmed entry into the table. 0 DROP on a clash that cannot be resolved. */
   confirm(pkt: Packet): 0 | 1;
   /** The packet ended here: an unconfirmed entry goes with it. */
   release(pkt: Packet): void;
@@ -79,6 +83,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   readonly accounting = new Accounting();
   readonly statistics = new Statistics();
   readonly nat = new Nat(this);
+  readonly seqadj: SequenceAdjustments;
   /** Calls that the PPTP helper knows. */
   readonly greKeys: GreKeys;
   readonly random: () => number;
@@ -106,6 +111,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       words: (protocol) => this.l4s[protocol].words,
     });
     this.greKeys = new GreKeys(this.table);
+    this.seqadj = new SequenceAdjustments(this.table);
     this.sysctls.onExchange = (protocol) => this.flush(protocol);
     this.connections = new ConnectionColumns(this.table, (id, bits) => this.tell('update', id, bits));
   }
@@ -277,10 +283,23 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     return ACCEPT;
   }
 
-  /** __nf_conntrack_confirm() */
+  /** nf_confirm() */
   confirm(pkt: Packet): 0 | 1 {
+    const id = pkt.connection;
+    if (id < 0) return ACCEPT;
+    // What comes by the loopback device was shifted when it left.
+    if (this.table.status(id) & status.IPS_SEQ_ADJUST && pkt.inDevice !== 'lo' && !this.seqadj.adjust(pkt)) {
+      this.statistics.drop++;
+      pkt.reason = 'TCP options that cannot be shifted';
+      return DROP;
+    }
+    return this.insert(pkt);
+  }
+
+  /** __nf_conntrack_confirm() */
+  private insert(pkt: Packet): 0 | 1 {
     // An answer of ours to a new connection goes the other way: it does not confirm what the rules have not let through.
-    if (!pkt.unconfirmed || pkt.connection < 0 || pkt.direction !== 0) return ACCEPT;
+    if (!pkt.unconfirmed || pkt.direction !== 0) return ACCEPT;
     const { table } = this;
     const id = pkt.connection;
     this.setClock(pkt.now);
@@ -374,6 +393,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
 
   private forget(id: number): void {
     this.nat.forget(id);
+    this.seqadj.forget(id);
     this.greKeys.forget(id);
     this.policyOf.delete(id);
     this.eventMasks.delete(id);
@@ -394,6 +414,11 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
 
   verifies(pkt: Packet): boolean {
     return this.knobs.checksum !== 0 && pkt.hook === HOOK_PREROUTING && !pkt.checksumTrusted && !pkt.checksumPartial;
+  }
+
+  acknowledgedShift(id: number, { bytes, l4 }: Packet, direction: Direction): number {
+    if (!(this.table.status(id) & status.IPS_SEQ_ADJUST)) return 0;
+    return this.seqadj.offset(id, direction === 0 ? 1 : 0, u32(bytes, l4 + 8) - 1);
   }
 
   greKey(tuple: Tuple): number {

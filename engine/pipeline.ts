@@ -352,7 +352,7 @@ export class Pipeline {
   }
 
   private confirm(pkt: Packet, tables: FamilyTables): boolean {
-    if (!tables.tracking || !pkt.unconfirmed) return true;
+    if (!tables.tracking || pkt.connection < 0) return true;
     const verdict = this.parts.tracker.confirm(pkt);
     return verdict === ACCEPT || this.stop(pkt, verdict);
   }

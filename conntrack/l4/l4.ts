@@ -43,6 +43,8 @@ export interface Tracking {
   event(id: number, bits: number): void;
   /** Whether the transport checksum is to be looked at: only on the way in, and only once. */
   verifies(pkt: Packet): boolean;
+  /** By how much the other side's sequence numbers are shifted where `pkt`, a TCP segment, acknowledges them (seqadj.ts); 0 for nearly all. */
+  acknowledgedShift(id: number, pkt: Packet, direction: Direction): number;
   /** Source key of a PPTP call that a helper knows, or 0. nf_conntrack_proto_gre.c gre_keymap_lookup() */
   greKey(tuple: Tuple): number;
 }

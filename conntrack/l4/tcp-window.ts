@@ -144,7 +144,8 @@ export function setLast(octets: Uint8Array, record: number, kind: number, direct
 
 /**
  * Judges the segment and moves the window. `record` is the offset of the connection's record in slab.words; `opening`: the state is
- * SYN_SENT or SYN_RECV, `synSent`: SYN_SENT; `plain`: a segment of the kind ACK. `liberal`: nf_conntrack_tcp_be_liberal.
+ * SYN_SENT or SYN_RECV, `synSent`: SYN_SENT; `plain`: a segment of the kind ACK. `liberal`: nf_conntrack_tcp_be_liberal. `shifted`: by
+ * how much the receiver's numbers are shifted where this segment acknowledges them (seqadj.ts).
  * Sets `pkt.reason` for what is not in the window.
  */
 export function judgeWindow(
@@ -156,6 +157,7 @@ export function judgeWindow(
   synSent: boolean,
   plain: boolean,
   liberal: boolean,
+  shifted: number,
 ): WindowVerdict {
   const { words, octets } = slab;
   const { bytes, l4 } = pkt;
@@ -171,8 +173,8 @@ export function judgeWindow(
   let end = (seq + length) | 0;
   let ack = u32(bytes, l4 + 8) | 0;
   let sack = octets[receiverFlags] & SACK_PERM ? selectiveAck(pkt, ack) : ack;
-  // Where a helper changed the length of the payload, `ack` and `sack` are to be taken back to what the receiver sent here:
-  // nf_ct_seq_offset(). Nothing sets IPS_SEQ_ADJUST yet.
+  ack = (ack - shifted) | 0;
+  sack = (sack - shifted) | 0;
   const announced = u16(bytes, l4 + 14);
   let window = announced;
 

@@ -205,6 +205,7 @@ function follow(
       state === SYN_SENT,
       kind === ACK_SET,
       liberal,
+      tracking.acknowledgedShift(id, pkt, direction),
     );
     if (verdict === win.IGNORED) return VALID;
     if (verdict === win.OUT_OF_WINDOW) {
