@@ -61,7 +61,11 @@ export function wordsOf(argv: readonly string[]): { text: string; words: Word[] 
 }
 
 /** Parses a command line as the real tool would; throws RuleError. */
-export async function parseCommandLine(argv: readonly string[], ruleset: Ruleset): Promise<Command> {
+export async function parseCommandLine(
+  argv: readonly string[],
+  ruleset: Ruleset,
+  warnings: string[] = [],
+): Promise<Command> {
   const { text, words } = wordsOf(argv);
   const { lookup, names } = ruleset.printing;
   const span = { start: 0, end: text.length };
@@ -74,6 +78,7 @@ export async function parseCommandLine(argv: readonly string[], ruleset: Ruleset
       restore: undefined,
       // The real tool opens the table when it has read all words: see chainsFirst().
       isChain: () => false,
+      warnings,
       source: { file: '', line: 1, text, start: 0 },
     });
   const ruleless = readRuleless(words, reader(), span);
@@ -83,30 +88,31 @@ export async function parseCommandLine(argv: readonly string[], ruleset: Ruleset
 }
 
 async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<ToolAnswer> {
-  let warnings = '';
+  const warnings: string[] = [];
+  const warned = (): string => warnings.map((warning) => `${warning}\n`).join('');
   let stdout = '';
   const say = (text: string): void => {
     stdout += text;
   };
   try {
-    const parsed = chainsFirst(await parseCommandLine(argv, ruleset), argv, ruleset);
-    warnings = parsed.warnings.map((warning) => `${warning}\n`).join('');
+    const parsed = chainsFirst(await parseCommandLine(argv, ruleset, warnings), argv, ruleset, warnings);
     obey(parsed, program, ruleset, say);
-    return { stdout, stderr: warnings, exitCode: 0 };
+    return { stdout, stderr: warned(), exitCode: 0 };
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
-    return { stdout, stderr: warnings + complaint(error, program, argv), exitCode: error.code };
+    return { stdout, stderr: warned() + complaint(error, program, argv), exitCode: error.code };
   }
 }
 
 /** A chain hides the target of its name: the target's options were read and checked, and count for nothing. */
-function chainsFirst(command: Command, argv: readonly string[], ruleset: Ruleset): Command {
+function chainsFirst(command: Command, argv: readonly string[], ruleset: Ruleset, warnings: string[]): Command {
   if (!('rules' in command) || !command.targetSpan) return command;
   const chain = wordsOf(argv).text.slice(command.targetSpan.start, command.targetSpan.end);
   if (!command.rules.some(({ target }) => target?.kind === 'extension') || !ruleset.isChain(command.table, chain))
     return command;
   const rules = command.rules.map((rule) => ({ ...rule, target: { kind: 'jump', chain } as const }));
-  return { ...command, rules, warnings: [...command.warnings, `Warning: using chain ${chain}, not extension`] };
+  warnings.push(`Warning: using chain ${chain}, not extension`);
+  return { ...command, rules };
 }
 
 function obey(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: string) => void): void {

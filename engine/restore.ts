@@ -224,7 +224,6 @@ class Restore {
 
   private ruleLine({ prefix, words }: LineContent & { kind: 'rule' }, line: Line, draft: Draft): void {
     const command = this.loud(this.read(withCounters(this.options.counters ? prefix : undefined, words), line));
-    this.warnings.push(...command.warnings);
     if (command.kind === 'version') this.farewell(`${this.versionLine(command.inverted)}\n`);
     else if (command.kind === 'help') this.farewell(this.options.help?.(command) ?? `${this.versionLine(false)}\n`);
     else carryOut(command, draft, this.ruleset.printing, (text) => this.say(text));
@@ -257,6 +256,7 @@ class Restore {
       table: this.table,
       restore: program,
       isChain: (_table, name) => this.draft?.has(name) === true,
+      warnings: this.warnings,
       source: { file, line: line.number, text: lineText(this.source, line), start: line.start },
     });
     return readCommand(words, reader, span(line));

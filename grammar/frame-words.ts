@@ -104,6 +104,12 @@ export function deviceName({ text, ...at }: Word): string {
   return text;
 }
 
+/** The kernel will not have such a device; the rule is taken all the same. */
+export function warnOfWeirdDevice(name: string, warn: (text: string) => void): void {
+  if (!/[/ ]/.test(name)) return;
+  warn(`Warning: weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`);
+}
+
 /** Seconds behind -w; -1, for ever, when none are given. */
 export function waitSeconds(value: Word | undefined): number {
   if (!value) return -1;

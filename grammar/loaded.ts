@@ -16,6 +16,8 @@ type AnyOption = Option<any>;
 
 export interface NamedOption {
   readonly name: string;
+  /** `name`, or the alias that this is. */
+  readonly spelling: string;
   readonly option: AnyOption;
 }
 
@@ -44,10 +46,9 @@ function layoutOf(syntax: AnySyntax): Layout {
 function layOut(options: readonly (readonly [string, AnyOption])[]): Layout {
   const spellings = new Map<string, NamedOption>();
   for (const [name, option] of options) {
-    const named = { name, option };
-    spellings.set(name, named);
     const alias = option.alias ?? [];
-    for (const other of typeof alias === 'string' ? [alias] : alias) spellings.set(other, named);
+    for (const spelling of [name, ...(typeof alias === 'string' ? [alias] : alias)])
+      spellings.set(spelling, { name, spelling, option });
   }
   // In the order in which the option lists them: libxtables goes by option number there, which is not the order of its table.
   const demanding = options.map(([name, option]) => ({
@@ -91,7 +92,7 @@ export class Loaded {
     const at = words.length > 0 ? { start: words[0].start, end: words[words.length - 1].end } : span;
     const value = option.parse(
       words.map((word) => word.text),
-      valueScope(extension, name, inverted, at, context),
+      valueScope(extension, named, inverted, at, context),
     );
     const one = { name, value, inverted, span };
     const repeated = option.many ? [...(earlier?.repeated ?? []), one] : undefined;
@@ -104,8 +105,8 @@ export class Loaded {
     const fail = (message: string, at?: Given<unknown>, hint?: string): never => {
       throw new RuleError(message, at?.span ?? this.span, hint);
     };
-    const { family, table, chain, protocol, names } = scope;
-    return this.syntax.check(Object.fromEntries(this.given), { family, table, chain, protocol, names, fail });
+    const { family, table, chain, protocol, names, warn } = scope;
+    return this.syntax.check(Object.fromEntries(this.given), { family, table, chain, protocol, names, fail, warn });
   }
 
   /** In the order of the option table, as libxtables looks. */
@@ -139,11 +140,12 @@ export interface ReadingContext {
   readonly family: Family;
   readonly names: Names;
   readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
+  warn(text: string): void;
 }
 
 function valueScope(
   extension: string,
-  option: string,
+  { name: option, spelling }: NamedOption,
   inverted: boolean,
   span: Span,
   context: ReadingContext,
@@ -151,10 +153,10 @@ function valueScope(
   const fail = (message: string, hint?: string): never => {
     throw new RuleError(message, span, hint);
   };
-  const { family, names, protocol } = context;
+  const { family, names, protocol, warn } = context;
   const outOfRange = (min: number | bigint, max: number | bigint, hint?: string): never =>
     fail(`${extension}: bad value for option "--${option}", or out of range (${min}-${max}).`, hint);
-  return { family, extension, option, inverted, names, protocol, fail, outOfRange };
+  return { family, extension, option, spelling, inverted, names, protocol, fail, warn, outOfRange };
 }
 
 /** What a long option means at a point of a rule. */
@@ -213,7 +215,7 @@ export class Vocabulary {
     }
     for (const loaded of this.loaded) {
       for (const [spelling, named] of spellings(loaded.syntax)) {
-        if (spelling.startsWith(name)) found.set(named, { kind: 'extension', loaded, named });
+        if (spelling.startsWith(name)) found.set(named.option, { kind: 'extension', loaded, named });
       }
     }
     return found.size === 1 ? found.values().next().value : undefined;

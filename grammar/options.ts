@@ -15,12 +15,16 @@ export interface ValueScope {
   readonly extension: string;
   /** Option name without dashes, as declared (not as abbreviated). */
   readonly option: string;
+  /** The same, or the alias that was given instead. */
+  readonly spelling: string;
   readonly inverted: boolean;
   readonly names: Names;
   /** The rule's `-p` as read so far. */
   readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
   /** Throws a RuleError (exit code 2) at the words of this option. `message` is complete: the real tool's text without prefix. */
   fail(message: string, hint?: string): never;
+  /** A whole line for standard error, beside what else the tool says; the rule stands. */
+  warn(text: string): void;
   /** The common refusal: `EXT: bad value for option "--OPT", or out of range (MIN-MAX).` */
   outOfRange(min: number | bigint, max: number | bigint, hint?: string): never;
 }
@@ -28,11 +32,15 @@ export interface ValueScope {
 export interface ValueKind<T> {
   /** Words that follow the option. */
   readonly words: 0 | 1 | 2;
+  /** One more word is taken where it looks like no option (rateest). */
+  readonly optionalWord?: true;
   parse(words: readonly string[], scope: ValueScope): T;
   /** Canonical save text of the value, without the option's name. */
   print(value: T, family: Family): string;
   /** Placeholder in help texts: "value[:value]". */
   readonly metavar?: string;
+  /** Words that may stand there by name, for completion; `list`: several of them with commas. */
+  readonly choices?: { readonly list?: true; words(family: Family): readonly string[] };
 }
 
 export interface OptionSettings {
@@ -91,6 +99,8 @@ export interface RuleScope {
   readonly names: Names;
   /** Throws a RuleError, at the words of `at` (one option) or of the whole extension. Exit code 2. */
   fail(message: string, at?: Given<unknown>, hint?: string): never;
+  /** A whole line for standard error; the rule stands, and so does the exit code. */
+  warn(text: string): void;
 }
 
 export interface PrintScope {

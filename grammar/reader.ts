@@ -20,6 +20,7 @@ import {
   readCounters,
   targetName,
   waitSeconds,
+  warnOfWeirdDevice,
 } from './frame-words.ts';
 import { Loaded, type NamedOption } from './loaded.ts';
 import type { Lookup } from './lookup.ts';
@@ -43,6 +44,8 @@ export interface ReaderContext {
   readonly restore: string | undefined;
   /** Whether a user chain of that name exists: a chain hides a target of the same name. */
   isChain(table: string, name: string): boolean;
+  /** Takes the warnings as they come, for those of a command that is refused in the end. */
+  readonly warnings?: string[];
   /** For the origin of rules. */
   readonly source:
     | { readonly file: string; readonly line: number; readonly text: string; readonly start: number }
@@ -86,10 +89,14 @@ export class Reader {
   private jump: Word | undefined;
   private goto = false;
   private counters: Counters | undefined;
-  private readonly warnings: string[] = [];
+  private readonly warnings: string[];
+  private readonly warn = (text: string): void => {
+    this.warnings.push(text);
+  };
 
   constructor(context: ReaderContext) {
     this.context = context;
+    this.warnings = context.warnings ?? [];
     this.table = context.table;
     this.classes = new WordClasses(context.lookup, context.family, (word) => this.loadImplied(word));
   }
@@ -146,9 +153,9 @@ export class Reader {
     return words === 0 ? 0 : words - (reading.glued ? 1 : 0);
   }
 
-  /** Operands that the option takes if they are there: `-D chain [number]`. */
+  /** Operands that the option takes if they are there: `-D chain [number]`, `--rateest-bps [rate]`. */
   operands(reading: Reading & { kind: 'options' }): number {
-    if (reading.last.kind !== 'base') return 0;
+    if (reading.last.kind !== 'base') return reading.last.named.option.optionalWord ? 1 : 0;
     const { letter } = reading.last.base;
     if ('LSZ'.includes(letter)) return reading.glued ? 1 : 2;
     if ('FX'.includes(letter)) return reading.glued ? 0 : 1;
@@ -174,7 +181,7 @@ export class Reader {
     }
     const { last } = reading;
     const all = reading.glued ? [reading.glued, ...values] : values;
-    if (last.kind === 'extension') this.extension(last.loaded, last.named, word, all);
+    if (last.kind === 'extension') this.extension(last.loaded, last.named, word, [...all, ...operands]);
     else {
       if (last.base.argument === 1 && all.length === 0) throw missingArgument(word);
       this.base(last.base, word, all[0], operands);
@@ -192,7 +199,8 @@ export class Reader {
     const start = (this.inverted ?? word).start;
     const end = Math.max(word.end, values.at(-1)?.end ?? 0);
     const { family, names } = this.context;
-    loaded.take(named, values, this.inverted !== undefined, { start, end }, { family, names, protocol: this.protocol });
+    const context = { family, names, protocol: this.protocol, warn: this.warn };
+    loaded.take(named, values, this.inverted !== undefined, { start, end }, context);
   }
 
   private base(base: BaseOption, word: Word, value: Word | undefined, operands: readonly Word[]): void {
@@ -340,11 +348,7 @@ export class Reader {
     }
     this.once(letter, word);
     const name = deviceName(value);
-    if (/[/ ]/.test(name)) {
-      this.warnings.push(
-        `Warning: weird character in interface \`${name}' ('/' and ' ' are not allowed by the kernel).`,
-      );
-    }
+    warnOfWeirdDevice(name, this.warn);
     // A lone `+` is any device, and yet a condition to the kernel: such a rule never ends the walk of its load check.
     return { name, inverted: this.inverted !== undefined };
   }
@@ -440,7 +444,7 @@ export class Reader {
     const { family, names } = this.context;
     const table: TableName = isTableName(this.table) ? this.table : 'filter';
     const protocol = this.ruleProtocol();
-    const scope = { family, table, chain: this.verb.chain?.text, protocol, names };
+    const scope = { family, table, chain: this.verb.chain?.text, protocol, names, warn: this.warn };
     const matches = this.matches.map((match) => ({ name: match.syntax.name, checked: match.finish(scope) }));
     return { matches, target: this.target?.finish(scope) };
   }

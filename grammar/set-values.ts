@@ -16,6 +16,7 @@ export const setAndParts = {
   words: 2 as const,
   metavar: 'name src|dst[,...]',
   parse([set, list]: readonly string[], scope: ValueScope): SetAndParts {
+    if (scope.spelling === 'set') scope.warn('--set option deprecated, please use --match-set');
     if (set.length > LONGEST_NAME) scope.fail(`setname \`${set}' too long, max ${LONGEST_NAME} characters.`);
     checkSet(set, scope);
     const parts = list.split(',').map((part, index) => {

@@ -27,8 +27,11 @@ const range = {
   metavar: 'address[-address]',
   parse([word]: readonly string[], scope: ValueScope): AddressSpan {
     const dash = word.indexOf('-');
-    const low = formatAddress(end(dash < 0 ? word : word.slice(0, dash), scope), scope.family);
-    return { low, high: dash < 0 ? low : formatAddress(end(word.slice(dash + 1), scope), scope.family) };
+    const first = end(dash < 0 ? word : word.slice(0, dash), scope);
+    const last = dash < 0 ? first : end(word.slice(dash + 1), scope);
+    const [low, high] = [formatAddress(first, scope.family), formatAddress(last, scope.family)];
+    if (order(first, 0, last) > 0) scope.warn(`xt_iprange: range ${low}-${high} is reversed and will never match`);
+    return { low, high };
   },
   print: ({ low, high }: AddressSpan): string => `${low}-${high}`,
 };

@@ -1,4 +1,5 @@
 import { defineMatch, type PlaceContext } from '../engine/extension.ts';
+import { warnOfWeirdDevice } from '../grammar/frame-words.ts';
 import type { Given, ValueScope } from '../grammar/options.ts';
 import { flag, own } from '../grammar/values.ts';
 import { bare, words } from './shared/text.ts';
@@ -16,6 +17,7 @@ const port = {
         `at most ${LONGEST} characters`,
       );
     }
+    warnOfWeirdDevice(name, scope.warn);
     return name;
   },
   print: (name: string): string => name,

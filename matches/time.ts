@@ -25,6 +25,17 @@ function digits(text: string): { readonly value: number; readonly rest: string }
   return { value: Number(scanned.value), rest: text.slice(scanned.end) };
 }
 
+const oldName = {
+  words: 0 as const,
+  parse(_words: readonly string[], scope: ValueScope): true {
+    scope.warn(
+      'WARNING: --localtz is being replaced by --kerneltz, since "local" is ambiguous. Note the kernel timezone has caveats - see manpage for details.',
+    );
+    return true;
+  },
+  print: (): string => '',
+};
+
 const clockTime = {
   words: 1 as const,
   metavar: 'hh:mm[:ss]',
@@ -169,7 +180,7 @@ export const time = defineMatch({
     contiguous: flag({ help: 'a time past midnight belongs to the day that it began on' }),
     datestart: own(date, { help: 'first moment' }),
     datestop: own(date, { help: 'last moment' }),
-    localtz: flag({ help: 'the old name of --kerneltz' }),
+    localtz: own(oldName, { help: 'the old name of --kerneltz' }),
     monthdays: own(monthdays, { help: 'days of the month', invert: true }),
     timestart: own(clockTime, { help: 'time of day from which' }),
     timestop: own(clockTime, { help: 'time of day until which' }),

@@ -1,12 +1,25 @@
 import { defineTarget } from '../engine/extension.ts';
 import { logLine } from '../engine/log-line.ts';
 import { CONTINUE } from '../engine/verdict.ts';
+import type { ValueScope } from '../grammar/options.ts';
 import { quote } from '../grammar/scan.ts';
-import { text, u16, u32 } from '../grammar/values.ts';
+import { own, text, u16, u32 } from '../grammar/values.ts';
 import { words } from './shared/text.ts';
 
 /** syslog's KERN_NOTICE, for a listener that writes the line instead of the packet. */
 const LEVEL = 5;
+
+const number = u32({ help: '' });
+const uselessRange = {
+  words: 1 as const,
+  metavar: number.metavar,
+  parse(given: readonly string[], scope: ValueScope): number {
+    const value = number.parse(given, scope);
+    scope.warn('warn: --nflog-range has never worked and is no longer supported, please use --nflog-size instead');
+    return value;
+  },
+  print: (value: number): string => number.print(value),
+};
 
 interface Checked {
   readonly group: number;
@@ -34,7 +47,10 @@ export const NFLOG = defineTarget({
   options: {
     'nflog-group': u16({ help: 'group, 0 unless given' }),
     'nflog-prefix': text({ minLength: 1, cutAt: 63 })({ help: 'text that goes with the packet' }),
-    'nflog-range': u32({ help: 'has never had an effect; use --nflog-size', excludes: ['nflog-size'] }),
+    'nflog-range': own(uselessRange, {
+      help: 'has never had an effect; use --nflog-size',
+      excludes: ['nflog-size'],
+    }),
     'nflog-size': u32({ help: 'octets of the packet to pass on', excludes: ['nflog-range'] }),
     'nflog-threshold': u16({ help: 'packets to collect before they are passed on' }),
   },

@@ -16,10 +16,12 @@ const scopeOf = (family: Family, extension: string, option: string): ValueScope 
     family,
     extension,
     option,
+    spelling: option,
     inverted: false,
     names,
     protocol: undefined,
     fail,
+    warn() {},
     outOfRange: (min, max, hint) =>
       fail(`${extension}: bad value for option "--${option}", or out of range (${min}-${max}).`, hint),
   };
