@@ -7,7 +7,7 @@ import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
-import { type NamedBits, parseNames, printNames } from './shared/name-lists.ts';
+import { choicesOf, type NamedBits, parseNames, printNames } from './shared/name-lists.ts';
 import { words } from './shared/text.ts';
 
 // RTN_ numbers as bits; include/uapi/linux/netfilter/xt_addrtype.h.
@@ -33,6 +33,7 @@ const ONLY_4: readonly RouteType[] = ['BROADCAST', 'BLACKHOLE', 'PROHIBIT', 'THR
 const typeList = {
   words: 1 as const,
   metavar: 'type[,type...]',
+  choices: choicesOf(NAMES),
   parse: ([word]: readonly string[], scope: ValueScope): number =>
     parseNames(
       word,

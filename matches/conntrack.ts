@@ -23,7 +23,7 @@ import { parseAddress, prefixMask } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
 import { Packet } from '../packet/packet.ts';
 import { STATES_AND_NAT, type StateSet, sawState, stateConstraints, stateMatch } from './shared/ctstate.ts';
-import { type NamedBits, parseNames, printNames } from './shared/name-lists.ts';
+import { choicesOf, type NamedBits, parseNames, printNames } from './shared/name-lists.ts';
 import { words } from './shared/text.ts';
 
 /** NONE is a name for no bit: it never matches, and `! NONE` always does. */
@@ -39,6 +39,7 @@ const printStatus = (bits: number): string => (bits === 0 ? 'NONE' : printNames(
 const nameList = (names: NamedBits, print: (bits: number) => string) => ({
   words: 1 as const,
   metavar: 'name[,name...]',
+  choices: choicesOf(names),
   parse: ([word]: readonly string[], scope: ValueScope): number =>
     parseNames(word, names, { bad: (rest) => `Bad ${scope.option} "${rest}"` }, scope),
   print,
@@ -48,6 +49,7 @@ const DIRECTIONS = ['ORIGINAL', 'REPLY'] as const;
 const direction = {
   words: 1 as const,
   metavar: 'ORIGINAL|REPLY',
+  choices: { words: () => DIRECTIONS },
   parse([word]: readonly string[], scope: ValueScope): Direction {
     const found = DIRECTIONS.indexOf(word.toUpperCase() as (typeof DIRECTIONS)[number]);
     if (found < 0) scope.fail(`conntrack: Bad value for "--ctdir" option: "${word}"`, 'ORIGINAL or REPLY');

@@ -9,6 +9,7 @@ import { dsField, dsFieldOf } from './shared/traffic-class.ts';
 const className = {
   words: 1 as const,
   metavar: 'class',
+  choices: { words: () => [...DSCP_CLASSES.keys()] },
   parse: ([word]: readonly string[], scope: ValueScope): number =>
     DSCP_CLASSES.get(word.toUpperCase()) ??
     scope.fail(`Invalid DSCP value \`${word}'`, `classes are ${[...DSCP_CLASSES.keys()].join(', ')}`),

@@ -17,6 +17,7 @@ const typeName = (type: number): string => TYPES.find((entry) => entry[1] === ty
 const kind = {
   words: 1 as const,
   metavar: 'unicast|broadcast|multicast|otherhost',
+  choices: { words: () => TYPES.map(([name]) => name) },
   parse([word]: readonly string[], scope: ValueScope): number {
     const found = TYPES.find(([name]) => name === word.toLowerCase());
     return found ? found[1] : scope.fail(`Bad packet type '${word}'`, 'unicast, broadcast or multicast');

@@ -2,12 +2,13 @@ import { defineMatch } from '../engine/extension.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { own } from '../grammar/values.ts';
 import { STATES, sawState, stateConstraints, stateMatch } from './shared/ctstate.ts';
-import { parseNames, printNames } from './shared/name-lists.ts';
+import { choicesOf, parseNames, printNames } from './shared/name-lists.ts';
 import { option } from './shared/text.ts';
 
 const states = {
   words: 1 as const,
   metavar: 'state[,state...]',
+  choices: choicesOf(STATES),
   parse: ([word]: readonly string[], scope: ValueScope): number =>
     parseNames(
       word,

@@ -23,6 +23,7 @@ interface Tos {
 const tosKind = {
   words: 1 as const,
   metavar: 'value[/mask]|name',
+  choices: { words: () => NAMES.map(([name]) => name) },
   parse([word]: readonly string[], scope: ValueScope): Tos {
     const value = scanNumber(word);
     if (!value || value.value > 255) {

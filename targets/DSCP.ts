@@ -8,6 +8,7 @@ import { TRAFFIC_CLASS } from './shared/traffic-class.ts';
 const dscpClass = {
   words: 1 as const,
   metavar: 'class',
+  choices: { words: () => Object.keys(DSCP_CLASSES) },
   parse: ([word]: readonly string[], scope: ValueScope): number =>
     DSCP_CLASSES[word.toUpperCase()] ??
     scope.fail(`Invalid DSCP value \`${word}'`, `one of: ${Object.keys(DSCP_CLASSES).join(', ')}`),

@@ -42,6 +42,7 @@ const DEFAULT: Record<Family, string> = { 4: 'icmp-port-unreachable', 6: 'icmp6-
 const rejectType = {
   words: 1 as const,
   metavar: 'type',
+  choices: { words: (family: Family) => TYPES[family].map(({ name }) => name) },
   parse([word]: readonly string[], scope: ValueScope): string {
     const begin = word.toLowerCase();
     const types = TYPES[scope.family];

@@ -48,6 +48,7 @@ export function defineIcmp(dialect: Dialect): Match<{ [name: string]: Option<Icm
   const kind = {
     words: 1 as const,
     metavar: 'type[/code]',
+    choices: { words: () => dialect.names.map(([name]) => name) },
     parse: ([word]: readonly string[], scope: ValueScope): IcmpType =>
       byName(word, dialect, scope) ?? byNumber(word, dialect, scope),
     print: number,

@@ -12,6 +12,12 @@ export interface Refusals {
   empty?: string;
 }
 
+/** For completion. */
+export const choicesOf = (names: NamedBits): { list: true; words: () => string[] } => ({
+  list: true,
+  words: () => names.map(([name]) => name),
+});
+
 /** The bits of all names in `list`. An empty item is no name. */
 export function parseNames(list: string, names: NamedBits, refusals: Refusals, scope: ValueScope): number {
   const items = list.split(',');
