@@ -3,7 +3,7 @@
 import { existsSync, type FSWatcher, watch, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { hostNames } from '../control/host-names.ts';
-import { Coverage } from '../testing/coverage.ts';
+import { Coverage, MEASURES, type Thresholds } from '../testing/coverage.ts';
 import { RulesError } from '../testing/rule-source.ts';
 import { parseSuite, SuiteError } from '../testing/suite.ts';
 import { githubReport, junitReport, tapReport, textReport } from '../testing/suite-report.ts';
@@ -18,6 +18,14 @@ export interface TestOptions {
   /** True, or the least percentage. */
   coverage?: boolean | string;
   lcov?: string;
+  html?: string;
+  /** What was not tried of the rules that were reached. */
+  gaps?: boolean;
+  minRules?: string;
+  minPolicies?: string;
+  minPredicates?: string;
+  minEdges?: string;
+  minStates?: string;
 }
 
 /** What is written while a watched file is saved may come in pieces. */
@@ -25,24 +33,42 @@ const SETTLE_MS = 100;
 
 /** Exit code 0: all rows hold; 1: some do not, or too few rules were reached; 2: a file that cannot be read or makes no sense. */
 export async function test(files: readonly string[], options: TestOptions): Promise<number> {
-  const least = leastCoverage(options.coverage);
-  if (Number.isNaN(least)) return complain(`--coverage ${options.coverage}: a percentage from 0 to 100`);
+  let least: Thresholds;
+  try {
+    least = thresholdsOf(options);
+  } catch (error) {
+    return complain(error);
+  }
   const { code, read } = once(files, options, least);
   if (!options.watch) return code;
   await watching(files, options, least, read);
   return code;
 }
 
-const leastCoverage = (given: boolean | string | undefined): number | undefined => {
-  if (typeof given !== 'string') return undefined;
-  const number = Number(given.replace(/%$/, ''));
-  return number >= 0 && number <= 100 ? number : Number.NaN;
-};
+/** `--coverage 90` is `--min-rules 90` with the table. */
+function thresholdsOf(options: TestOptions): Thresholds {
+  const { coverage, minRules, minPolicies, minPredicates, minEdges, minStates } = options;
+  const given: Record<(typeof MEASURES)[number], [option: string, value: string | undefined]> = {
+    rules: minRules === undefined && typeof coverage === 'string' ? ['coverage', coverage] : ['min-rules', minRules],
+    policies: ['min-policies', minPolicies],
+    predicates: ['min-predicates', minPredicates],
+    edges: ['min-edges', minEdges],
+    states: ['min-states', minStates],
+  };
+  const wanted = MEASURES.flatMap((name) => {
+    const [option, value] = given[name];
+    if (value === undefined) return [];
+    const number = value.trim() === '' ? Number.NaN : Number(value.replace(/%$/, ''));
+    if (!(number >= 0 && number <= 100)) throw new Error(`--${option} ${value}: a percentage from 0 to 100`);
+    return [[name, number] as const];
+  });
+  return Object.fromEntries(wanted);
+}
 
 function once(
   files: readonly string[],
   options: TestOptions,
-  least: number | undefined,
+  least: Thresholds,
 ): { code: number; read: readonly string[] } {
   const coverage = new Coverage();
   const rows: RowResult[] = [];
@@ -65,31 +91,26 @@ function once(
   return { code, read };
 }
 
-function report(
-  rows: readonly RowResult[],
-  coverage: Coverage,
-  options: TestOptions,
-  least: number | undefined,
-): number {
+function report(rows: readonly RowResult[], coverage: Coverage, options: TestOptions, least: Thresholds): number {
   process.stdout.write(options.tap ? tapReport(rows) : textReport(rows));
   if (options.github ?? process.env.GITHUB_ACTIONS === 'true') process.stdout.write(githubReport(rows));
   if (options.junit !== undefined) writeFileSync(options.junit, junitReport(rows));
   if (options.lcov !== undefined) writeFileSync(options.lcov, coverage.toLcov());
-  if (options.coverage === undefined) return 0;
-  const table = coverage.toText();
-  process.stdout.write(options.tap ? table.replace(/^/gm, '# ').replace(/# $/, '') : `\n${table}`);
-  if (least === undefined || coverage.percent >= least) return 0;
-  process.stderr.write(
-    `sekisho: ${coverage.percent.toFixed(1)} % of the rules were reached, ${least} % are asked for\n`,
-  );
-  return 1;
+  if (options.html !== undefined) writeFileSync(options.html, coverage.toHtml());
+  if (options.coverage !== undefined || options.gaps) {
+    const table = coverage.toText({ gaps: options.gaps });
+    process.stdout.write(options.tap ? table.replace(/^/gm, '# ').replace(/# $/, '') : `\n${table}`);
+  }
+  const low = coverage.below(least);
+  for (const sentence of low) process.stderr.write(`sekisho: ${sentence}\n`);
+  return low.length > 0 ? 1 : 0;
 }
 
 /** Runs again whenever a test file, or a rule file that one names, changes; until the program is told to stop. */
 async function watching(
   files: readonly string[],
   options: TestOptions,
-  least: number | undefined,
+  least: Thresholds,
   first: readonly string[],
 ): Promise<void> {
   const watchers = new Map<string, FSWatcher>();

@@ -4,7 +4,7 @@
 import { AssertionError } from 'node:assert';
 import type { Claim, Rewritten } from './claims.ts';
 import * as claims from './claims.ts';
-import type { Coverage } from './coverage.ts';
+import type { Coverage, Thresholds } from './coverage.ts';
 import type { TestFirewall } from './firewall.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -55,4 +55,9 @@ export function assertHits(fw: TestFirewall, rule: string, packets?: number): vo
 /** Each rule matched some packet. */
 export function assertReachesEveryRule(fw: TestFirewall | readonly TestFirewall[] | Coverage): void {
   hold(claims.reachesEveryRule(fw), assertReachesEveryRule);
+}
+
+/** At least these percentages were reached: `{ rules: 100, predicates: 80 }`. */
+export function assertCovers(fw: TestFirewall | readonly TestFirewall[] | Coverage, thresholds: Thresholds): void {
+  hold(claims.covers(fw, thresholds), assertCovers);
 }

@@ -2,7 +2,7 @@
 // walk, then the rule that came nearest. The matchers of vitest and jest and the functions of sekisho/assert say the same words.
 
 import type { RuleSpec } from '../grammar/rule-spec.ts';
-import { Coverage, type CoverageLine } from './coverage.ts';
+import { Coverage, type CoverageLine, type Thresholds } from './coverage.ts';
 import type { PacketFields } from './fields.ts';
 import { TestFirewall } from './firewall.ts';
 import { accepts, logs, nearestRule, nearText, rejects, stops, type Wanted } from './nearest.ts';
@@ -198,12 +198,7 @@ export function hasHits(given: unknown, ref: RuleRef, packets?: number): Claim {
 
 /** Every rule of the firewall (or of several of the same rules, taken together) matched some packet. */
 export function reachesEveryRule(given: unknown): Claim {
-  const coverage = new Coverage();
-  for (const fw of Array.isArray(given) ? given : [given]) {
-    if (!(fw instanceof Coverage)) coverage.add(firewallOf(fw));
-  }
-  const asked = given instanceof Coverage ? given : coverage;
-  const { unreached, rules } = asked;
+  const { unreached, rules } = coverageFrom(given);
   return {
     pass: unreached.length === 0,
     message(negated) {
@@ -212,6 +207,26 @@ export function reachesEveryRule(given: unknown): Claim {
       return `expected every rule to be reached, but no packet matched ${unreached.length} of ${rules.length}:\n\n${list}`;
     },
   };
+}
+
+/** At least these percentages were reached: `{ rules: 100, predicates: 80 }`. */
+export function covers(given: unknown, thresholds: Thresholds): Claim {
+  const coverage = coverageFrom(given);
+  const low = coverage.below(thresholds);
+  return {
+    pass: low.length === 0,
+    message(negated) {
+      if (negated) return 'expected the coverage to be below the thresholds, but it is not';
+      return `expected more to be reached:\n${low.map((line) => `  ${line}\n`).join('')}\n${coverage.gapsText()}`;
+    },
+  };
+}
+
+function coverageFrom(given: unknown): Coverage {
+  if (given instanceof Coverage) return given;
+  const coverage = new Coverage();
+  for (const fw of Array.isArray(given) ? given : [given]) coverage.add(firewallOf(fw));
+  return coverage;
 }
 
 // --- Text ----------------------------------------------------------------------------------------------------------------

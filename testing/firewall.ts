@@ -31,6 +31,7 @@ import { seeded } from './bare-services.ts';
 import { type CoverageLine, coverageOf } from './coverage.ts';
 import { milliseconds } from './duration.ts';
 import { Flow, type FlowOptions } from './flow.ts';
+import { Observations } from './observations.ts';
 import { Outcome } from './outcome.ts';
 import { type LoadedRules, loadRules, type RuleSources, RulesError, textsOf } from './rule-source.ts';
 import { fillSets, type SetSource, setsFor, setsText } from './set-source.ts';
@@ -90,6 +91,9 @@ export class TestFirewall {
   private rulesets: Record<Family, Ruleset>;
   private logged: LogRecord[] = [];
   private marks: number[] = [];
+  private texts = new WeakMap<RuleSpec, string>();
+  /** What the packets since the start or the last reset showed of the rules. */
+  observations = new Observations();
 
   constructor(setup: FirewallSetup, rules?: LoadedRules) {
     this.setup = setup;
@@ -149,6 +153,7 @@ export class TestFirewall {
     this.marks = [];
     const { mark, owner } = options;
     const trace = this.engine.trace(octets, { device: device || undefined, mark, owner, linkHeader, live: true });
+    this.observations.note(trace);
     return new Outcome({ firewall: this, octets, device, at: this.now, trace, marks: this.marks, linkHeader });
   }
 
@@ -217,6 +222,7 @@ export class TestFirewall {
   reset(): this {
     this.engine.close();
     this.logged = [];
+    this.observations = new Observations();
     this.engine = this.start();
     this.rulesets = this.editable();
     return this;
@@ -281,7 +287,9 @@ export class TestFirewall {
   }
 
   textOf(chain: string, rule: RuleSpec): string {
-    return printRule(chain, rule, this.printing);
+    const text = this.texts.get(rule) ?? printRule(chain, rule, this.printing);
+    this.texts.set(rule, text);
+    return text;
   }
 
   /** The engine itself. */

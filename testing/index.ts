@@ -10,7 +10,15 @@ export * as build from '../packet/build.ts';
 export { PacketWordsError } from '../packet/words.ts';
 export { type CapturedPacket, CaptureError, capture, packetsIn } from './captures.ts';
 export type { Rewritten } from './claims.ts';
-export { Coverage, type CoverageLine } from './coverage.ts';
+export {
+  Coverage,
+  type CoverageLine,
+  type CoveredLine,
+  type Measure,
+  type MeasureName,
+  type Thresholds,
+  type Tried,
+} from './coverage.ts';
 export type { PacketFields } from './fields.ts';
 export {
   type FirewallSetup,

@@ -2,6 +2,7 @@
 
 import type { Claim, Rewritten } from './claims.ts';
 import * as claims from './claims.ts';
+import type { Thresholds } from './coverage.ts';
 
 interface MatcherThis {
   readonly isNot?: boolean;
@@ -29,6 +30,7 @@ export const matchers = {
   toMatchRule: matcher(claims.matchesRule),
   toHaveHits: matcher(claims.hasHits),
   toReachEveryRule: matcher(claims.reachesEveryRule),
+  toCover: matcher(claims.covers),
 };
 
 /** The matchers as an `expect` offers them. */
@@ -50,4 +52,6 @@ export interface FirewallMatchers<R = unknown> {
   toHaveHits(rule: string, packets?: number): R;
   /** Of a firewall, several, or a Coverage: each rule matched some packet. */
   toReachEveryRule(): R;
+  /** Of the same: at least these percentages were reached, `{ rules: 100, predicates: 80 }`. */
+  toCover(thresholds: Thresholds): R;
 }

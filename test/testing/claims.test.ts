@@ -205,7 +205,8 @@ describe('coverage', () => {
     expect(coverage.toText()).toContain('        0  -P FORWARD DROP  border.v4:11\n');
     expect(coverage.toText()).toMatch(/3 of 7 rules reached \(42\.9 %\)\n$/);
     const lcov = coverage.toLcov();
-    expect(lcov).toMatch(/^TN:\nSF:border\.v4\nDA:2,1\n/);
+    expect(lcov).toMatch(/^TN:\nSF:border\.v4\n/);
+    expect(lcov).toContain('\nDA:2,1\n');
     expect(lcov).toContain('DA:18,1\nDA:19,0\nLF:15\nLH:');
   });
 });

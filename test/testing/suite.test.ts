@@ -291,6 +291,18 @@ describe('sekisho test', () => {
     expect(await command({ 'good.yaml': good }, { coverage: 'most' })).toMatchObject({ code: 2 });
   });
 
+  test('thresholds for what is within the rules, and a page of it', async () => {
+    const html = join(folder, 'coverage.html');
+    const low = await command({ 'good.yaml': good }, { minStates: '100', minPredicates: '10%', gaps: true, html });
+    expect(low).toMatchObject({
+      code: 1,
+      err: 'sekisho: 0.0 % of the ctstates named were reached, 100 % are asked for\n',
+    });
+    expect(low.out).toContain('never no: -i inside\n');
+    expect(readFileSync(html, 'utf8')).toContain('<code>-A FORWARD');
+    expect(await command({ 'good.yaml': good }, { minEdges: 'all' })).toMatchObject({ code: 2 });
+  });
+
   test('--watch runs again when a file that was read changes, and not for others', async () => {
     writeFileSync(join(folder, 'rules.v4'), '*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n');
     const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
