@@ -29,6 +29,15 @@ export interface ValueScope {
   outOfRange(min: number | bigint, max: number | bigint, hint?: string): never;
 }
 
+/** What completion knows of the place. */
+export interface ChoiceScope {
+  readonly family: Family;
+  /** Names of the sets that are there. */
+  readonly sets: readonly string[];
+  /** 0: the first word behind the option. */
+  readonly position: number;
+}
+
 export interface ValueKind<T> {
   /** Words that follow the option. */
   readonly words: 0 | 1 | 2;
@@ -40,7 +49,7 @@ export interface ValueKind<T> {
   /** Placeholder in help texts: "value[:value]". */
   readonly metavar?: string;
   /** Words that may stand there by name, for completion; `list`: several of them with commas. */
-  readonly choices?: { readonly list?: true; words(family: Family): readonly string[] };
+  readonly choices?: { readonly list?: true; words(scope: ChoiceScope): readonly string[] };
 }
 
 export interface OptionSettings {

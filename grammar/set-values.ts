@@ -1,6 +1,6 @@
 // `NAME src,dst`: a set and where each part of its elements is looked for. libxt_set's reader, for -m set and -j SET.
 
-import type { ValueScope } from './options.ts';
+import type { ChoiceScope, ValueScope } from './options.ts';
 
 export interface SetAndParts {
   readonly set: string;
@@ -15,6 +15,7 @@ const PARTS = "You must spefify (the comma separated list of) 'src' or 'dst'.";
 export const setAndParts = {
   words: 2 as const,
   metavar: 'name src|dst[,...]',
+  choices: { words: ({ sets, position }: ChoiceScope) => (position === 0 ? sets : ['src', 'dst']) },
   parse([set, list]: readonly string[], scope: ValueScope): SetAndParts {
     if (scope.spelling === 'set') scope.warn('--set option deprecated, please use --match-set');
     if (set.length > LONGEST_NAME) scope.fail(`setname \`${set}' too long, max ${LONGEST_NAME} characters.`);

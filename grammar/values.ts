@@ -290,6 +290,7 @@ export const oneOf =
       {
         words: 1,
         metavar: Object.keys(table).join('|'),
+        choices: { words: () => Object.keys(table) },
         parse([word], scope) {
           if (Object.hasOwn(table, word)) return table[word];
           const message = refusal?.(word) ?? `${scope.extension}: bad value for option "--${scope.option}"`;
@@ -318,6 +319,7 @@ export const logLevel = <const S extends OptionSettings>(settings: S): Made<numb
     {
       words: 1,
       metavar: 'level',
+      choices: { words: () => Object.keys(LOG_LEVELS) },
       parse([word], scope) {
         const named = Object.hasOwn(LOG_LEVELS, word) ? LOG_LEVELS[word as keyof typeof LOG_LEVELS] : undefined;
         const hint = `0 to 7, or one of: ${Object.keys(LOG_LEVELS).join(', ')}`;

@@ -1,6 +1,6 @@
 import { defineTarget } from '../engine/extension.ts';
 import { DROP } from '../engine/verdict.ts';
-import type { ValueScope } from '../grammar/options.ts';
+import type { ChoiceScope, ValueScope } from '../grammar/options.ts';
 import { own } from '../grammar/values.ts';
 import { type Family, IPPROTO_TCP } from '../packet/numbers.ts';
 import { reset, unreachable } from './shared/reject-answer.ts';
@@ -42,7 +42,7 @@ const DEFAULT: Record<Family, string> = { 4: 'icmp-port-unreachable', 6: 'icmp6-
 const rejectType = {
   words: 1 as const,
   metavar: 'type',
-  choices: { words: (family: Family) => TYPES[family].map(({ name }) => name) },
+  choices: { words: ({ family }: ChoiceScope) => TYPES[family].map(({ name }) => name) },
   parse([word]: readonly string[], scope: ValueScope): string {
     const begin = word.toLowerCase();
     const types = TYPES[scope.family];

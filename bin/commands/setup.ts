@@ -1,5 +1,6 @@
 // Commands about this installation.
 
+import { Argument } from 'commander';
 import { type CommandFamily, examples } from './family.ts';
 
 export const setup: CommandFamily = (program, set) => {
@@ -8,6 +9,29 @@ export const setup: CommandFamily = (program, set) => {
     .description('the matches and targets that are attached')
     .option('--json', 'as JSON')
     .action((options) => set(import('../extensions.ts').then(({ extensions }) => extensions(options))));
+
+  program
+    .command('completion')
+    .description('print the completion script of a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .option(
+      '--classic',
+      'complete iptables, ip6tables and the other classic names too: where `sekisho links` made them',
+    )
+    .action((shell, options) => set(import('../completion/print.ts').then(({ print }) => print(shell, options))))
+    .addHelpText(
+      'after',
+      examples(
+        'source <(sekisho completion bash)',
+        'sekisho completion --classic fish > ~/.config/fish/completions/sekisho.fish',
+      ),
+    );
+
+  // What those scripts ask.
+  program
+    .command('complete', { hidden: true })
+    .argument('<words...>')
+    .action((words) => set(import('../completion/complete.ts').then(({ complete }) => complete(program, words))));
 
   program
     .command('links')
