@@ -79,7 +79,10 @@ function relate(tracking: Tracking, pkt: Packet, l3: number, tuple: Tuple, find:
   const found = find(tuple);
   if (found < 0) return refuse(pkt, 'error about an unknown connection');
   // A router on the way may be the source, but only the quoted source can be the destination.
-  if (!goesTo(pkt, tuple)) return refuse(pkt, 'error not to the source of what it quotes');
+  if (!goesTo(pkt, tuple)) {
+    if (tracking.knobs.logInvalid !== 0) tracking.complain(pkt, pkt.protocol, mismatch(pkt, tuple));
+    return refuse(pkt, 'error not to the source of what it quotes');
+  }
   return found;
 }
 
@@ -88,6 +91,20 @@ function goesTo({ bytes, l3, family }: Packet, { words }: Tuple): boolean {
   for (let word = 0; word < 4; word++) if ((u32(bytes, l3 + 24 + 4 * word) | 0) !== words[4 + word]) return false;
   return true;
 }
+
+const mismatch = ({ bytes, l3, family }: Packet, { words }: Tuple): string =>
+  family === 4
+    ? `outer daddr ${address4(u32(bytes, l3 + 16))} != inner ${address4(words[4])}`
+    : `outer daddr ${address6((word) => u32(bytes, l3 + 24 + 4 * word))} != inner ${address6((word) => words[4 + word])}`;
+
+const address4 = (word: number): string => [24, 16, 8, 0].map((shift) => (word >>> shift) & 0xff).join('.');
+
+/** In full, as %pI6 prints it. */
+const address6 = (word: (index: number) => number): string =>
+  [0, 1, 2, 3]
+    .flatMap((index) => [word(index) >>> 16, word(index) & 0xffff])
+    .map((half) => half.toString(16).padStart(4, '0'))
+    .join(':');
 
 function refuse(pkt: Packet, reason: string): number {
   pkt.reason = reason;

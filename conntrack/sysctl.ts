@@ -12,7 +12,6 @@ export interface Limits {
   buckets: number;
   expectMax: number;
   events: number;
-  logInvalid: number;
 }
 
 /** What a kernel with 250 ticks a second takes, 99 days. */
@@ -36,8 +35,9 @@ export class Sysctls {
     tcpBeLiberal: 0,
     tcpMaxRetrans: 3,
     tcpIgnoreInvalidRst: 0,
+    logInvalid: 0,
   };
-  readonly limits: Limits = { max: 262_144, buckets: 262_144, expectMax: 4_096, events: 2, logInvalid: 0 };
+  readonly limits: Limits = { max: 262_144, buckets: 262_144, expectMax: 4_096, events: 2 };
   /** Who tracks a protocol, by its number. */
   readonly l4s: readonly L4[] = [...byProtocol];
   /** Timeouts in ms by protocol number; protocols without a file of their own share one list. */
@@ -68,7 +68,7 @@ export class Sysctls {
     this.add('buckets', limits, 'buckets', 0x7fffffff);
     this.add('expect_max', limits, 'expectMax', 0x7fffffff);
     this.add('events', limits, 'events', 2);
-    this.add('log_invalid', limits, 'logInvalid', 255);
+    this.add('log_invalid', knobs, 'logInvalid', 255);
     for (const l4 of optional) this.addChoice(l4, lists.get(l4) as Int32Array);
   }
 

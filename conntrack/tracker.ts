@@ -23,6 +23,7 @@ import { u32 } from '../packet/bytes.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } from '../packet/numbers.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { Accounting } from './accounting.ts';
+import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { GreKeys } from './gre-keys.ts';
@@ -88,6 +89,8 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   readonly greKeys: GreKeys;
   readonly random: () => number;
   listener: Listener | undefined = undefined;
+  /** What nf_conntrack_log_invalid tells of a packet. */
+  onComplaint: ((pkt: Packet, text: string) => void) | undefined = undefined;
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
   now = 0;
 
@@ -155,6 +158,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     } else if (about === NOT_OURS) {
       this.statistics.error++;
       pkt.ctState = CT_INVALID;
+      this.complainOf(pkt);
     } else {
       pkt.connection = about >>> 1;
       pkt.direction = (about & 1) as Direction;
@@ -186,6 +190,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       if (outcome === INVALID) {
         if (found < 0) table.close(id);
         statistics.invalid++;
+        this.complainOf(pkt);
         return this.invalid(pkt, 'protocol');
       }
       pkt.connection = id;
@@ -278,6 +283,19 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   }
 
   private invalid(pkt: Packet, reason: string): 1 {
+  /** What is to be said does not depend on more than the reason. */
+  private complainOf(pkt: Packet): void {
+    if (this.knobs.logInvalid === 0) return;
+    const text = COMPLAINTS[pkt.reason];
+    if (text !== undefined) this.complain(pkt, pkt.protocol, text);
+  }
+
+  complain(pkt: Packet, protocol: number, text: string): void {
+    const { logInvalid } = this.knobs;
+    if (logInvalid === ALL_PROTOCOLS || logInvalid === protocol)
+      this.onComplaint?.(pkt, `nf_ct_proto_${protocol}: ${text}`);
+  }
+
     if (pkt.reason === '') pkt.reason = reason;
     pkt.ctState = CT_INVALID;
     return ACCEPT;

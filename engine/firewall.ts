@@ -17,6 +17,7 @@ import { type Condition, conditionsOf } from './conditions.ts';
 import type { MakeCounts } from './counters.ts';
 import { type DropCount, Drops } from './drops.ts';
 import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
+import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Module, Registry } from './registry.ts';
 import type { CounterStore } from './ruleset.ts';
@@ -26,6 +27,10 @@ import { createStack, type Stack, type Topology } from './stack/index.ts';
 import { TimerMap } from './timers.ts';
 import { type Trace, Tracer } from './trace.ts';
 import type { SendResult, TransmitPacket } from './walk.ts';
+
+/** What the kernel logs with where nobody says how. net/netfilter/nf_log_syslog.c default_loginfo */
+const LOGLEVEL_NOTICE = 5;
+const NF_LOG_DEFAULT = NF_LOG_TCPSEQ | NF_LOG_TCPOPT | NF_LOG_IPOPT | NF_LOG_UID;
 
 export type Mode =
   | { readonly kind: 'router'; readonly topology: Topology }
@@ -114,6 +119,8 @@ export class Firewall {
       duplicate: (pkt, gateway, device) => this.pipeline.duplicate(pkt, gateway, device),
       sendError: stack && ((about, error) => stack.sendError(about, error)),
     };
+    this.tracker.onComplaint = (pkt, text) =>
+      this.log({ now: pkt.now, level: LOGLEVEL_NOTICE, text: logLine(pkt, `${text} `, NF_LOG_DEFAULT) });
     this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
     this.sets.rulesUsing = (name) => this.installed.usesOfSet(name);
     for (const [name, value] of Object.entries(options.sysctls ?? {})) this.setSysctl(name, value);

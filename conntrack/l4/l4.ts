@@ -23,6 +23,8 @@ export interface Knobs {
   tcpBeLiberal: number;
   tcpMaxRetrans: number;
   tcpIgnoreInvalidRst: number;
+  /** Protocol whose invalid packets are told of, 255 for all; 0: none. */
+  logInvalid: number;
 }
 
 /** What a protocol sees of the tracker. */
@@ -45,6 +47,11 @@ export interface Tracking {
   verifies(pkt: Packet): boolean;
   /** By how much the other side's sequence numbers are shifted where `pkt`, a TCP segment, acknowledges them (seqadj.ts); 0 for nearly all. */
   acknowledgedShift(id: number, pkt: Packet, direction: Direction): number;
+  /**
+   * Says in the kernel's words what is wrong with a packet, to whom nf_conntrack_log_invalid tells it. Building the text costs: ask
+   * `knobs.logInvalid` first. nf_l4proto_log_invalid()
+   */
+  complain(pkt: Packet, protocol: number, text: string): void;
   /** Source key of a PPTP call that a helper knows, or 0. nf_conntrack_proto_gre.c gre_keymap_lookup() */
   greKey(tuple: Tuple): number;
 }

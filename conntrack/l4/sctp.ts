@@ -112,18 +112,29 @@ export const sctp = defineL4({
   canEarlyDrop: (state) => state === SHUTDOWN_SENT || state === SHUTDOWN_RECD || state === SHUTDOWN_ACK_SENT,
   packet(tracking, pkt, id, direction) {
     if (broken(tracking, pkt)) return INVALID;
-    const kinds = chunkKinds(pkt);
+    const kinds = chunkKinds(tracking, pkt);
     if (kinds < 0) return refuse(pkt, 'SCTP chunks that do not go together');
     const { table } = tracking;
     const slab = table.slabs[IPPROTO_SCTP] as Slab;
     const record = table.own[id] * WORDS;
     const fresh = !(table.status(id) & IPS_CONFIRMED);
     if (fresh && !open(slab, record, pkt, kinds)) return refuse(pkt, 'SCTP association does not start like this');
-    if (!(kinds & OWN_TAG_RULES) && tag(pkt) !== slab.words[record + TAG + direction])
+    if (!(kinds & OWN_TAG_RULES) && tag(pkt) !== slab.words[record + TAG + direction]) {
+      if (tracking.knobs.logInvalid !== 0)
+        complainOfTag(tracking, pkt, slab.words[record + TAG + direction], direction);
       return refuse(pkt, 'SCTP verification tag wrong');
+    }
     return follow(tracking, slab, record, pkt, id, direction, kinds);
   },
 });
+
+/** Tags as a little-endian machine prints what it has not turned round. */
+function complainOfTag(tracking: Tracking, pkt: Packet, own: number, direction: Direction): void {
+  const given = littleEndian(pkt.bytes, pkt.l4 + 4).toString(16);
+  const turned = ((own << 24) | ((own & 0xff00) << 8) | ((own >>> 8) & 0xff00) | (own >>> 24)) >>> 0;
+  const text = `verification tag check failed ${given} vs ${turned.toString(16)} for dir ${direction}`;
+  tracking.complain(pkt, IPPROTO_SCTP, text);
+}
 
 function refuse(pkt: Packet, reason: string): typeof INVALID {
   pkt.reason = reason;
@@ -169,7 +180,8 @@ const OWN_TAG_RULES = [INIT, SHUTDOWN_COMPLETE, COOKIE_ECHO, ABORT, SHUTDOWN_ACK
 const NEVER_FIRST = bit(ABORT) | bit(SHUTDOWN_COMPLETE) | bit(COOKIE_ACK);
 
 /** Set of the chunk types in the packet as bits, or -1 if there is none or they are not as RFC 9260 6.10 has them. do_basic_checks() */
-function chunkKinds({ bytes, l4, end }: Packet): number {
+function chunkKinds(tracking: Tracking, pkt: Packet): number {
+  const { bytes, l4, end } = pkt;
   let kinds = 0;
   let alone = false;
   let count = 0;
@@ -177,7 +189,12 @@ function chunkKinds({ bytes, l4, end }: Packet): number {
     const type = bytes[at];
     if (type === INIT || type === INIT_ACK || type === SHUTDOWN_COMPLETE) alone = true;
     const first = type === COOKIE_ACK || type === COOKIE_ECHO || alone;
-    if ((first && count !== 0) || u16(bytes, at + 2) === 0) return -1;
+    if ((first && count !== 0) || u16(bytes, at + 2) === 0) {
+      // The length as it stands on the wire, read the wrong way round; the line's end as /dev/kmsg shows it.
+      const about = `chunk num ${count}, type ${type}, len ${bytes[at + 2] | (bytes[at + 3] << 8)} flag ${Number(alone)}`;
+      tracking.complain(pkt, IPPROTO_SCTP, `do_basic_checks failed. ${about}\\x0a`);
+      return -1;
+    }
     kinds |= bit(type);
     count++;
   }

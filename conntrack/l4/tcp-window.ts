@@ -8,10 +8,12 @@
 //   11-12 eight octets: FLAGS of both sides, SCALE of both sides, LAST_FLAGS, LAST_SCALE, LAST (kind, direction), RETRANS
 
 import { u16, u32 } from '../../packet/bytes.ts';
+import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
 import type { Slab } from '../slab.ts';
 import type { Direction } from '../status.ts';
+import type { Tracking } from './l4.ts';
 
 export const WORDS = 13;
 
@@ -144,11 +146,12 @@ export function setLast(octets: Uint8Array, record: number, kind: number, direct
 
 /**
  * Judges the segment and moves the window. `record` is the offset of the connection's record in slab.words; `opening`: the state is
- * SYN_SENT or SYN_RECV, `synSent`: SYN_SENT; `plain`: a segment of the kind ACK. `liberal`: nf_conntrack_tcp_be_liberal. `shifted`: by
+ * SYN_SENT or SYN_RECV, `synSent`: SYN_SENT; `plain`: a segment of the kind ACK. `shifted`: by
  * how much the receiver's numbers are shifted where this segment acknowledges them (seqadj.ts).
  * Sets `pkt.reason` for what is not in the window.
  */
 export function judgeWindow(
+  tracking: Tracking,
   slab: Slab,
   record: number,
   direction: Direction,
@@ -156,7 +159,6 @@ export function judgeWindow(
   opening: boolean,
   synSent: boolean,
   plain: boolean,
-  liberal: boolean,
   shifted: number,
 ): WindowVerdict {
   const { words, octets } = slab;
@@ -213,7 +215,7 @@ export function judgeWindow(
     end = seq;
   }
 
-  const lenient = liberal || (octets[senderFlags] & BE_LIBERAL) !== 0;
+  const lenient = tracking.knobs.tcpBeLiberal !== 0 || (octets[senderFlags] & BE_LIBERAL) !== 0;
   const maxwin = words[receiver + MAXWIN] >>> 0;
   // Not before the left edge of what the receiver may still take, if its window is known.
   const inReceiveWindow = after(end, (words[sender + END] - maxwin - 1) | 0);
@@ -227,14 +229,30 @@ export function judgeWindow(
       // Some stacks send more than the window. If the rules let it pass, the peer will acknowledge it: be ready for that.
       words[sender + END] = end;
       octets[senderFlags] |= DATA_UNACKNOWLEDGED;
-      return violated(pkt, lenient, IGNORED, '');
+      return lenient ? IN_WINDOW : ignored(tracking, pkt, '%u bytes more than expected', overshot);
     }
-    return violated(pkt, lenient, OUT_OF_WINDOW, 'TCP data beyond the window');
+    if (lenient) return IN_WINDOW;
+    const bound = words[sender + MAXEND] + 1;
+    pkt.reason = 'TCP data beyond the window';
+    return outside(tracking, pkt, 'SEQ is over upper bound %u (over the window of the receiver)', bound);
   }
-  if (!ackSent) return violated(pkt, lenient, OUT_OF_WINDOW, 'TCP acknowledges what was not sent');
+  if (!ackSent) {
+    if (lenient) return IN_WINDOW;
+    const bound = words[receiver + END] + 1;
+    pkt.reason = 'TCP acknowledges what was not sent';
+    return outside(tracking, pkt, 'ACK is over upper bound %u (ACKed data not seen yet)', bound);
+  }
   // Old data once more, a late ACK: harmless, and the receiver answers with where it is.
-  if (maxwin !== 0 && !inReceiveWindow) return violated(pkt, lenient, IGNORED, '');
-  if (!ackNotTooOld) return violated(pkt, lenient, IGNORED, '');
+  if (maxwin !== 0 && !inReceiveWindow) {
+    if (lenient) return IN_WINDOW;
+    const bound = words[sender + END] - maxwin - 1;
+    return ignored(tracking, pkt, 'SEQ is under lower bound %u (already ACKed data retransmitted)', bound);
+  }
+  if (!ackNotTooOld) {
+    if (lenient) return IN_WINDOW;
+    const bound = words[receiver + END] - mostLag - 1;
+    return ignored(tracking, pkt, 'ignored ACK under lower bound %u (possible overly delayed)', bound);
+  }
 
   // RFC 7323 2.2: the window of a SYN is not scaled.
   if (!(flags & header.SYN)) window <<= octets[4 * record + SCALE + direction];
@@ -262,11 +280,15 @@ export function judgeWindow(
   return IN_WINDOW;
 }
 
-/** What a segment outside the window means; everything is fine where we are liberal. */
-function violated(pkt: Packet, lenient: boolean, verdict: WindowVerdict, reason: string): WindowVerdict {
-  if (lenient) return IN_WINDOW;
-  pkt.reason = reason;
-  return verdict;
+/** A segment outside the window, and the number that the kernel's log has for %u. Everything is fine where we are liberal. */
+function outside(tracking: Tracking, pkt: Packet, text: string, bound: number): typeof OUT_OF_WINDOW {
+  if (tracking.knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, text.replace('%u', String(bound >>> 0)));
+  return OUT_OF_WINDOW;
+}
+
+function ignored(tracking: Tracking, pkt: Packet, text: string, bound: number): typeof IGNORED {
+  outside(tracking, pkt, text, bound);
+  return IGNORED;
 }
 
 function countRetransmission(

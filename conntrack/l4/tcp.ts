@@ -95,7 +95,8 @@ export const tcp = defineL4({
 /** tcp_error() */
 function broken(tracking: Tracking, pkt: Packet): boolean {
   const { bytes, l4, end } = pkt;
-  if (!header.whole(bytes, l4, end)) pkt.reason = 'TCP header cut short';
+  if (!header.fits(bytes, l4, end)) pkt.reason = 'TCP header cut short';
+  else if (!header.whole(bytes, l4, end)) pkt.reason = 'TCP data offset malformed';
   else if (tracking.verifies(pkt) && !transportChecksumRight(pkt, IPPROTO_TCP)) pkt.reason = 'TCP checksum wrong';
   else if (!LEGAL_FLAGS[header.flags(bytes, l4) & ~(header.ECE | header.CWR | header.PSH)])
     pkt.reason = 'TCP flags that do not go together';
@@ -153,11 +154,11 @@ function follow(
         tracking.kill(id);
         return REPEAT;
       }
-      ignore(slab, record, pkt, direction, kind, state);
+      ignore(tracking, slab, record, pkt, direction, kind, state);
       return VALID;
     case IGNORE:
       if (!answersIgnoredSyn(slab, record, pkt, direction, kind)) {
-        ignore(slab, record, pkt, direction, kind, state);
+        ignore(tracking, slab, record, pkt, direction, kind, state);
         return VALID;
       }
       resynchronise(slab, record, direction);
@@ -165,11 +166,13 @@ function follow(
       next = SYN_RECV;
       break;
     case BAD:
+      if (knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, refused('invalid', kind, direction, state));
       pkt.reason = 'TCP segment that the state does not allow';
       return INVALID;
     case TIME_WAIT:
       if (state === LAST_ACK && kind === ACK_SET && isChallengeAck(octets, record, direction)) {
         octets[4 * record + win.LAST_FLAGS] &= ~win.EXP_CHALLENGE_ACK;
+        if (knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, 'challenge-ack ignored');
         return VALID;
       }
       break;
@@ -195,8 +198,8 @@ function follow(
 
   if (!judged) {
     const opening = state === SYN_SENT || state === SYN_RECV;
-    const liberal = knobs.tcpBeLiberal !== 0;
     const verdict = win.judgeWindow(
+      tracking,
       slab,
       record,
       direction,
@@ -204,12 +207,11 @@ function follow(
       opening,
       state === SYN_SENT,
       kind === ACK_SET,
-      liberal,
       tracking.acknowledgedShift(id, pkt, direction),
     );
     if (verdict === win.IGNORED) return VALID;
     if (verdict === win.OUT_OF_WINDOW) {
-      shorten(tracking, octets, record, id, direction, kind);
+      shorten(tracking, octets, record, pkt, id, direction, kind);
       return INVALID;
     }
   }
@@ -258,9 +260,22 @@ function resynchronise({ words, octets }: Slab, record: number, direction: Direc
   octets[4 * record + win.FLAGS + direction] &= win.BE_LIBERAL;
 }
 
-function ignore(slab: Slab, record: number, pkt: Packet, direction: Direction, kind: number, state: number): void {
+/** `kind` counts as the kernel's enum does: SYN, SYN/ACK, FIN, ACK, RST. */
+const refused = (what: string, kind: number, direction: Direction, state: number): string =>
+  `packet (index ${kind}) in dir ${direction} ${what}, state ${tcp.states[state]}`;
+
+function ignore(
+  tracking: Tracking,
+  slab: Slab,
+  record: number,
+  pkt: Packet,
+  direction: Direction,
+  kind: number,
+  state: number,
+): void {
   const { words, octets } = slab;
   const { bytes, l4, end } = pkt;
+  if (tracking.knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, refused('ignored', kind, direction, state));
   win.setLast(octets, record, kind, direction);
   win.remember(slab, record, header.sequence(bytes, l4), win.segmentLength(pkt), header.window(bytes, l4));
   if (kind === SYN_SET && direction === 0) {
@@ -333,6 +348,7 @@ function shorten(
   tracking: Tracking,
   octets: Uint8Array,
   record: number,
+  pkt: Packet,
   id: number,
   direction: Direction,
   kind: number,
@@ -347,7 +363,11 @@ function shorten(
   }
   const left = (table.expires[id] - now) | 0;
   const timeout = tracking.timeouts(id, IPPROTO_TCP)[UNACKNOWLEDGED];
-  if (left >= 120_000 && left > timeout) table.expires[id] = now + timeout;
+  if (left < 120_000 || left <= timeout) return;
+  table.expires[id] = now + timeout;
+  // In ticks, of which the common kernel has 250 a second.
+  const text = `packet (index ${kind}, dir ${direction}) response for index ${last} lower timeout to ${timeout / 4}`;
+  tracking.complain(pkt, IPPROTO_TCP, text);
 }
 
 function chooseTimeout(
