@@ -71,14 +71,18 @@ export function commandHelp(program: ToolName, matches: readonly string[], rules
 
 /** `hl match options:` and a line for each option. */
 export function extensionHelp(extension: AnySyntax): string {
-  const lines = Object.entries(extension.options as OptionTable).map(([name, option]) => {
+  const lines = extensionRows(extension).map(([words, meaning]) => `${words.padEnd(36)} ${meaning}\n`);
+  return `\n${extension.name}: ${extension.summary}\n${lines.join('')}`;
+}
+
+/** Its options: how each is written, and what it means. */
+export const extensionRows = (extension: AnySyntax): [words: string, meaning: string][] =>
+  Object.entries(extension.options as OptionTable).map(([name, option]) => {
     const words = `${option.invert ? '[!] ' : ''}--${name}${option.metavar ? ` ${option.metavar}` : option.words > 0 ? ' value' : ''}`;
     const aliases = option.alias === undefined ? [] : [option.alias].flat();
     const also = aliases.length > 0 ? ` (also --${aliases.join(', --')})` : '';
-    return `${words.padEnd(36)} ${option.help}${also}\n`;
+    return [words, `${option.help}${also}`];
   });
-  return `\n${extension.name}: ${extension.summary}\n${lines.join('')}`;
-}
 
 export const restoreHelp = (
   program: ToolName,

@@ -1,5 +1,6 @@
 // Bundles the programs and the library into dist/. Chevrotain takes long to import unbundled, and Node 20 cannot
 // run TypeScript, so `npm ci` (through "prepare") leaves a built program behind.
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -53,3 +54,5 @@ await build({
   outExtension: { '.js': '.cjs' },
 });
 writeFileSync(join(root, 'dist/testing/assert.cjs'), "module.exports = require('./index.cjs');\n");
+// The manual pages come from the program's own words.
+execFileSync(process.execPath, [join(root, 'dist/bin/sekisho.js'), 'man', '--write', join(root, 'dist/man')]);

@@ -34,6 +34,16 @@ export const setup: CommandFamily = (program, set) => {
     .action((words) => set(import('../completion/complete.ts').then(({ complete }) => complete(program, words))));
 
   program
+    .command('man')
+    .description('a manual page: of a command, or of all of them together')
+    .argument('[name]', 'a command, or extension-list: every match and target')
+    .option('--write <dir>', 'write all pages there')
+    .action((name, options) =>
+      set(import('../man/print.ts').then(({ man }) => man(program, name, options, program.version() ?? ''))),
+    )
+    .addHelpText('after', examples('sekisho man run | man -l -', 'sekisho man --write /usr/local/share/man/man8'));
+
+  program
     .command('links')
     .description('make links with the classic names (iptables, ip6tables-save ...) in a folder')
     .argument('<dir>')
