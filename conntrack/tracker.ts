@@ -26,6 +26,7 @@ import { Accounting } from './accounting.ts';
 import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
+import { ConnectionEvents } from './events.ts';
 import { GreKeys } from './gre-keys.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
@@ -64,9 +65,6 @@ export interface Tracker {
   setClosing(about: Packet): void;
 }
 
-/** Told of each connection's birth, changes and end; `bits` are IPCT_. */
-export type Listener = (what: 'new' | 'update' | 'destroy', id: number, bits: number) => void;
-
 const ACCEPT = 1;
 const DROP = 0;
 
@@ -88,7 +86,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   /** Calls that the PPTP helper knows. */
   readonly greKeys: GreKeys;
   readonly random: () => number;
-  listener: Listener | undefined = undefined;
+  readonly events = new ConnectionEvents();
   /** What nf_conntrack_log_invalid tells of a packet. */
   onComplaint: ((pkt: Packet, text: string) => void) | undefined = undefined;
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
@@ -99,10 +97,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private readonly find = (tuple: Tuple): number => this.findLive(tuple);
   private readonly policies = new Map<string, { protocol: number; timeouts: Int32Array }>();
   private readonly policyOf = new Map<number, Int32Array>();
-  private readonly eventMasks = new Map<number, number>();
   private readonly helperOf = new Map<number, string>();
-  /** Bits of the event that the packet at hand makes. */
-  private happened = 0;
   private readonly sweeper = new Sweeper(this);
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
@@ -116,7 +111,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     this.greKeys = new GreKeys(this.table);
     this.seqadj = new SequenceAdjustments(this.table);
     this.sysctls.onExchange = (protocol) => this.flush(protocol);
-    this.connections = new ConnectionColumns(this.table, (id, bits) => this.tell('update', id, bits));
+    this.connections = new ConnectionColumns(this.table, (id, bits) => this.events.note(id, bits));
   }
 
   // --- The packet's walk -----------------------------------------------------------------------------------------------
@@ -184,7 +179,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       const direction = found < 0 ? 0 : ((found & 1) as Direction);
       // The class is taken before the protocol sees the packet, so the one that kills the connection still belongs to it.
       const ctState = this.classify(id, direction);
-      this.happened = 0;
       const outcome = l4.packet(this, pkt, id, direction);
       if (outcome === REPEAT) continue;
       if (outcome === INVALID) {
@@ -198,7 +192,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       pkt.ctState = ctState;
       pkt.unconfirmed = found < 0;
       if (direction === 1) this.seeReply(id);
-      if (this.happened !== 0) this.tell('update', id, this.happened);
       return ACCEPT;
     }
   }
@@ -235,7 +228,9 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     }
     table.limit = max === 0 ? Number.POSITIVE_INFINITY : max;
     const id = table.open(tuple);
+    this.events.open(id, this.sysctls.limits.events, template?.events ?? 0, template?.expectEvents ?? 0);
     this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, pkt.now);
+    this.connections.labelling.open(id);
     // Expectations would be asked here: one that fits makes the connection IPS_EXPECTED and gives it master and mark.
     if (template) this.applyTemplate(id, template);
     return id;
@@ -246,7 +241,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       const policy = this.policies.get(template.timeout);
       if (policy?.protocol === this.table.protocol(id)) this.policyOf.set(id, policy.timeouts);
     }
-    if (template.events !== undefined) this.eventMasks.set(id, template.events);
     if (template.helper !== undefined) {
       this.helperOf.set(id, template.helper);
       this.table.addStatus(id, status.IPS_HELPER);
@@ -282,7 +276,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     return DROP;
   }
 
-  private invalid(pkt: Packet, reason: string): 1 {
   /** What is to be said does not depend on more than the reason. */
   private complainOf(pkt: Packet): void {
     if (this.knobs.logInvalid === 0) return;
@@ -296,6 +289,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       this.onComplaint?.(pkt, `nf_ct_proto_${protocol}: ${text}`);
   }
 
+  private invalid(pkt: Packet, reason: string): 1 {
     if (pkt.reason === '') pkt.reason = reason;
     pkt.ctState = CT_INVALID;
     return ACCEPT;
@@ -317,7 +311,10 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   /** __nf_conntrack_confirm() */
   private insert(pkt: Packet): 0 | 1 {
     // An answer of ours to a new connection goes the other way: it does not confirm what the rules have not let through.
-    if (!pkt.unconfirmed || pkt.direction !== 0) return ACCEPT;
+    if (!pkt.unconfirmed || pkt.direction !== 0) {
+      if (pkt.connection >= 0 && !pkt.unconfirmed) this.events.deliver(pkt.connection);
+      return ACCEPT;
+    }
     const { table } = this;
     const id = pkt.connection;
     this.setClock(pkt.now);
@@ -325,7 +322,8 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     if (other >= 0) return this.resolveClash(pkt, other);
     table.insert(id);
     pkt.unconfirmed = false;
-    this.tell('new', id, table.status(id) & IPS_EXPECTED ? status.IPCT_RELATED : status.IPCT_NEW);
+    this.events.note(id, table.status(id) & IPS_EXPECTED ? status.IPCT_RELATED : status.IPCT_NEW);
+    this.events.deliver(id);
     return ACCEPT;
   }
 
@@ -381,9 +379,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     const id = about.connection;
     if (id < 0 || about.unconfirmed || this.table.protocol(id) !== IPPROTO_TCP) return;
     this.setClock(about.now);
-    this.happened = 0;
     closeTcp(this, id);
-    if (this.happened !== 0) this.tell('update', id, this.happened);
   }
 
   // --- What protocols use ------------------------------------------------------------------------------------------------
@@ -404,7 +400,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     const { table } = this;
     if (!table.live(id)) return;
     table.remove(id);
-    this.tell('destroy', id, status.IPCT_DESTROY);
+    this.events.report(id, status.IPCT_DESTROY);
     table.close(id);
     this.forget(id);
   }
@@ -414,20 +410,13 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     this.seqadj.forget(id);
     this.greKeys.forget(id);
     this.policyOf.delete(id);
-    this.eventMasks.delete(id);
+    this.events.forget(id);
     this.helperOf.delete(id);
     this.connections.forget(id);
   }
 
   event(id: number, bits: number): void {
-    if (this.listener && this.table.live(id)) this.happened |= bits;
-  }
-
-  private tell(what: 'new' | 'update' | 'destroy', id: number, bits: number): void {
-    this.happened = 0;
-    if (!this.listener) return;
-    const wanted = bits & (this.eventMasks.get(id) ?? -1);
-    if (wanted !== 0) this.listener(what, id, wanted);
+    this.events.note(id, bits);
   }
 
   verifies(pkt: Packet): boolean {

@@ -292,16 +292,17 @@ describe('events', () => {
   test('birth, changes, end', () => {
     const tracker = newTracker();
     const seen: [string, number][] = [];
-    tracker.listener = (what, _id, bits) => seen.push([what, bits]);
+    tracker.events.listen((what, _id, bits) => seen.push([what, bits]));
     const ends = { src: B[4], dst: A[4] };
     pass(tracker, segment('S', { seq: 100 }), 0);
     pass(tracker, build.ip4(ends, build.tcp({ sport: 80, dport: 1_000, flags: 'SA', seq: 500, ack: 101 })), 1);
     const third = pass(tracker, segment('A', { seq: 101, ack: 501 }), 2);
     tracker.connections.setMark(third.connection, 5);
     tracker.connections.setMark(third.connection, 5);
+    tracker.confirm(third);
     tracker.flush();
     expect(seen).toEqual([
-      ['new', IPCT_NEW],
+      ['new', IPCT_NEW | IPCT_PROTOINFO],
       ['update', IPCT_REPLY | IPCT_PROTOINFO],
       ['update', IPCT_PROTOINFO | IPCT_ASSURED],
       ['update', IPCT_MARK],
@@ -312,7 +313,7 @@ describe('events', () => {
   test('only those that CT --ctevents asks for', () => {
     const tracker = newTracker();
     const seen: string[] = [];
-    tracker.listener = (what) => seen.push(what);
+    tracker.events.listen((what) => seen.push(what));
     passWith(tracker, query(), { events: IPCT_DESTROY });
     tracker.flush();
     expect(seen).toEqual(['destroy']);
@@ -321,7 +322,7 @@ describe('events', () => {
   test('none of a connection that the rules did not let in', () => {
     const tracker = newTracker();
     const seen: string[] = [];
-    tracker.listener = (what) => seen.push(what);
+    tracker.events.listen((what) => seen.push(what));
     tracker.release(track(tracker, query()));
     expect(seen).toEqual([]);
   });
