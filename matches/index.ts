@@ -18,6 +18,7 @@ import { ecn } from './ecn.ts';
 import { esp } from './esp.ts';
 import { eui64 } from './eui64.ts';
 import { frag } from './frag.ts';
+import { hashlimit } from './hashlimit.ts';
 import { hbh } from './hbh.ts';
 import { hl } from './hl.ts';
 import { icmp } from './icmp.ts';
@@ -72,6 +73,7 @@ export const matches: readonly AnyMatch[] = [
   esp,
   eui64,
   frag,
+  hashlimit,
   hbh,
   hl,
   icmp,

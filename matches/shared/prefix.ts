@@ -8,8 +8,8 @@ import type { Family } from '../../packet/numbers.ts';
 
 export const wholeLength = (family: Family): number => (family === 4 ? 32 : 128);
 
-/** A length, or a mask; one with holes counts as all ones. */
-export const prefix = {
+/** A length, or a mask; `holes` is what one with holes counts as, all ones unless given. */
+const prefixKind = (holes?: number) => ({
   words: 1 as const,
   metavar: 'prefixlen',
   parse([word]: readonly string[], scope: ValueScope): number {
@@ -24,7 +24,13 @@ export const prefix = {
     }
     if (scope.family === 4) mask.fill(0xff, 0, 12);
     const length = prefixLength(mask, scope.family);
-    return length < 0 ? bits : length;
+    return length < 0 ? (holes ?? bits) : length;
   },
   print: (length: number): string => length.toString(),
-};
+});
+
+export const prefix = prefixKind();
+
+/** What the kernel is told of a mask with holes: -1 in 8 bits. */
+export const HOLES = 255;
+export const prefixOrHoles = prefixKind(HOLES);

@@ -5,20 +5,9 @@ import { u16, u32 } from '../../packet/bytes.ts';
 import * as icmp from '../../packet/icmp.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
-import {
-  IPPROTO_AH,
-  IPPROTO_DCCP,
-  IPPROTO_ESP,
-  IPPROTO_FRAGMENT,
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_NONE,
-  IPPROTO_SCTP,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-  IPPROTO_UDPLITE,
-} from '../../packet/numbers.ts';
+import { IPPROTO_AH, IPPROTO_FRAGMENT, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE } from '../../packet/numbers.ts';
 import { isExtensionHeader, type Packet, readOctets } from '../../packet/packet.ts';
+import { portsOffset } from '../../packet/ports.ts';
 
 /** Reused from packet to packet. */
 export class Flow {
@@ -67,23 +56,6 @@ export function packetFlow4({ bytes, l3, end }: Packet, flow: Flow, parts: FlowP
   if (flow.protocol === IPPROTO_ICMP || fragment) return true;
   setPorts(bytes, at + ((bytes[at] & 0x0f) << 2), end, flow, parts);
   return true;
-}
-
-/** proto_ports_offset(): where the four octets stand that tell flows apart; -1: nowhere. */
-function portsOffset(protocol: number): number {
-  switch (protocol) {
-    case IPPROTO_TCP:
-    case IPPROTO_UDP:
-    case IPPROTO_DCCP:
-    case IPPROTO_ESP:
-    case IPPROTO_SCTP:
-    case IPPROTO_UDPLITE:
-      return 0;
-    case IPPROTO_AH:
-      return 4;
-    default:
-      return -1;
-  }
 }
 
 function setPorts(bytes: Uint8Array, header: number, end: number, flow: Flow, { ports }: FlowParts): void {

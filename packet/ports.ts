@@ -1,0 +1,28 @@
+// Where protocols keep the four octets that tell flows apart: two ports, or an SPI.
+
+import {
+  IPPROTO_AH,
+  IPPROTO_DCCP,
+  IPPROTO_ESP,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+} from './numbers.ts';
+
+/** Behind the beginning of the transport header; -1: nowhere. include/linux/skbuff.h proto_ports_offset() */
+export function portsOffset(protocol: number): number {
+  switch (protocol) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_DCCP:
+    case IPPROTO_ESP:
+    case IPPROTO_SCTP:
+    case IPPROTO_UDPLITE:
+      return 0;
+    case IPPROTO_AH:
+      return 4;
+    default:
+      return -1;
+  }
+}
