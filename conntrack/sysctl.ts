@@ -6,6 +6,8 @@ import { byProtocol, optional, protocols } from './l4/index.ts';
 import type { Knobs, L4 } from './l4/l4.ts';
 
 export const PREFIX = 'net.netfilter.nf_conntrack_';
+/** Settings that no kernel has. */
+export const OWN_PREFIX = 'sekisho.conntrack_';
 
 export interface Limits {
   max: number;
@@ -14,8 +16,8 @@ export interface Limits {
   events: number;
 }
 
-/** What a kernel with 250 ticks a second takes, 99 days. */
-const MOST_SECONDS = 8_589_934;
+/** What a kernel with 250 ticks a second takes, 99 days. Differs: it takes negative times too. */
+export const MOST_SECONDS = 8_589_934;
 /** Differs: times are milliseconds of 32 bits here, so that longer timeouts than these 24.8 days end then. */
 const MOST_MS = 2 ** 31 - 1;
 
@@ -25,6 +27,8 @@ interface Setting {
   get(): number;
   set(value: number): void;
 }
+
+const fullName = (name: string): string => (name.startsWith(OWN_PREFIX) ? name : PREFIX + name);
 
 export class Sysctls {
   readonly knobs: Knobs = {
@@ -72,9 +76,15 @@ export class Sysctls {
     for (const l4 of optional) this.addChoice(l4, lists.get(l4) as Int32Array);
   }
 
+  /** A value that is only to be read: nf_conntrack_count. */
+  addReading(name: string, get: () => number): void {
+    // No value is in its range.
+    this.settings.set(name, { least: 1, most: 0, get, set: () => {} });
+  }
+
   /** Full names, in order. */
   names(): string[] {
-    return [...this.settings.keys()].sort().map((name) => PREFIX + name);
+    return [...this.settings.keys()].map(fullName).sort();
   }
 
   /** Value of a full name; undefined: not ours. */
@@ -93,6 +103,7 @@ export class Sysctls {
   private find(name: string): Setting | undefined {
     // The old place of one of them: /proc/sys/net/nf_conntrack_max.
     if (name === 'net.nf_conntrack_max') return this.settings.get('max');
+    if (name.startsWith(OWN_PREFIX)) return this.settings.get(name);
     return name.startsWith(PREFIX) ? this.settings.get(name.slice(PREFIX.length)) : undefined;
   }
 
@@ -108,7 +119,7 @@ export class Sysctls {
   }
 
   /**
-   * `nf_conntrack_dccp`, a name of ours: 1 is the kernel with the protocol's module, 0 the one without. Its timeouts can be set at
+   * `sekisho.conntrack_dccp`: 1 is the kernel with the protocol's module, 0 the one without. Its timeouts can be set at
    * any time.
    */
   private addChoice(l4: L4, list: Int32Array): void {
@@ -116,12 +127,13 @@ export class Sysctls {
     const timeouts = this.timeouts as Int32Array[];
     const { protocol } = l4;
     const [generic, common] = [l4s[protocol], timeouts[protocol]];
-    this.settings.set(l4.name, {
+    const name = OWN_PREFIX + l4.name;
+    this.settings.set(name, {
       least: 0,
       most: 1,
       get: () => Number(l4s[protocol] === l4),
       set: (on) => {
-        if (on === this.settings.get(l4.name)?.get()) return;
+        if (on === this.settings.get(name)?.get()) return;
         this.onExchange(protocol);
         l4s[protocol] = on ? l4 : generic;
         timeouts[protocol] = on ? list : common;

@@ -8,6 +8,7 @@
 // IPv6 for the host. Memory is bounded by the high thresholds; a packet that is no fragment costs two comparisons and no allocation.
 
 import type { Packet } from '../../packet/packet.ts';
+import { MOST_SECONDS } from '../sysctl.ts';
 import type { FragmentQueue } from './queue.ts';
 import type { StoreSettings } from './store.ts';
 import type { DefragUser, Expired, Gathered } from './types.ts';
@@ -51,7 +52,7 @@ export class Defragmenter {
     return family === 4 ? this.ip4.store.size : this.ip6.store.size + this.host6.store.size;
   }
 
-  /** Takes a sysctl by its kernel name ("net.ipv4.ipfrag_time"). False: not one of ours, or no number. */
+  /** Takes a sysctl by its kernel name ("net.ipv4.ipfrag_time"). False: not one of ours, or no value of it. */
   setSysctl(name: string, value: string | number): boolean {
     const number = Number(value);
     if (!Number.isInteger(number) || number < 0) return false;
@@ -59,11 +60,21 @@ export class Defragmenter {
     else {
       const [store, setting] = this.settingOf(name);
       if (!store) return false;
-      if (setting === 'high_thresh') store.highThreshold = number;
-      else if (setting === 'time' || setting === 'timeout') store.timeoutMs = number * 1000;
-      else return setting === 'low_thresh'; // Without effect since Linux 4.17: nothing is evicted any more.
+      if (setting === 'high_thresh' && number >= store.lowThreshold) store.highThreshold = number;
+      else if (setting === 'low_thresh' && number <= store.highThreshold) store.lowThreshold = number;
+      else if ((setting === 'time' || setting === 'timeout') && number <= MOST_SECONDS) store.timeoutMs = number * 1000;
+      else return false;
     }
     return true;
+  }
+
+  /** Undefined: not one of ours. */
+  getSysctl(name: string): number | undefined {
+    if (name === 'net.ipv4.ipfrag_max_dist') return this.ip4.maxDistance;
+    const [store, setting] = this.settingOf(name);
+    if (setting === 'high_thresh') return store?.highThreshold;
+    if (setting === 'low_thresh') return store?.lowThreshold;
+    return setting === 'time' || setting === 'timeout' ? store && store.timeoutMs / 1000 : undefined;
   }
 
   private settingOf(name: string): [StoreSettings | undefined, string] {

@@ -9,6 +9,8 @@ import type { DefragUser } from './types.ts';
 export interface StoreSettings {
   /** Octets of accounted memory above which fragments are refused; 0: none are taken at all. */
   highThreshold: number;
+  /** Without effect since Linux 4.17: nothing is evicted any more. */
+  lowThreshold: number;
   timeoutMs: number;
 }
 

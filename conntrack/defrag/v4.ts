@@ -20,8 +20,10 @@ export class Reassembly4 {
   private readonly peers = new Map<string, Peer>();
 
   constructor() {
-    this.store = new FragmentStore({ highThreshold: 4 << 20, timeoutMs: 30_000 }, QUEUE_COST, (queue) =>
-      this.leave(queue),
+    this.store = new FragmentStore(
+      { highThreshold: 4 << 20, lowThreshold: 3 << 20, timeoutMs: 30_000 },
+      QUEUE_COST,
+      (queue) => this.leave(queue),
     );
   }
 

@@ -33,7 +33,10 @@ interface Place {
 }
 
 abstract class Reassembly6 {
-  readonly store: FragmentStore = new FragmentStore({ highThreshold: 4 << 20, timeoutMs: 60_000 }, QUEUE_COST);
+  readonly store: FragmentStore = new FragmentStore(
+    { highThreshold: 4 << 20, lowThreshold: 3 << 20, timeoutMs: 60_000 },
+    QUEUE_COST,
+  );
 
   /** Reassembled packets are cut again by this: the longest packet, as each kind of queue measures it. */
   protected abstract packetLength(pkt: Packet): number;

@@ -1,5 +1,5 @@
 // DCCP (RFC 4340), after net/netfilter/nf_conntrack_proto_dccp.c of Linux 6.12. Newer kernels (6.16 on) have it no more and take DCCP for a
-// protocol of addresses only; so do we, unless `net.netfilter.nf_conntrack_dccp` is 1. No kernel at hand could confirm this file's rows.
+// protocol of addresses only; so do we, unless `sekisho.conntrack_dccp` is 1. No kernel at hand could confirm this file's rows.
 //
 // Who is the client matters more than who sent the first packet: a REQUEST after the end may come from the other side, and turns the
 // roles round. What could belong to a connection that we know nothing of (a REQUEST in an open one) is let through and not believed, until

@@ -1,4 +1,4 @@
-// DCCP as the tracker sees it with `nf_conntrack_dccp` on: every cell of the state table, and what the table does not say. No kernel at hand
+// DCCP as the tracker sees it with `sekisho.conntrack_dccp` on: every cell of the state table, and what the table does not say. No kernel at hand
 // has this tracker any more (6.16 took it out): these rows are the table of 6.12 as conntrack-facts and RFC 4340 have it, not the
 // kernel's word. Without the setting DCCP has addresses only; that is confirmed (rows-flows.ts, protocol 33).
 //
@@ -9,7 +9,7 @@ import { type Made, ORIGINATOR, RESPONDER, type Row, type Trace } from './player
 
 const TYPES = ['REQUEST', 'RESPONSE', 'DATA', 'ACK', 'DATAACK', 'CLOSEREQ', 'CLOSE', 'RESET', 'SYNC', 'SYNCACK'];
 
-const sysctls = { 'net.netfilter.nf_conntrack_dccp': 1 };
+const sysctls = { 'sekisho.conntrack_dccp': 1 };
 
 function packet(direction: '>' | '<', words: string, fields: build.DccpFields = {}): Made {
   const [type, seq, ack] = words.split(' ');

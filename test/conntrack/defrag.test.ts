@@ -94,6 +94,8 @@ describe.each([
     const defragmenter = new Defragmenter();
     const threshold = 20_000;
     const prefix = family === 4 ? 'net.ipv4.ipfrag_' : 'net.netfilter.nf_conntrack_frag6_';
+    expect(defragmenter.setSysctl(`${prefix}high_thresh`, threshold), 'below the low one').toBe(false);
+    expect(defragmenter.setSysctl(`${prefix}low_thresh`, 0)).toBe(true);
     expect(defragmenter.setSysctl(`${prefix}high_thresh`, threshold)).toBe(true);
     const fragment = fc.record({
       offset: fc.integer({ min: 0, max: 8191 }).map((units) => (units < 4000 ? units % 8 : units) * 8),
@@ -151,6 +153,7 @@ describe('memory and time', () => {
 
   it('above the threshold every fragment is refused, until time frees', () => {
     const defragmenter = new Defragmenter();
+    defragmenter.setSysctl('net.ipv4.ipfrag_low_thresh', 0);
     defragmenter.setSysctl('net.ipv4.ipfrag_high_thresh', 4128); // four queues of 1,032
     const said = [1, 2, 3, 4, 5, 6].map((id) => defragmenter.gather(first(4, id), 'input'));
     expect(said).toEqual(['held', 'held', 'held', 'held', 'held', 'dropped']);
@@ -204,9 +207,12 @@ describe('memory and time', () => {
       'net.ipv4.ipfrag_time',
       'net.ipv4.ipfrag_low_thresh',
       'net.netfilter.nf_conntrack_frag6_timeout',
+      'net.ipv6.ip6frag_low_thresh',
       'net.ipv6.ip6frag_high_thresh',
-    ])
+    ]) {
       expect(defragmenter.setSysctl(name, '5')).toBe(true);
+      expect(defragmenter.getSysctl(name)).toBe(5);
+    }
     expect(defragmenter.setSysctl('net.ipv4.ipfrag_secret', 5)).toBe(false);
     expect(defragmenter.setSysctl('net.ipv4.ipfrag_time', 'soon')).toBe(false);
   });

@@ -130,7 +130,7 @@ describe('what is chosen', () => {
     const tracker = newTracker();
     const untouched = pass(tracker, packet(), { destination })!;
     expect([ends(untouched), verify(untouched)]).toEqual(['192.0.2.9:40 > 10.1.0.9:80', false]);
-    tracker.sysctls.set('net.netfilter.nf_conntrack_dccp', 1);
+    tracker.sysctls.set('sekisho.conntrack_dccp', 1);
     const rewritten = pass(tracker, packet(), { destination })!;
     expect([ends(rewritten), verify(rewritten)]).toEqual(['192.0.2.9:40 > 10.1.0.9:8080', true]);
   });
