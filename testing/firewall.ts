@@ -222,7 +222,7 @@ export class TestFirewall {
   reset(): this {
     this.engine.close();
     this.logged = [];
-    this.observations = new Observations();
+    this.observations = new Observations(this.observations);
     this.engine = this.start();
     this.rulesets = this.editable();
     return this;
@@ -277,7 +277,9 @@ export class TestFirewall {
 
   /** Another firewall with the same rules, without reading them again. */
   fresh(): TestFirewall {
-    return new TestFirewall(this.setup, this.rules);
+    const another = new TestFirewall(this.setup, this.rules);
+    another.observations = new Observations(this.observations);
+    return another;
   }
 
   // --- For explanations ------------------------------------------------------------------------------------------------

@@ -29,6 +29,17 @@ export {
 } from './firewall.ts';
 export type { Flow, FlowOptions, InFlight } from './flow.ts';
 export { type FirewallMatchers, matchers } from './matchers.ts';
+export {
+  type AcceptedMutant,
+  type MutantResult,
+  type MutantStatus,
+  MutationError,
+  type MutationOptions,
+  MutationResult,
+  type MutationTest,
+  mutate,
+} from './mutation/mutate.ts';
+export { mutationText } from './mutation/report.ts';
 export type { Emitted, Outcome, RuleHit, Verdict } from './outcome.ts';
 export * from './packets.ts';
 export { type RuleSource, RulesError } from './rule-source.ts';

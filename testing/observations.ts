@@ -48,6 +48,22 @@ const count = <K>(map: Map<K, number>, key: K): void => void map.set(key, (map.g
 
 export class Observations {
   private readonly rules = new Map<RuleSpec, RuleSeen>();
+  /** Everything that was ever asked, over resets: rules, and 'TABLE CHAIN' of policies. */
+  private readonly asked: Set<RuleSpec | string>;
+
+  /** `before`: those of the same test until now. */
+  constructor(before?: Observations) {
+    this.asked = before?.asked ?? new Set();
+  }
+
+  /** Whether any packet was held against the rule. */
+  cameTo(rule: RuleSpec): boolean {
+    return this.asked.has(rule);
+  }
+
+  cameToPolicy(table: string, chain: string): boolean {
+    return this.asked.has(`${table} ${chain}`);
+  }
 
   of(rule: RuleSpec): RuleSeen | undefined {
     return this.rules.get(rule);
@@ -66,8 +82,11 @@ export class Observations {
       else if (step.kind === 'table') {
         walk.chain = '';
         walk.callers.length = 0;
-      } else if (step.kind === 'policy') this.returnTo(walk, step.chain);
-      else if (step.kind === 'rule') this.rule(walk, step);
+      } else if (step.kind === 'policy') {
+        this.returnTo(walk, step.chain);
+        this.asked.add(`${step.table} ${step.chain}`);
+      }
+      if (step.kind === 'rule') this.rule(walk, step);
     }
   }
 
@@ -102,6 +121,7 @@ export class Observations {
   private seen(rule: RuleSpec): RuleSeen {
     let seen = this.rules.get(rule);
     if (!seen) {
+      this.asked.add(rule);
       seen = { yes: new Map(), no: new Map(), ctstates: new Map(), returned: 0 };
       this.rules.set(rule, seen);
     }

@@ -2,15 +2,17 @@
 
 import { dirname, resolve } from 'node:path';
 import type { Names } from '../grammar/names.ts';
+import type { Claim } from './claims.ts';
 import * as claims from './claims.ts';
 import { Coverage } from './coverage.ts';
 import type { Expected } from './expectation.ts';
 import { firewall, TestFirewall } from './firewall.ts';
 import type { Flow } from './flow.ts';
+import { type MutationCase, type MutationOptions, type MutationResult, mutateCases } from './mutation/mutate.ts';
 import type { Outcome } from './outcome.ts';
 import { fragments } from './packets.ts';
 import type { RuleSource, RuleSources } from './rule-source.ts';
-import type { SetSource } from './set-source.ts';
+import { type SetSource, setsText } from './set-source.ts';
 import type { Group, Row, Suite } from './suite.ts';
 
 export interface RowResult {
@@ -45,6 +47,21 @@ export function runSuite(suite: Suite, coverage = new Coverage(), names?: Names)
   return { file: suite.file, rows };
 }
 
+/** Runs the groups of a suite against every mutant of its rules. Throws MutationError, RulesError. */
+export function mutateSuite(suite: Suite, options: MutationOptions = {}, names?: Names): MutationResult {
+  const sources = sourcesOf(suite);
+  const sets = sources.sets && { sets: { text: setsText(sources.sets) } };
+  const first = firewall({ ...suite.setup, ...sources, ...sets, names });
+  const cases = suite.groups.map(
+    (group): MutationCase => ({
+      name: group.name,
+      make: (rules = first.rules) => new TestFirewall({ ...suite.setup, ...group.setup, ...sets, names }, rules),
+      holds: (fw) => new GroupRun(suite.file, group, fw).holds(),
+    }),
+  );
+  return mutateCases(first, cases, options);
+}
+
 function sourcesOf({ file, rules }: Suite): RuleSources & { readonly sets?: SetSource } {
   const source = (text: string): RuleSource =>
     text.includes('\n') ? { text } : { file: resolve(dirname(file), text) };
@@ -66,6 +83,17 @@ class GroupRun {
     this.fw = fw;
   }
 
+  /** Whether every row holds; stops at the first that does not, and makes no text of it. */
+  holds(): boolean {
+    return this.group.rows.every((row) => {
+      try {
+        return this.take(row, () => '') === undefined;
+      } catch {
+        return false;
+      }
+    });
+  }
+
   run(): RowResult[] {
     return this.group.rows.flatMap((row) => {
       const start = performance.now();
@@ -80,22 +108,22 @@ class GroupRun {
 
   private failureOf(row: Row): string | undefined {
     try {
-      return this.take(row);
+      return this.take(row, (claim, negated) => claim.message(negated));
     } catch (error) {
       return (error as Error).message;
     }
   }
 
-  private take(row: Row): string | undefined {
+  private take(row: Row, say: Say): string | undefined {
     const { fw } = this;
     switch (row.kind) {
       case 'packet':
-        return this.packet(row);
+        return this.packet(row, say);
       case 'flow':
         this.flows.set(row.name, fw.flow(row.octets, row.options));
         return undefined;
       case 'step':
-        return failureOf(this.step(row), row.expected);
+        return failureOf(this.step(row), row.expected, say);
       case 'wait':
         fw.advance(row.span);
         return undefined;
@@ -107,17 +135,20 @@ class GroupRun {
         return undefined;
       case 'hits': {
         const claim = claims.hasHits(fw, row.rule, row.packets);
-        return claim.pass ? undefined : claim.message();
+        return claim.pass ? undefined : say(claim, false);
       }
     }
   }
 
   /** Fragments are sent all; what is expected is expected of the last, which sets the others free. */
-  private packet({ octets, options, repeat, fragments: size, expected }: Row & { kind: 'packet' }): string | undefined {
+  private packet(
+    { octets, options, repeat, fragments: size, expected }: Row & { kind: 'packet' },
+    say: Say,
+  ): string | undefined {
     for (let count = 1; count <= repeat; count++) {
       const pieces = size === undefined ? [octets] : fragments(octets, size, count);
       const outcomes = this.fw.sendAll(pieces, options);
-      const failure = failureOf(outcomes[outcomes.length - 1], expected);
+      const failure = failureOf(outcomes[outcomes.length - 1], expected, say);
       if (failure !== undefined) return repeat > 1 ? `packet ${count} of ${repeat}: ${failure}` : failure;
     }
     return undefined;
@@ -150,10 +181,13 @@ class GroupRun {
   }
 }
 
-function failureOf(outcome: Outcome, expected: readonly Expected[]): string | undefined {
+/** What a failure says; to make its text costs more than all the rest. */
+type Say = (claim: Claim, negated: boolean) => string;
+
+function failureOf(outcome: Outcome, expected: readonly Expected[], say: Say): string | undefined {
   for (const { negated, claim } of expected) {
     const made = claim(outcome);
-    if (made.pass === negated) return made.message(negated);
+    if (made.pass === negated) return say(made, negated);
   }
   return undefined;
 }

@@ -25,4 +25,17 @@ export const testing: CommandFamily = (program, set) => {
     .option('--watch', 'run again when a test or rule file changes')
     .action((files, options) => set(import('../test-command.ts').then(({ test }) => test(files, options))))
     .addHelpText('after', examples('sekisho test examples/web-server/test.yaml --coverage 100'));
+
+  program
+    .command('mutate')
+    .description(
+      'change the rules one slip at a time, and show which changes the tests do not notice (docs/testing.md)',
+    )
+    .argument('<files...>', 'test files')
+    .option('--accepted <file>', 'survivors that are well as they are, with reasons (YAML)')
+    .option('--min-score <percent>', 'fail below this share of killed mutants; without it any survivor fails')
+    .option('--all', 'show equivalent and accepted mutants, too')
+    .option('--json', 'print every mutant as JSON')
+    .action((files, options) => set(import('../mutate.ts').then(({ mutate }) => mutate(files, options))))
+    .addHelpText('after', examples('sekisho mutate examples/web-server/test.yaml'));
 };
