@@ -1,7 +1,7 @@
 // Commands that ask the daemon.
 
 import { ask, NotServed } from '../control/client.ts';
-import type { Status } from '../control/daemon.ts';
+import type { DataPlaneStatus, Status } from '../control/daemon.ts';
 import { statePaths } from '../control/paths.ts';
 import type { Request } from '../control/protocol.ts';
 
@@ -27,9 +27,10 @@ export const connections = (): Promise<number> =>
 export const tell = (op: 'reload' | 'stop'): Promise<number> => asked({ op }, (result) => `${String(result)}\n`);
 
 /** Every line with its newline. */
-export function statusText({ mode, uptime, devices, drops }: Status): string {
-  const lines = [`${mode} mode, up ${uptime} s`];
+export function statusText({ mode, uptime, devices, drops, dataPlane }: Status): string {
+  const lines = [`${mode} mode, up ${uptime} s`, ...planeLines(dataPlane)];
   for (const [name, counts] of Object.entries(devices)) {
+    if (!counts) continue;
     lines.push(
       `${name}: in ${counts.receivedPackets} packets ${counts.receivedBytes} octets, out ${counts.sentPackets} packets ${counts.sentBytes} octets`,
     );
@@ -37,4 +38,15 @@ export function statusText({ mode, uptime, devices, drops }: Status): string {
   }
   for (const { hook, reason, packets } of drops) lines.push(`dropped in ${hook}: ${packets} ${reason}`);
   return `${lines.join('\n')}\n`;
+}
+
+function planeLines({ state, restarts, lastDeath, eventsLost }: DataPlaneStatus): string[] {
+  const lines: string[] = [];
+  if (state === 'down') lines.push('the data plane is being started again: nothing passes');
+  if (lastDeath) {
+    const times = `${restarts} restart${restarts === 1 ? '' : 's'} of the data plane`;
+    lines.push(`${times}, the last end at ${new Date(lastDeath.at).toISOString()}: ${lastDeath.reason}`);
+  }
+  if (eventsLost > 0) lines.push(`${eventsLost} log lines and events lost: they came faster than they could be taken`);
+  return lines;
 }

@@ -1,8 +1,9 @@
 // sekisho run: the daemon in the foreground.
 
 import { accessSync, constants } from 'node:fs';
-import { Daemon, RulesRefused } from '../control/daemon.ts';
+import { Daemon } from '../control/daemon.ts';
 import { statePaths } from '../control/paths.ts';
+import { RulesRefused } from '../control/rule-store.ts';
 import type { Mode } from '../engine/firewall.ts';
 import { type DeviceArgument, parseDevice } from './device-spec.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
@@ -56,8 +57,8 @@ async function serve(
       sysctls: options.mode === 'router' ? { ...ROUTER_SYSCTLS, ...sysctls } : sysctls,
       onLog: ({ level, text }) => process.stderr.write(`<${level}>${text}\n`),
       say,
-      onDeath(error) {
-        say(`the data plane is gone, nothing passes any more: ${error.message}`);
+      onGone(error) {
+        say(`the data plane is gone for good, nothing passes any more: ${error.message}`);
         finish(1);
       },
       onStop: () => finish(0),
@@ -70,7 +71,7 @@ async function serve(
   process.once('SIGTERM', () => finish(0));
   process.once('SIGINT', () => finish(0));
   process.on('SIGHUP', () => {
-    daemon.loadRules().then(
+    daemon.reload().then(
       () => say('rules loaded again'),
       (error: Error) => say(`the rules were not loaded, those before stay: ${error.message}`),
     );

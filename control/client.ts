@@ -1,6 +1,8 @@
 // The tools' side of the control socket.
 
 import { createConnection } from 'node:net';
+import type { EventFilter } from './event-filter.ts';
+import type { DaemonEvent } from './event-stream.ts';
 import { Lines } from './framing.ts';
 import type { Answer, Request } from './protocol.ts';
 
@@ -13,10 +15,7 @@ export function ask(path: string, request: Request): Promise<unknown> {
     const lines = new Lines();
     const socket = createConnection(path);
     socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-      reject(nobody ? new NotServed(`no daemon on ${path}`) : error);
-    });
+    socket.on('error', (error: NodeJS.ErrnoException) => reject(connectError(path, error)));
     socket.on('close', () => reject(new Error(`the daemon on ${path} hung up before it answered`)));
     socket.on('data', (chunk) => {
       try {
@@ -31,6 +30,41 @@ export function ask(path: string, request: Request): Promise<unknown> {
       socket.end();
     });
   });
+}
+
+/**
+ * Watches the daemon's events: `each` gets them in order, until `until` is resolved. Rejects with NotServed when nobody listens, with an
+ * Error when the daemon says no, or ends, or found us too slow.
+ */
+export function watch(
+  path: string,
+  filter: EventFilter,
+  each: (event: DaemonEvent) => void,
+  until: Promise<unknown>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const lines = new Lines();
+    const socket = createConnection(path);
+    socket.once('connect', () => socket.write(`${JSON.stringify({ op: 'watch', filter } satisfies Request)}\n`));
+    socket.on('error', (error: NodeJS.ErrnoException) => reject(connectError(path, error)));
+    socket.on('close', () => reject(new Error(`the daemon on ${path} hung up`)));
+    socket.on('data', (chunk) => {
+      for (const line of lines.feed(chunk as Buffer)) {
+        const message = JSON.parse(line) as Answer | { event: DaemonEvent };
+        if ('event' in message) each(message.event);
+        else if (!message.ok) reject(new Error(message.error));
+      }
+    });
+    void until.then(() => {
+      resolve();
+      socket.destroy();
+    });
+  });
+}
+
+function connectError(path: string, error: NodeJS.ErrnoException): Error {
+  const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+  return nobody ? new NotServed(`no daemon on ${path}`) : error;
 }
 
 /** Whether somebody listens on a socket: a file without a listener is left from a crash. */

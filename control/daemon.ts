@@ -1,42 +1,34 @@
 // The daemon: rules and control here, packets in the data plane's thread, files where the state directory says.
 //
-// Life: devices are made, rules read and installed, and only then the devices are brought to their places and up: no packet passes
-// before the rules do. Rules are written to the state directory before a tool hears that it changed them, and with their last counters
-// when the daemon stops. When the data plane ends by itself its devices are gone: nothing passes, and this process says so and ends
-// as well.
+// Life: devices are made, sets and rules read and installed, and only then the devices are brought to their places and up: no packet
+// passes before the rules do. Rules are written to the state directory before a tool hears that it changed them, and with their last
+// counters at intervals and when the daemon stops. When the data plane ends by itself its devices are closed: nothing passes until another
+// one has the same rules (keeper.ts).
 //
 // The state directory has one writer at a time: tools under its lock while no daemon serves it, the daemon while one does. So the daemon
 // holds the lock until its socket answers, and again from there on where it stops answering.
 
-import { existsSync, readFileSync } from 'node:fs';
 import type { DropCount } from '../engine/drops.ts';
 import type { Mode } from '../engine/firewall.ts';
-import type { Ruleset } from '../engine/ruleset.ts';
 import type { LogRecord } from '../engine/services.ts';
-import type { Family } from '../packet/numbers.ts';
-import { DataPlane } from '../tun/data-plane.ts';
 import type { DeviceCounts } from '../tun/device.ts';
 import { notifyServiceManager, peerCredentials } from '../tun/os.ts';
-import { readIfThere, writeAtomically } from './atomic-file.ts';
 import { type HostSide, placeDevice } from './devices.ts';
-import type { EngineOptions, EngineRequest, IpsetDone } from './engine.ts';
+import type { EngineEvent, EngineOptions, LastWords } from './engine.ts';
+import { compileFilter, type EventFilter } from './event-filter.ts';
+import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
-import { LiveRules } from './live-rules.ts';
+import { type BackOff, type Death, Keeper } from './keeper.ts';
+import { type AskEngine, LiveRules } from './live-rules.ts';
+import { LiveSets } from './live-sets.ts';
 import { Lock } from './lock.ts';
 import { builtModule } from './package-root.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolName } from './protocol.ts';
-import { Readable } from './readable.ts';
+import { type RuleFile, RuleStore } from './rule-store.ts';
 import { type ControlServer, listen } from './server.ts';
-import { inOrderOfUse } from './stored-rules.ts';
-import { readSetsText } from './stored-sets.ts';
 import { familyOf, runTool } from './tool.ts';
-
-export interface RuleFile {
-  readonly family: Family;
-  readonly path: string;
-}
 
 export interface DaemonOptions {
   readonly mode: Mode;
@@ -46,11 +38,14 @@ export interface DaemonOptions {
   readonly rules: readonly RuleFile[];
   readonly paths: StatePaths;
   readonly sysctls?: Readonly<Record<string, string | number>>;
+  /** Module of the engine, and the pauses between two tries to start one: other than usual in tests of what happens when it fails. */
+  readonly engine?: string;
+  readonly backOff?: BackOff;
   onLog(record: LogRecord): void;
   /** Something that the person who runs it should know. */
   say(line: string): void;
-  /** The data plane is gone, and with it the devices. */
-  onDeath(error: Error): void;
+  /** The data plane is gone for good, and with it the devices. */
+  onGone(error: Error): void;
   /** A client asked for the end. */
   onStop(): void;
 }
@@ -59,28 +54,38 @@ export interface Status {
   mode: Mode['kind'];
   /** Seconds since the start. */
   uptime: number;
-  devices: Record<string, DeviceCounts>;
+  /** No counts while the data plane is being started again. */
+  devices: Record<string, DeviceCounts | undefined>;
   drops: readonly DropCount[];
+  dataPlane: DataPlaneStatus;
 }
 
-/** Rules that could not be loaded: `message` is the tool's whole complaint. */
-export class RulesRefused extends Error {}
+export interface DataPlaneStatus {
+  state: 'running' | 'down';
+  restarts: number;
+  lastDeath?: Death;
+  /** Log lines and events that came faster than this program could take them. */
+  eventsLost: number;
+}
 
 /** How long a call of a tool may keep a daemon from starting or ending. */
 const LOCK_WAIT_MS = 10_000;
 
+/** Between two savings of counters and sets that packets changed. */
+const SAVE_MS = 60_000;
+
 export class Daemon {
   private readonly options: DaemonOptions;
-  private readonly plane: DataPlane;
   private readonly guard: Lock;
+  private readonly bus = new EventBus((kinds) => void this.ask({ op: 'watch', kinds: [...kinds] }).catch(() => {}));
+  private readonly sets: LiveSets;
   private readonly rules: LiveRules;
+  private readonly store: RuleStore;
   private readonly started = performance.now();
-  /** By family: what the state directory holds, as far as we know. */
-  private readonly written = new Map<Family, string>();
-  /** What the engine has, as its last answer said. */
-  private sets = new Map<string, { family: Family | undefined }>();
-  private readonly readable = new Readable();
+  private keeper: Keeper | undefined;
+  private askFirst: AskEngine | undefined;
   private server: ControlServer | undefined;
+  private saving: NodeJS.Timeout | undefined;
 
   /** Resolves when packets flow and the socket answers. Rejects, with nothing left behind, when that cannot be. */
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -91,7 +96,9 @@ export class Daemon {
     let lock: Lock | undefined;
     try {
       lock = await stateLock(paths);
-      return await Daemon.begin(options, guard);
+      const daemon = new Daemon(options, guard);
+      await daemon.begin();
+      return daemon;
     } catch (error) {
       guard.release();
       throw error;
@@ -100,96 +107,68 @@ export class Daemon {
     }
   }
 
-  private static async begin(options: DaemonOptions, guard: Lock): Promise<Daemon> {
-    const engine: EngineOptions = { mode: options.mode, sysctls: options.sysctls };
-    const plane = await DataPlane.start({
-      program: builtModule('tun/worker.js'),
-      engine: builtModule('control/engine.js').href,
-      devices: options.devices.map(({ name, mtu }) => ({ name, mtu, up: false })),
-      options: engine,
-      onEvent: (event) => options.onLog((event as { log: LogRecord }).log),
-      onDeath: options.onDeath,
+  private constructor(options: DaemonOptions, guard: Lock) {
+    this.options = options;
+    this.guard = guard;
+    this.sets = new LiveSets(this.ask, options.paths);
+    const names = { ...hostNames(), set: this.sets.find };
+    this.rules = new LiveRules({ registry: builtinRegistry(), names, ask: this.ask });
+    this.store = new RuleStore(this.rules, options.paths);
+  }
+
+  private async begin(): Promise<void> {
+    const { mode, sysctls, devices, paths, say, onGone, backOff } = this.options;
+    const engine: EngineOptions = { mode, sysctls };
+    this.keeper = await Keeper.start({
+      plane: {
+        program: builtModule('tun/worker.js'),
+        engine: this.options.engine ?? builtModule('control/engine.js').href,
+        devices: devices.map(({ name, mtu }) => ({ name, mtu, up: false })),
+        options: engine,
+        onEvent: (event) => this.happened(event as EngineEvent),
+      },
+      prepare: (ask, lastWords) => this.prepare(ask, lastWords as LastWords | undefined),
+      say: (line) => {
+        this.bus.publish({ kind: 'note', text: line });
+        say(line);
+      },
+      onGone,
+      backOff,
     });
     try {
-      const daemon = new Daemon(options, plane, guard);
-      await daemon.loadSets();
-      await daemon.loadRules();
-      for (const device of options.devices) placeDevice(device);
-      daemon.server = await listen(options.paths.socket, (request) => daemon.serve(request), { refuse: stranger });
-      notifyServiceManager('READY=1');
-      return daemon;
+      this.server = await listen(paths.socket, (request) => this.serve(request), { refuse: stranger });
     } catch (error) {
-      await plane.stop();
+      await this.keeper.stop();
       throw error;
     }
+    this.saving = setInterval(() => void this.save(), SAVE_MS);
+    this.saving.unref();
+    notifyServiceManager('READY=1');
   }
 
-  private constructor(options: DaemonOptions, plane: DataPlane, guard: Lock) {
-    this.options = options;
-    this.plane = plane;
-    this.guard = guard;
-    const ask = (request: EngineRequest): Promise<unknown> => plane.request(request);
-    const names = { ...hostNames(), set: (name: string) => this.sets.get(name) };
-    this.rules = new LiveRules({ registry: builtinRegistry(), names, ask });
-  }
+  /** Asks the engine; while it is being started again, waits for it. */
+  private readonly ask: AskEngine = async (request) => this.keeper?.request(request) ?? this.askFirst?.(request);
 
-  private async loadSets(): Promise<void> {
-    const { text, age } = readSetsText(this.options.paths);
-    if (text === '') return;
-    const { exitCode, stderr } = await this.ipset(['restore'], text, age);
-    if (exitCode !== 0) throw new RulesRefused(`${this.options.paths.sets}:\n${stderr}`);
-  }
-
-  /** Runs ipset on the sets; what it changed is stored before it is told. */
-  async ipset(argv: readonly string[], stdin?: string, age?: number): Promise<ToolAnswer> {
-    const done = (await this.plane.request({ op: 'ipset', argv, stdin, age } satisfies EngineRequest)) as IpsetDone;
-    if (done.families) this.sets = new Map(done.families.map(([name, family]) => [name, { family }]));
-    if (done.text === undefined || age !== undefined) return done.answer;
-    try {
-      this.saveSets(done.text);
-      return done.answer;
-    } catch (error) {
-      const stderr = `${done.answer.stderr}ipset: ${(error as Error).message}. The sets are in force, but not stored: they end with the daemon.\n`;
-      return { ...done.answer, stderr, exitCode: done.answer.exitCode || 1 };
+  /** What a data plane needs before it may pass packets: the first one, and each that takes over from another. */
+  private async prepare(ask: AskEngine, lastWords: LastWords | undefined): Promise<void> {
+    if (this.keeper) {
+      await this.sets.giveBack(ask, lastWords?.sets);
+      await this.rules.giveBack(ask, lastWords?.counters);
+    } else {
+      this.askFirst = ask;
+      await this.sets.load();
+      await this.store.load(this.options.rules);
     }
+    await ask({ op: 'watch', kinds: [...this.bus.kinds] });
+    for (const device of this.options.devices) placeDevice(device);
   }
 
-  private saveSets(text: string): void {
-    if (text === '' && !existsSync(this.options.paths.sets)) return;
-    writeAtomically(this.options.paths.sets, text);
-  }
-
-  /** Loads the rule files given, or what the state directory holds: all of them, or none, and then it throws RulesRefused. */
-  async loadRules(): Promise<void> {
-    const sources = this.options.rules.length > 0 ? this.givenRules() : this.storedRules();
-    if (sources.length === 0) return;
-    let reading = '';
-    const { answer } = await this.rules.load(
-      sources.map(({ family, path, text, argv }) => [
-        family,
-        (ruleset) => {
-          reading = path;
-          return restoreInto(ruleset, path, text, argv);
-        },
-      ]),
-    );
-    if (answer.exitCode !== 0) throw new RulesRefused(`${reading}:\n${answer.stderr}`);
-    await this.save();
-  }
-
-  private givenRules(): RuleSource[] {
-    return this.options.rules.map(({ family, path }) => ({ family, path, text: readFileSync(path, 'utf8'), argv: [] }));
-  }
-
-  /** What was changed there by hand since it was written last. */
-  private storedRules(): RuleSource[] {
-    const { paths } = this.options;
-    return ([4, 6] as const).flatMap((family) => {
-      const path = paths.rules(family);
-      const text = readIfThere(path);
-      if (text === undefined || text === this.written.get(family)) return [];
-      return [{ family, path, text: inOrderOfUse(text), argv: ['-c'] }];
-    });
+  private happened(event: EngineEvent): void {
+    if ('happened' in event) this.bus.publish(event.happened);
+    else {
+      this.bus.publish(logged(event.log));
+      this.options.onLog(event.log);
+    }
   }
 
   private async serve(request: Request): Promise<unknown> {
@@ -197,19 +176,31 @@ export class Daemon {
       case 'tool':
         return this.tool(request.program, request.argv, request.stdin);
       case 'ipset':
-        return this.ipset(request.argv, request.stdin);
+        return this.sets.run(request.argv, request.stdin);
       case 'status':
         return this.status();
       case 'connections':
-        return this.connections();
+        return this.ask({ op: 'connections' });
+      case 'watch':
+        return this.watch(request.filter);
       case 'reload':
-        await this.loadRules();
+        await this.reload();
         return 'reloaded';
       case 'stop':
         // The answer first, then the end.
         setImmediate(() => this.options.onStop());
         return 'stopping';
     }
+  }
+
+  private watch(filter: EventFilter): Watcher {
+    return this.bus.watch({ kinds: filter.kinds ?? EVENT_KINDS, wants: compileFilter(filter) });
+  }
+
+  /** Loads the rules again: all of them, or none, and then it throws RulesRefused. */
+  async reload(): Promise<void> {
+    await this.store.load(this.options.rules);
+    this.bus.publish({ kind: 'note', text: 'rules loaded again' });
   }
 
   /** Runs a tool on the rules; what it changed is stored before it is told. */
@@ -220,7 +211,7 @@ export class Daemon {
     );
     if (!changed) return answer;
     try {
-      await this.saveFamily(family);
+      await this.store.saveFamily(family);
       return answer;
     } catch (error) {
       const stderr = `${answer.stderr}${program}: ${(error as Error).message}. The rules are in force, but not stored: they end with the daemon.\n`;
@@ -228,64 +219,52 @@ export class Daemon {
     }
   }
 
-  /** Lines of /proc/net/nf_conntrack. */
-  async connections(): Promise<string[]> {
-    return (await this.plane.request({ op: 'connections' } satisfies EngineRequest)) as string[];
-  }
-
   async status(): Promise<Status> {
-    const counts = this.plane.deviceCounts();
+    const { keeper } = this;
+    const counts = keeper?.deviceCounts();
+    const running = keeper?.running ?? false;
     return {
       mode: this.options.mode.kind,
       uptime: Math.floor((performance.now() - this.started) / 1000),
-      devices: Object.fromEntries(this.options.devices.map(({ name }, index) => [name, counts[index]])),
-      drops: (await this.plane.request({ op: 'drops' } satisfies EngineRequest)) as DropCount[],
+      devices: Object.fromEntries(this.options.devices.map(({ name }, index) => [name, counts?.[index]])),
+      drops: running ? ((await this.ask({ op: 'drops' })) as DropCount[]) : [],
+      dataPlane: {
+        state: running ? 'running' : 'down',
+        restarts: keeper?.restarts ?? 0,
+        lastDeath: keeper?.lastDeath,
+        eventsLost: keeper?.eventsLost ?? 0,
+      },
     };
   }
 
-  /** Writes the rules with their counters to the state directory. Throws what the system says. */
   private async save(): Promise<void> {
-    for (const family of [4, 6] as const) await this.saveFamily(family);
-  }
-
-  private async saveFamily(family: Family): Promise<void> {
-    const path = this.options.paths.rules(family);
-    const text = await this.rules.text(family);
-    await this.readable.check(this.rules.ruleset(family));
-    if (text === this.written.get(family) || (text === '' && !existsSync(path))) return;
-    writeAtomically(path, text);
-    this.written.set(family, text);
+    // What tools changed is stored already; without an engine there is nothing newer.
+    if (!this.keeper?.running) return;
+    try {
+      await this.store.save();
+      await this.sets.save();
+    } catch (error) {
+      this.options.say(`the rules could not be saved: ${(error as Error).message}`);
+    }
   }
 
   /** No more requests, rules saved, devices closed. */
   async stop(): Promise<void> {
     notifyServiceManager('STOPPING=1');
+    clearInterval(this.saving);
     let lock: Lock | undefined;
     try {
       lock = await stateLock(this.options.paths);
-      await this.server?.close();
-      await this.save();
-      const { stdout } = await this.ipset(['save']);
-      this.saveSets(stdout);
     } catch (error) {
-      this.options.say(`the rules could not be saved: ${(error as Error).message}`);
+      this.options.say(`saved without the lock: ${(error as Error).message}`);
     }
-    await this.plane.stop();
+    this.bus.close('the daemon ends');
+    await this.server?.close();
+    await this.save();
+    await this.keeper?.stop();
     lock?.release();
     this.guard.release();
   }
-}
-
-interface RuleSource {
-  readonly family: Family;
-  readonly path: string;
-  readonly text: string;
-  readonly argv: readonly string[];
-}
-
-function restoreInto(ruleset: Ruleset, path: string, text: string, argv: readonly string[]): Promise<ToolAnswer> {
-  const program: ToolName = ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
-  return runTool({ program, argv: [...argv, '--', path], stdin: text, date: new Date() }, ruleset);
 }
 
 async function stateLock({ lock: path }: StatePaths): Promise<Lock> {

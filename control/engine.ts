@@ -4,13 +4,14 @@
 import { randomFillSync } from 'node:crypto';
 import { procLine } from '../conntrack/format.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
-import type { WallClock } from '../engine/services.ts';
+import type { LogRecord, WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
 import type { Names } from '../grammar/names.ts';
 import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Engine, EngineHost } from '../tun/data-plane.ts';
+import type { EventKind, Happening } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 
@@ -35,9 +36,21 @@ export type EngineRequest =
   | { op: 'counters' }
   | { op: 'connections' }
   | { op: 'drops' }
+  /** The kinds of events that somebody wants from now on. */
+  | { op: 'watch'; kinds: readonly EventKind[] }
   | { op: 'sysctl'; name: string; value: string | number }
   /** A call of ipset; `age`: it speaks of so many ms ago. */
   | { op: 'ipset'; argv: readonly string[]; stdin: string | undefined; age?: number };
+
+/** What the engine emits. */
+export type EngineEvent = { readonly log: LogRecord } | { readonly happened: Happening };
+
+/** What a dying engine can still say, for the next one. */
+export interface LastWords {
+  readonly counters: readonly TableCounters[];
+  /** The text of `ipset save`. */
+  readonly sets: string;
+}
 
 export interface IpsetDone {
   readonly answer: IpsetAnswer;
@@ -81,6 +94,7 @@ export function createEngine(host: EngineHost): Engine {
   const numberOf = new Map(host.devices.map(({ name }, index) => [name, index]));
   const nameOf = host.devices.map(({ name }) => name);
   const identity = new WeakMap<object, number>();
+  const watched = new Set<EventKind>();
   const firewall = new Firewall({
     mode,
     sysctls,
@@ -91,7 +105,7 @@ export function createEngine(host: EngineHost): Engine {
       const number = numberOf.get(device);
       if (number !== undefined) host.transmit(number, pkt);
     },
-    onLog: (record) => host.emit({ log: record }),
+    onLog: (record) => host.emit({ log: record } satisfies EngineEvent),
     keyOf: (part: RuleSpec | ChainSpec) => identity.get(part) ?? part,
   });
 
@@ -107,6 +121,10 @@ export function createEngine(host: EngineHost): Engine {
     connections: () =>
       [...firewall.tracker.entries(firewall.now)].map((id) => procLine(firewall.tracker, id, firewall.now)),
     drops: () => firewall.dropCounts(),
+    watch({ kinds }) {
+      watched.clear();
+      for (const kind of kinds) watched.add(kind);
+    },
     sysctl: ({ name, value }) => firewall.setSysctl(name, value),
     ipset({ argv, stdin, age = 0 }): IpsetDone {
       const { sets } = firewall;
@@ -128,6 +146,10 @@ export function createEngine(host: EngineHost): Engine {
       const asked = request as EngineRequest;
       return (answers[asked.op] as (request: EngineRequest) => unknown)(asked);
     },
+    lastWords: (): LastWords => ({
+      counters: [...readCounters(firewall)],
+      sets: runIpset(firewall.sets, { argv: ['save'], names: quickNames, now: firewall.now }).stdout,
+    }),
   };
 }
 

@@ -65,6 +65,8 @@ export class LiveRules {
   /** Tables committed by the work at hand, not yet with the engine. */
   private readonly pending = new Set<TableSpec>();
   private queue: Promise<unknown> = Promise.resolve();
+  /** What the engine has said yes to, by family and name: what another engine needs to be where this one was. */
+  private readonly inForce = new Map<string, TableSpec>();
 
   constructor(context: LiveContext) {
     this.context = context;
@@ -138,8 +140,10 @@ export class LiveRules {
 
   private async install(): Promise<void> {
     const tables = [...this.pending].filter((table) => this.rulesets[table.family].table(table.name) === table);
-    if (tables.length > 0)
+    if (tables.length > 0) {
       await this.context.ask({ op: 'install', tables: tables.map((table) => this.message(table)) });
+      for (const table of tables) this.inForce.set(`${table.family} ${table.name}`, table);
+    }
     const zeroed = this.counters.zeroed.map((rule) => this.numberOf(rule));
     if (zeroed.length > 0) await this.context.ask({ op: 'zero', rules: zeroed });
   }
@@ -152,6 +156,27 @@ export class LiveRules {
     return { spec, keys };
   }
 
+  /**
+   * Gives an engine the rules that another had, with the counters of its last words, or those last seen. Waits for nobody: who is in turn
+   * waits for this engine.
+   */
+  async giveBack(ask: AskEngine, lastWords: readonly TableCounters[] | undefined): Promise<void> {
+    if (lastWords) this.note(lastWords);
+    const tables = [...this.inForce.values()].map((table) => {
+      const { keys } = this.message(table);
+      return { spec: this.counted(table), keys };
+    });
+    if (tables.length > 0) await ask({ op: 'install', tables });
+  }
+
+  private counted(table: TableSpec): TableSpec {
+    const chains = [...table.chains.values()].map((chain): [string, ChainSpec] => {
+      const rules = chain.rules.map((rule) => ({ ...rule, counters: this.counters.rule(rule) }));
+      return [chain.name, { ...chain, counters: this.counters.chain(chain), rules }];
+    });
+    return { ...table, chains: new Map(chains) };
+  }
+
   private numberOf(part: object): number {
     let number = this.numbers.get(part);
     if (number === undefined) this.numbers.set(part, (number = this.nextNumber++));
@@ -160,8 +185,12 @@ export class LiveRules {
 
   /** Asks the engine for its counters and lays them beside our rules. */
   private async refresh(): Promise<void> {
-    for (const { family, name, chains } of (await this.context.ask({ op: 'counters' })) as TableCounters[]) {
-      const table = this.rulesets[family].table(name);
+    this.note((await this.context.ask({ op: 'counters' })) as TableCounters[]);
+  }
+
+  private note(counters: readonly TableCounters[]): void {
+    for (const { family, name, chains } of counters) {
+      const table = this.inForce.get(`${family} ${name}`);
       for (const chain of table?.chains.values() ?? []) {
         const counted = chains.get(chain.name);
         if (!counted) continue;

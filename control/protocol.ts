@@ -3,6 +3,8 @@
 // The iptables-like tools send their whole command line: the daemon parses it as the tool would have done on the stored rules, so
 // that a user sees no difference between a machine with a daemon and one without.
 
+import type { EventFilter } from './event-filter.ts';
+
 /** Programs that may be asked for by `tool`. */
 export const TOOLS = [
   'iptables',
@@ -33,6 +35,8 @@ export type Request =
   | { op: 'status' }
   /** The connection table, as text lines of /proc/net/nf_conntrack and as objects. */
   | { op: 'connections' }
+  /** Events from now on, each a line `{"event": ...}`, until the client hangs up or reads too slowly: then the last line says why. */
+  | { op: 'watch'; filter: EventFilter }
   /** Loads the rule files of the start again. */
   | { op: 'reload' }
   /** Saves the state and ends. */
@@ -45,32 +49,3 @@ export interface ToolAnswer {
 }
 
 export type Answer = { ok: true; result: unknown } | { ok: false; error: string };
-
-/** Takes a line apart. Throws an Error whose text may be sent back; nothing in a message is trusted. */
-export function parseRequest(line: string): Request {
-  let message: unknown;
-  try {
-    message = JSON.parse(line);
-  } catch {
-    throw new Error('not a JSON text');
-  }
-  if (typeof message !== 'object' || message === null) throw new Error('a request is a JSON object');
-  const { op, program, argv, stdin } = message as Record<string, unknown>;
-  switch (op) {
-    case 'status':
-    case 'connections':
-    case 'reload':
-    case 'stop':
-      return { op };
-    case 'tool':
-    case 'ipset':
-      if (op === 'tool' && !isToolName(program)) throw new Error(`"program" is one of ${TOOLS.join(', ')}`);
-      if (!Array.isArray(argv) || !argv.every((word) => typeof word === 'string')) {
-        throw new Error('"argv" is a list of strings');
-      }
-      if (stdin !== undefined && typeof stdin !== 'string') throw new Error('"stdin" is a string');
-      return op === 'ipset' ? { op, argv, stdin } : { op, program: program as ToolName, argv, stdin };
-    default:
-      throw new Error('unknown "op"');
-  }
-}

@@ -9,7 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isServed } from './client.ts';
 import { Watcher } from './event-stream.ts';
 import { Lines, LineTooLong, MAX_MESSAGE } from './framing.ts';
-import { type Answer, parseRequest, type Request } from './protocol.ts';
+import { parseRequest } from './parse-request.ts';
+import type { Answer, Request } from './protocol.ts';
 
 /** The answer; a Watcher: the events that it takes. */
 export type Serve = (request: Request) => unknown | Promise<unknown>;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseRequest } from '../../control/protocol.ts';
+import { parseRequest } from '../../control/parse-request.ts';
 
 describe('a request', () => {
   test('of each kind is taken, and what it does not know is left out', () => {

@@ -21,9 +21,17 @@ export class Site {
   }
 
   run(...words: string[]): Running {
-    const device = (host: Host): string =>
-      `${deviceName(host)},netns=${this.lab.namespace(host)},host=${ADDRESS[host].v4}/24,host=${ADDRESS[host].v6}/64`;
-    const running = new Running(this, ['--inside', device('client'), '--outside', device('server'), ...words]);
+    return this.spawn(PROGRAM, 'run', '--inside', this.device('client'), '--outside', this.device('server'), ...words);
+  }
+
+  /** A device as `sekisho run` takes it. */
+  device(host: Host): string {
+    return `${deviceName(host)},netns=${this.lab.namespace(host)},host=${ADDRESS[host].v4}/24,host=${ADDRESS[host].v6}/64`;
+  }
+
+  /** Any program that runs a daemon. */
+  spawn(...argv: string[]): Running {
+    const running = new Running(this, argv);
     this.running.push(running);
     return running;
   }
@@ -67,8 +75,8 @@ export class Running {
   private readonly process: ChildProcess;
   private readonly ended: Promise<number | null>;
 
-  constructor({ env }: Site, words: readonly string[]) {
-    this.process = spawn(process.execPath, [PROGRAM, 'run', ...words], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  constructor({ env }: Site, argv: readonly string[]) {
+    this.process = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.said += text;
     });

@@ -1,0 +1,84 @@
+// The sets of a daemon: the engine holds them, the state directory has their text.
+
+import { existsSync } from 'node:fs';
+import type { Names } from '../grammar/names.ts';
+import type { Family } from '../packet/numbers.ts';
+import { writeAtomically } from './atomic-file.ts';
+import type { IpsetDone } from './engine.ts';
+import type { AskEngine } from './live-rules.ts';
+import type { StatePaths } from './paths.ts';
+import type { ToolAnswer } from './protocol.ts';
+import { RulesRefused } from './rule-store.ts';
+import { readSetsText } from './stored-sets.ts';
+
+/** The text of `ipset save`, and when it was right. */
+interface Latest {
+  readonly text: string;
+  readonly at: number;
+}
+
+export class LiveSets {
+  private readonly ask: AskEngine;
+  private readonly paths: StatePaths;
+  /** What the engine has, as its last answer said. */
+  private sets = new Map<string, { family: Family | undefined }>();
+
+  private latest: Latest = { text: '', at: 0 };
+
+  constructor(ask: AskEngine, paths: StatePaths) {
+    this.ask = ask;
+    this.paths = paths;
+  }
+
+  /** For rules that name a set. */
+  readonly find: Names['set'] = (name) => this.sets.get(name);
+
+  /** Gives what the state directory holds to the engine, which has no sets yet. */
+  async load(): Promise<void> {
+    const { text, age } = readSetsText(this.paths);
+    await this.give(this.ask, { text, at: performance.now() - age });
+  }
+
+  /** Gives an engine the sets that another had: as it said with its last words, else as they were stored last. */
+  async giveBack(ask: AskEngine, lastWords: string | undefined): Promise<void> {
+    await this.give(ask, lastWords === undefined ? this.latest : { text: lastWords, at: performance.now() });
+  }
+
+  private async give(ask: AskEngine, { text, at }: Latest): Promise<void> {
+    if (text === '') return;
+    const age = performance.now() - at;
+    const { answer, families } = (await ask({ op: 'ipset', argv: ['restore'], stdin: text, age })) as IpsetDone;
+    this.note(families);
+    this.latest = { text, at };
+    if (answer.exitCode !== 0) throw new RulesRefused(`${this.paths.sets}:\n${answer.stderr}`);
+  }
+
+  /** Runs ipset on the sets; what it changed is stored before it is told. */
+  async run(argv: readonly string[], stdin?: string): Promise<ToolAnswer> {
+    const done = (await this.ask({ op: 'ipset', argv, stdin })) as IpsetDone;
+    this.note(done.families);
+    if (done.text === undefined) return done.answer;
+    try {
+      this.write(done.text);
+      return done.answer;
+    } catch (error) {
+      const stderr = `${done.answer.stderr}ipset: ${(error as Error).message}. The sets are in force, but not stored: they end with the daemon.\n`;
+      return { ...done.answer, stderr, exitCode: done.answer.exitCode || 1 };
+    }
+  }
+
+  async save(): Promise<void> {
+    const { answer } = (await this.ask({ op: 'ipset', argv: ['save'], stdin: undefined })) as IpsetDone;
+    this.write(answer.stdout);
+  }
+
+  private note(families: IpsetDone['families']): void {
+    if (families) this.sets = new Map(families.map(([name, family]) => [name, { family }]));
+  }
+
+  private write(text: string): void {
+    this.latest = { text, at: performance.now() };
+    if (text === '' && !existsSync(this.paths.sets)) return;
+    writeAtomically(this.paths.sets, text);
+  }
+}

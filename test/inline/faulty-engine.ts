@@ -1,0 +1,20 @@
+// The daemon's engine with a fault in it: a packet that says so makes it fail. Only programs of the tests are started with it.
+
+import { createEngine as sound } from '../../control/engine.ts';
+import type { Engine, EngineHost } from '../../tun/data-plane.ts';
+
+const includes = (bytes: Uint8Array, from: number, to: number, text: string): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).includes(text);
+
+export function createEngine(host: EngineHost): Engine {
+  const engine = sound(host);
+  return {
+    ...engine,
+    receive(device, pkt) {
+      if (includes(pkt.bytes, pkt.l3, pkt.end, 'fall over')) throw new Error('fell over, as told');
+      if (includes(pkt.bytes, pkt.l3, pkt.end, 'stand still')) for (;;);
+      if (includes(pkt.bytes, pkt.l3, pkt.end, 'end at once')) process.exit(3);
+      engine.receive(device, pkt);
+    },
+  };
+}

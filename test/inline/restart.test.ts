@@ -1,0 +1,94 @@
+// The data plane fails under traffic: nothing passes, and then everything is as before.
+
+import { spawnSync } from 'node:child_process';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Status } from '../../control/daemon.ts';
+import { bundleProgram, probe, ready } from '../kernel/support.ts';
+import { ADDRESS } from './lab.ts';
+import { type Running, Site } from './running.ts';
+
+const may = ready('a data plane that fails', probe('ip', 'ping', 'python3'));
+
+describe.skipIf(!may)('when the data plane fails', () => {
+  let site: Site;
+  let daemon: Running;
+  let program: string;
+  let engine: string;
+  beforeAll(() => {
+    program = bundleProgram('test/inline/faulty-run.ts');
+    engine = bundleProgram('test/inline/faulty-engine.ts');
+  });
+  beforeEach(async () => {
+    site = new Site();
+  });
+  afterEach(() => site.close());
+
+  const begin = async (...more: string[]): Promise<void> => {
+    daemon = site.spawn(program, engine, site.device('client'), site.device('server'), ...more);
+    await daemon.serves();
+  };
+  const status = (): Status => JSON.parse(site.sekisho('status --json').stdout) as Status;
+  /** One UDP packet with that text. */
+  const tell = (text: string): unknown =>
+    site.lab.run('client', [
+      'python3',
+      '-c',
+      `import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'${text}', ('${ADDRESS.server.v4}', 9))`,
+    ]);
+
+  test.each([
+    ['fall over', 'fell over, as told'],
+    ['end at once', 'ended with code 3'],
+    ['stand still', 'the data plane hung'],
+  ])('%s: rules, counters and sets are there again, and traffic goes on', async (fault, reason) => {
+    await begin();
+    site.sekisho('ipset create friends hash:ip family inet6');
+    site.sekisho(`ipset add friends ${ADDRESS.client.v6}`);
+    site.sekisho('ip6tables -A FORWARD -m set --match-set friends src -p icmpv6 --icmpv6-type echo-request -j ACCEPT');
+    site.sekisho('ip6tables -A FORWARD -p icmpv6 --icmpv6-type echo-request -j DROP');
+    expect(await site.pings(5)).toBe(5);
+    // Listed, and so known, whatever the data plane can say at its end.
+    expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +5 +520 ACCEPT/);
+    tell(fault);
+    await daemon.says('the data plane runs again (restart 1)');
+    expect(daemon.said).toContain(reason);
+    expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +5 +520 ACCEPT/);
+    expect(await site.pings(5)).toBe(5);
+    expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +10 +1040 ACCEPT/);
+    expect(status().dataPlane).toMatchObject({
+      state: 'running',
+      restarts: 1,
+      lastDeath: { reason: expect.stringContaining(reason) },
+    });
+    expect(site.sekisho('status').stdout).toContain(reason);
+    expect(await daemon.end('SIGTERM')).toBe(0);
+    expect([site.linked('client'), site.linked('server')]).toEqual([false, false]);
+  });
+
+  test('again and again, and rules can be edited meanwhile: whoever asks waits', async () => {
+    await begin();
+    for (let round = 1; round <= 4; round++) {
+      tell('fall over');
+      expect(site.sekisho(`ip6tables -A FORWARD -p tcp --dport ${round}`)).toMatchObject({ status: 0, stderr: '' });
+      await daemon.says(`(restart ${round})`);
+    }
+    expect(site.sekisho('ip6tables -S FORWARD').stdout.match(/--dport \d/g)).toEqual(
+      [1, 2, 3, 4].map((n) => `--dport ${n}`),
+    );
+    expect(await site.pings(3)).toBe(3);
+  });
+
+  test('one that does not come to life again: the daemon ends, nothing passes, rules are kept', async () => {
+    await begin('3');
+    site.sekisho('ip6tables -A FORWARD -p tcp --dport 7');
+    // Here, where it is made anew, its name is taken by a device that is no TUN.
+    const [name] = site.device('client').split(',');
+    spawnSync('ip', ['link', 'add', name, 'type', 'bridge']);
+    tell('fall over');
+    expect(await daemon.end()).toBe(1);
+    spawnSync('ip', ['link', 'delete', name]);
+    expect(daemon.said).toMatch(/next try in 0.04 s[\s\S]*gone: /);
+    expect(site.linked('client')).toBe(false);
+    expect(site.sekisho('ip6tables -S FORWARD').stdout).toContain('--dport 7');
+  });
+});
