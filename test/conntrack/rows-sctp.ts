@@ -22,7 +22,7 @@ const TYPES: Readonly<Record<string, number>> = {
   ASCONF: 193,
 };
 
-function packet(direction: '>' | '<', words: string): Made {
+export function sctpPacket(direction: '>' | '<', words: string): Made {
   const [tag, chunks] = words.split(': ');
   const [from, to] = direction === '>' ? [ORIGINATOR, RESPONDER] : [RESPONDER, ORIGINATOR];
   const layer = build.sctp({
@@ -47,7 +47,7 @@ function chunk(word: string): build.SctpChunk {
 const row = (time: number, direction: '>' | '<', words: string, ctstate: string, entry: string, why?: string): Row => [
   time,
   direction,
-  packet(direction, words),
+  sctpPacket(direction, words),
   ctstate,
   entry,
   why,

@@ -10,6 +10,7 @@ import { expected, type Family, newTracker, packetOf, pass, type Row, type Trace
 import { flowTraces } from '../conntrack/rows-flows.ts';
 import { sctpTraces } from '../conntrack/rows-sctp.ts';
 import { tcpTraces } from '../conntrack/rows-tcp.ts';
+import { sctpCells } from '../conntrack/sctp-cells.ts';
 import { tcpCells } from '../conntrack/tcp-cells.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
@@ -140,11 +141,24 @@ describe.skipIf(!ready('rows of the tracker in the kernel', machine))('the kerne
     ).toEqual(ours(toolLine));
   });
 
-  const traces = [...tcpCells, ...tcpTraces, ...flowTraces, ...sctpTraces, ...dccpTraces].filter(
-    ({ kernel }) => kernel !== 'never',
-  );
+  const traces = [...tcpTraces, ...flowTraces, ...sctpTraces, ...dccpTraces].filter(({ kernel }) => kernel !== 'never');
   describe.each([4, 6] as const)('IPv%i', (family) => {
     const those = traces.filter((trace) => (trace.family ?? family) === family);
+    // Many and short: one namespace for all, emptied between them.
+    test.each([
+      ['TCP', tcpCells],
+      ['SCTP', sctpCells],
+    ] as const)('every cell of %s', { timeout: 60_000 }, async (_, cells) => {
+      const scenarios = cells.map((trace) => scenarioOf(trace, family));
+      const steps = scenarios.flatMap((scenario) => [{ flush_ct: true } as const, ...scenario.steps]);
+      const results = (await twin.run({ ...scenarios[0], steps })).steps;
+      const lines = cells.map((trace) => {
+        results.shift();
+        return [trace.name, ...told(trace, results.splice(0, 3 * trace.rows.length))];
+      });
+      expect(lines).toEqual(cells.map((trace) => [trace.name, ...expected(trace)]));
+    });
+
     test.each(those)('$name', async (trace) => {
       const { steps } = await twin.run(scenarioOf(trace, family));
       expect(told(trace, steps)).toEqual(expected(trace));
