@@ -5,11 +5,14 @@ import { TOOLS, type ToolName } from '../control/protocol.ts';
 /** Runs the program under the name that it was called by; the value is the exit code. */
 type Program = (name: string, words: readonly string[]) => Promise<number>;
 
-const tool: Program = async (name, words) => (await import('./tools.ts')).main(name as ToolName, words);
+const tool: Program = async (name, words) =>
+  (await import('./tools.ts')).main(name.replace('-legacy', '') as ToolName, words);
+/** Programs that can tell the two kinds of tools apart (ferm) ask for this one. */
+const legacyName = (name: ToolName): string => name.replace('tables', 'tables-legacy');
 const apply: Program = async (name, words) => (await import('./iptables-apply.ts')).main(name, words);
 
 export const PROGRAMS: ReadonlyMap<string, Program> = new Map([
-  ...TOOLS.map((name): [string, Program] => [name, tool]),
+  ...[...TOOLS, ...TOOLS.map(legacyName)].map((name): [string, Program] => [name, tool]),
   ['iptables-apply', apply],
   ['ip6tables-apply', apply],
   ['iptables-xml', async (_name, words) => (await import('./iptables-xml.ts')).main(words)],
