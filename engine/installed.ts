@@ -8,7 +8,8 @@ import type { Family } from '../packet/numbers.ts';
 import type { Cloner } from './clone.ts';
 import { Counts, type MakeCounts } from './counters.ts';
 import { checkTable } from './load-check.ts';
-import type { ExtensionKind, Registry } from './registry.ts';
+import { ProcFile } from './proc-file.ts';
+import type { AttachedKind, Registry } from './registry.ts';
 import { type BindContext, SharedState } from './rule.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { Services } from './services.ts';
@@ -177,6 +178,15 @@ export class InstalledTables {
         const named = matches.flatMap((match, index) => match.sets?.(spec.matches[index].checked) ?? []);
         if (target && spec.target?.kind === 'extension') named.push(...(target.sets?.(spec.target.checked) ?? []));
         uses += named.filter((one) => one === name).length;
+  /** Shared state that is a file of /proc, in the order in which it was made. */
+  procFiles(): ProcFile[] {
+    return [...this.shared.byName.values()].filter((state) => state instanceof ProcFile);
+  }
+
+  procFile(path: string): ProcFile | undefined {
+    return this.procFiles().find((file) => file.path === path);
+  }
+
       }
     }
     return uses;

@@ -6,15 +6,14 @@ import { HOP_LIMIT_AT } from '../packet/ipv6.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import { HZ, jiffies } from './shared/jiffies.ts';
-import { KeyedList } from './shared/keyed-list.ts';
-import { addressOffset, type End, putAddress } from './shared/packet-addresses.ts';
+import { addressOffset, type End } from './shared/packet-addresses.ts';
+import { RecentList, type Seen } from './shared/recent-list.ts';
 import { words } from './shared/text.ts';
 
 // Lists of addresses with the times at which they were seen. A list has a name, and every rule of both families that names it shares
 // it; the mask is that of the rule that made it.
 
-/** Module parameters ip_list_tot and ip_pkt_list_tot (0: as many times as the rules ask for). */
-const MOST_ENTRIES = 100;
+/** Where no rule asks for more; module parameter ip_pkt_list_tot is 0. */
 const DEFAULT_STAMPS = 32;
 /** XT_RECENT_MAX_NSTAMPS */
 const MOST_STAMPS = 65_536;
@@ -131,7 +130,7 @@ export const recent = defineMatch({
       `mask: ${c.mask ?? allOnes(family)}`,
     ),
   compile(c, { family, services, shared }) {
-    const make = (): List => new List(maskOf(c, family), services.random());
+    const make = (): RecentList => new RecentList(c.name, maskOf(c, family), services.random());
     const list = shared(`recent ${c.name}`, make, 'both');
     list.keepStamps(roundUp(c.hitCount || DEFAULT_STAMPS) - 1);
     const offset = addressOffset(c.end, family);
@@ -177,15 +176,6 @@ function ttlOf(pkt: Packet, family: Family): number {
 
 const roundUp = (value: number): number => 2 ** Math.ceil(Math.log2(value));
 
-/** An address in a list: a ring of times, in jiffies. */
-interface Seen {
-  ttl: number;
-  stamps: number[];
-  /** Of the next stamp; may be one past the ring's end. */
-  index: number;
-}
-type Found = NonNullable<ReturnType<KeyedList<Seen>['find']>>;
-
 function isRecent({ stamps }: Seen, { seconds, hitCount }: Checked, since: number): boolean {
   let hits = 0;
   for (let index = 0; index < stamps.length; index++) {
@@ -194,60 +184,4 @@ function isRecent({ stamps }: Seen, { seconds, hitCount }: Checked, since: numbe
     if (hits >= hitCount) return true;
   }
   return false;
-}
-
-class List {
-  private readonly mask: Int32Array;
-  private readonly entries: KeyedList<Seen>;
-  private readonly key = new Int32Array(5);
-  private stampMask = 0;
-
-  constructor(mask: Int32Array, secret: number) {
-    this.mask = mask;
-    this.entries = new KeyedList(secret);
-  }
-
-  /** A rule that wants to look back further than the list does empties it. recent_mt_check() */
-  keepStamps(mask: number): void {
-    if (mask <= this.stampMask) return;
-    if (this.stampMask !== 0) this.entries.clear();
-    this.stampMask = mask;
-  }
-
-  /** The key of what was looked for stays, for add(). A TTL of 0, wanted or noted, agrees with any. recent_entry_lookup() */
-  find(pkt: Packet, family: Family, offset: number, ttl: number): Found | undefined {
-    const { key } = this;
-    key.fill(0);
-    key[4] = family;
-    putAddress(key, 0, pkt, offset, family, this.mask);
-    const found = this.entries.find(key);
-    if (!found || ttl === 0 || found.value.ttl === 0 || found.value.ttl === ttl) return found;
-    return undefined;
-  }
-
-  add(ttl: number, now: number): void {
-    if (this.entries.size >= MOST_ENTRIES) this.entries.remove(this.entries.oldest!);
-    this.entries.add(this.key, { ttl, stamps: [now], index: 1 });
-  }
-
-  remove(entry: Found): void {
-    this.entries.remove(entry);
-  }
-
-  /** recent_entry_update() */
-  update(entry: Found, ttl: number, now: number): void {
-    const seen = entry.value;
-    seen.index &= this.stampMask;
-    seen.stamps[seen.index++] = now;
-    seen.ttl = ttl;
-    this.entries.touch(entry);
-  }
-
-  /** Looks at one entry, the one that was not used longest. recent_entry_reap() */
-  reap(since: number, updated: Found | undefined): void {
-    const { oldest } = this.entries;
-    if (!oldest || oldest === updated) return;
-    const { stamps, index } = oldest.value;
-    if (stamps[index - 1] < since) this.entries.remove(oldest);
-  }
 }

@@ -276,6 +276,25 @@ export class TestFirewall {
   }
 
   /** Another firewall with the same rules, without reading them again. */
+  /** A list of recent as /proc/net/xt_recent shows it, after the edits (`+ADDRESS`, `-ADDRESS`, `/`). Throws where no rule names it. */
+  recent(name: string, ...edits: readonly string[]): string {
+    const path = `xt_recent/${name}`;
+    for (const edit of edits) this.engine.writeProc(path, edit);
+    return this.proc(path);
+  }
+
+  /** A table of hashlimit as /proc/net/ipt_hashlimit, for IPv6 ip6t_hashlimit, shows it. Throws where no rule names it. */
+  hashlimit(name: string, family: Family): string {
+    return this.proc(`${family === 4 ? 'ipt' : 'ip6t'}_hashlimit/${name}`);
+  }
+
+  private proc(path: string): string {
+    const text = this.engine.readProc(path);
+    if (text !== undefined) return text;
+    const files = this.engine.procFiles();
+    throw new Error(`no rule keeps ${path}; there ${files.length === 0 ? 'is none' : `are ${files.join(', ')}`}`);
+  }
+
   fresh(): TestFirewall {
     const another = new TestFirewall(this.setup, this.rules);
     another.observations = new Observations(this.observations);

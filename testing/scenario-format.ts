@@ -28,6 +28,7 @@ export type Step = { note?: string } & (
   | { flush_ct: true }
   | { read: string }
   | { exec: string[] }
+  | { write: string; text: string }
 );
 
 export interface Scenario {

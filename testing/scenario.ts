@@ -146,6 +146,22 @@ class Player {
       if (octets[0] >>> 4 !== 4 && octets[0] >>> 4 !== 6) {
         err = 'Invalid argument';
         continue;
+  /** What extensions keep below /proc/net. */
+  private read(path: string): StepResult {
+    const text = this.firewall.readProc(belowProcNet(path));
+    if (text === undefined) throw new Error(`${path}: no such file in memory`);
+    return { text };
+  }
+
+  private write(path: string, text: string): StepResult {
+    try {
+      this.firewall.writeProc(belowProcNet(path), text);
+      return {};
+    } catch (error) {
+      return { err: (error as Error).message };
+    }
+  }
+
       }
       const { pkt } = this;
       pkt.bytes.set(octets);
@@ -214,6 +230,8 @@ const ERRORS: Record<SendResult, string | undefined> = {
   taken: undefined,
   dropped: 'Operation not permitted',
   'no route': 'Network is unreachable',
+const belowProcNet = (path: string): string => path.replace(/^\/proc\/(self\/|thread-self\/)?net\//, '');
+
   malformed: 'Invalid argument',
 };
 

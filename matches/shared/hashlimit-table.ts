@@ -12,7 +12,7 @@ import { portsOffset } from '../../packet/ports.ts';
 import { type Account, type AccountSettings, openAccount } from './hashlimit-accounts.ts';
 import { HZ, jiffies } from './jiffies.ts';
 import { type Entry, KeyedList } from './keyed-list.ts';
-import { addressOffset, maskWords, putAddress } from './packet-addresses.ts';
+import { addressOffset, fullAddress, maskWords, putAddress } from './packet-addresses.ts';
 
 /** In the order in which they are printed. */
 export const MODES = ['srcip', 'srcport', 'dstip', 'dstport'] as const;
@@ -135,17 +135,10 @@ export class HashTable extends ProcFile {
     const left = Number.isFinite(this.life)
       ? BigInt(value.seen + this.life - tick)
       : MOST_JIFFIES - BigInt(tick - value.seen);
-    const [source, destination] = [0, 4].map((at) => this.addressText(key, at));
+    const [source, destination] = [0, DESTINATION_WORD].map((at) => fullAddress(key, at, this.family));
     const ports = key[PORTS_WORD];
     const numbers = value.figures().join(' ');
     return `${left / BigInt(HZ)} ${source}:${ports >>> 16}->${destination}:${ports & 0xffff} ${numbers}\n`;
-  }
-
-  /** %pI4, or %pI6: all eight groups in full. */
-  private addressText(key: Int32Array, at: number): string {
-    if (this.family === 4) return [24, 16, 8, 0].map((shift) => (key[at] >>> shift) & 0xff).join('.');
-    const group = (value: number): string => (value & 0xffff).toString(16).padStart(4, '0');
-    return [0, 1, 2, 3].flatMap((word) => [group(key[at + word] >>> 16), group(key[at + word])]).join(':');
   }
 }
 

@@ -37,3 +37,10 @@ export const maskWords = (length: number): Int32Array =>
     const ones = Math.min(32, Math.max(0, length - from));
     return ones === 0 ? 0 : -1 << (32 - ones);
   });
+
+/** The address in words [at .. at+4) of `key` as %pI4 and %pI6 print it: all eight groups of an IPv6 address, in full. */
+export function fullAddress(key: Int32Array, at: number, family: Family): string {
+  if (family === 4) return [24, 16, 8, 0].map((shift) => (key[at] >>> shift) & 0xff).join('.');
+  const group = (value: number): string => (value & 0xffff).toString(16).padStart(4, '0');
+  return [0, 1, 2, 3].flatMap((word) => [group(key[at + word] >>> 16), group(key[at + word])]).join(':');
+}

@@ -224,7 +224,8 @@ export class KernelTwin {
     if ('ct' in step) return readTracking();
     if ('counters' in step) return this.counters();
     if ('rules' in step) return this.reload(step.rules);
-    if ('read' in step) return { text: readFileSync(step.read, 'utf8') };
+    if ('read' in step) return { text: readFileSync(inThread(step.read), 'utf8') };
+    if ('write' in step) return writeFile(inThread(step.write), step.text);
     if ('exec' in step) return this.execute(step.exec);
     if ('sysctls' in step) writeSysctls(step.sysctls);
     else if ('flush_ct' in step) flushConnections();
@@ -343,12 +344,23 @@ function openIfThere(path: string, flags: string): number {
   }
 }
 
-/** This thread's table: /proc/self would be the main thread's namespace. */
+/** Below /proc/net, this thread's file: /proc/self would be the main thread's namespace. */
+const inThread = (path: string): string => path.replace(/^\/proc\/net\//, '/proc/thread-self/net/');
+
+function writeFile(path: string, text: string): StepResult {
+  try {
+    writeFileSync(path, text);
+    return {};
+  } catch (error) {
+    return { err: reasonOf(error) };
+  }
+}
+
 function readTracking(): StepResult {
-  const text = readFileSync('/proc/thread-self/net/nf_conntrack', 'utf8');
+  const text = readFileSync(inThread('/proc/net/nf_conntrack'), 'utf8');
   let expected = '';
   try {
-    expected = readFileSync('/proc/thread-self/net/nf_conntrack_expect', 'utf8');
+    expected = readFileSync(inThread('/proc/net/nf_conntrack_expect'), 'utf8');
   } catch {
     // The file is there only once something has asked for helpers.
   }
