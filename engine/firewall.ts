@@ -225,6 +225,29 @@ export class Firewall {
     this.registry.detach(name);
   }
 
+  // --- Files of /proc ------------------------------------------------------------------------------------------------
+
+  /**
+   * The files below /proc/net that extensions of the installed rules keep: `xt_recent/NAME`, `ipt_hashlimit/NAME`, `ip6t_hashlimit/NAME`.
+   * Those of both families that share a path are the same.
+   */
+  procFiles(): string[] {
+    return this.installed.procFiles().map(({ path }) => path);
+  }
+
+  /** What such a file says now; undefined: there is none of that path. */
+  readProc(path: string): string | undefined {
+    return this.installed.procFile(path)?.read(this.now);
+  }
+
+  /** Writes to such a file as one write() does: `+ADDRESS`, `-ADDRESS` and `/` to one of xt_recent. Throws for what is refused. */
+  writeProc(path: string, text: string): void {
+    const file = this.installed.procFile(path);
+    if (!file) throw new Error(`${path}: no rule keeps such a file`);
+    if (!file.write) throw new Error(`${path}: is for reading only`);
+    file.write(text, this.now);
+  }
+
   // --- Tracing -------------------------------------------------------------------------------------------------------
 
   /**
@@ -258,29 +281,6 @@ export class Firewall {
    * (hook, devices, ctstate). For explaining what is missing; changes nothing.
    */
   conditions(pkt: Packet, table: TableName, rule: RuleSpec): Condition[] {
-  // --- Files of /proc ------------------------------------------------------------------------------------------------
-
-  /**
-   * The files below /proc/net that extensions of the installed rules keep: `xt_recent/NAME`, `ipt_hashlimit/NAME`, `ip6t_hashlimit/NAME`.
-   * Those of both families that share a path are the same.
-   */
-  procFiles(): string[] {
-    return this.installed.procFiles().map(({ path }) => path);
-  }
-
-  /** What such a file says now; undefined: there is none of that path. */
-  readProc(path: string): string | undefined {
-    return this.installed.procFile(path)?.read(this.now);
-  }
-
-  /** Writes to such a file as one write() does: `+ADDRESS`, `-ADDRESS` and `/` to one of xt_recent. Throws for what is refused. */
-  writeProc(path: string, text: string): void {
-    const file = this.installed.procFile(path);
-    if (!file) throw new Error(`${path}: no rule keeps such a file`);
-    if (!file.write) throw new Error(`${path}: is for reading only`);
-    file.write(text, this.now);
-  }
-
     const installed = this.installed.table(rule.family, table);
     if (!installed?.ruleOf.has(rule)) throw new Error(`not an installed rule of table ${table}`);
     return conditionsOf(installed, rule, pkt, this.services);
@@ -317,6 +317,11 @@ export class Firewall {
       this.stack?.setSysctl(name, value);
     if (!taken) throw new Error(`sysctl ${name}=${value}: not known here, or not a value of it`);
     this.sysctls.set(name, value);
+  }
+
+  /** Value of a setting of the tracker or of reassembly, by its kernel name; undefined: none of theirs. */
+  sysctl(name: string): number | undefined {
+    return this.defragmenter.getSysctl(name) ?? this.tracker.sysctls.get(name);
   }
 
   /** Whether the tracker and reassembly take part. */

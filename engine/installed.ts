@@ -9,7 +9,7 @@ import type { Cloner } from './clone.ts';
 import { Counts, type MakeCounts } from './counters.ts';
 import { checkTable } from './load-check.ts';
 import { ProcFile } from './proc-file.ts';
-import type { AttachedKind, Registry } from './registry.ts';
+import type { ExtensionKind, Registry } from './registry.ts';
 import { type BindContext, SharedState } from './rule.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { Services } from './services.ts';
@@ -170,14 +170,6 @@ export class InstalledTables {
     }
   }
 
-  /** How many times rules name a set. */
-  usesOfSet(name: string): number {
-    let uses = 0;
-    for (const table of this.all()) {
-      for (const { spec, matches, target } of table.ruleOf.values()) {
-        const named = matches.flatMap((match, index) => match.sets?.(spec.matches[index].checked) ?? []);
-        if (target && spec.target?.kind === 'extension') named.push(...(target.sets?.(spec.target.checked) ?? []));
-        uses += named.filter((one) => one === name).length;
   /** Shared state that is a file of /proc, in the order in which it was made. */
   procFiles(): ProcFile[] {
     return [...this.shared.byName.values()].filter((state) => state instanceof ProcFile);
@@ -187,6 +179,14 @@ export class InstalledTables {
     return this.procFiles().find((file) => file.path === path);
   }
 
+  /** How many times rules name a set. */
+  usesOfSet(name: string): number {
+    let uses = 0;
+    for (const table of this.all()) {
+      for (const { spec, matches, target } of table.ruleOf.values()) {
+        const named = matches.flatMap((match, index) => match.sets?.(spec.matches[index].checked) ?? []);
+        if (target && spec.target?.kind === 'extension') named.push(...(target.sets?.(spec.target.checked) ?? []));
+        uses += named.filter((one) => one === name).length;
       }
     }
     return uses;

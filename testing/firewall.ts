@@ -275,7 +275,6 @@ export class TestFirewall {
     return this;
   }
 
-  /** Another firewall with the same rules, without reading them again. */
   /** A list of recent as /proc/net/xt_recent shows it, after the edits (`+ADDRESS`, `-ADDRESS`, `/`). Throws where no rule names it. */
   recent(name: string, ...edits: readonly string[]): string {
     const path = `xt_recent/${name}`;
@@ -295,6 +294,7 @@ export class TestFirewall {
     throw new Error(`no rule keeps ${path}; there ${files.length === 0 ? 'is none' : `are ${files.join(', ')}`}`);
   }
 
+  /** Another firewall with the same rules, without reading them again. */
   fresh(): TestFirewall {
     const another = new TestFirewall(this.setup, this.rules);
     another.observations = new Observations(this.observations);

@@ -26,9 +26,10 @@ export type Step = { note?: string } & (
   | { rules: Rules }
   | { sysctls: Record<string, string | number> }
   | { flush_ct: true }
+  /** A file, of /proc. */
   | { read: string }
-  | { exec: string[] }
   | { write: string; text: string }
+  | { exec: string[] }
 );
 
 export interface Scenario {

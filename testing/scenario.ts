@@ -119,6 +119,8 @@ class Player {
     if ('counters' in step) return this.counters();
     if ('rules' in step) return optionalError(this.load(step.rules));
     if ('exec' in step) return this.execute(step.exec);
+    if ('read' in step) return this.read(step.read);
+    if ('write' in step) return this.write(step.write, step.text);
     if ('sysctls' in step) this.setSysctls(step.sysctls);
     else if ('flush_ct' in step) this.firewall.tracker.flush();
     else throw new Error(`a step that is none, or needs a kernel: ${JSON.stringify(step)}`);
@@ -137,15 +139,6 @@ class Player {
     return { rc: exitCode, stdout, stderr };
   }
 
-  private inject(side: Side, packets: readonly string[]): StepResult {
-    const out: Emitted[] = [];
-    let err: string | undefined;
-    for (const hex of packets) {
-      const octets = octetsOf(hex);
-      // A TUN device takes nothing that does not begin as an IP packet does: drivers/net/tun.c tun_get_user().
-      if (octets[0] >>> 4 !== 4 && octets[0] >>> 4 !== 6) {
-        err = 'Invalid argument';
-        continue;
   /** What extensions keep below /proc/net. */
   private read(path: string): StepResult {
     const text = this.firewall.readProc(belowProcNet(path));
@@ -162,6 +155,15 @@ class Player {
     }
   }
 
+  private inject(side: Side, packets: readonly string[]): StepResult {
+    const out: Emitted[] = [];
+    let err: string | undefined;
+    for (const hex of packets) {
+      const octets = octetsOf(hex);
+      // A TUN device takes nothing that does not begin as an IP packet does: drivers/net/tun.c tun_get_user().
+      if (octets[0] >>> 4 !== 4 && octets[0] >>> 4 !== 6) {
+        err = 'Invalid argument';
+        continue;
       }
       const { pkt } = this;
       pkt.bytes.set(octets);
@@ -221,6 +223,8 @@ class Player {
   }
 }
 
+const belowProcNet = (path: string): string => path.replace(/^\/proc\/(self\/|thread-self\/)?net\//, '');
+
 /** A raw socket is root's. */
 const SENDER: Owner = { uid: 0, gid: 0 };
 
@@ -230,8 +234,6 @@ const ERRORS: Record<SendResult, string | undefined> = {
   taken: undefined,
   dropped: 'Operation not permitted',
   'no route': 'Network is unreachable',
-const belowProcNet = (path: string): string => path.replace(/^\/proc\/(self\/|thread-self\/)?net\//, '');
-
   malformed: 'Invalid argument',
 };
 
