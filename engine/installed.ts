@@ -9,11 +9,11 @@ import type { Cloner } from './clone.ts';
 import { Counts, type MakeCounts } from './counters.ts';
 import { checkTable } from './load-check.ts';
 import { ProcFile } from './proc-file.ts';
-import type { ExtensionKind, Registry } from './registry.ts';
+import type { AttachedKind, Registry } from './registry.ts';
 import { type BindContext, SharedState } from './rule.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { Services } from './services.ts';
-import { commit, plan, retire, type Table } from './table.ts';
+import { commit, discard, type Planned, plan, type Table } from './table.ts';
 
 export interface InstalledChain {
   readonly spec: ChainSpec;
@@ -54,31 +54,38 @@ export class InstalledTables {
     return this.tables[family].some((table) => table.needsTracking);
   }
 
+  /** Some rule looks at labels of connections. */
+  get wantsLabels(): boolean {
+    return this.all().some(({ ruleOf }) => {
+      for (const { matches } of ruleOf.values()) if (matches.some((match) => match.wantsLabels)) return true;
+      return false;
+    });
+  }
+
   /** Firewall.install() */
   install(specs: readonly TableSpec[]): void {
-    const planned: { table: Table; earlier: Table | undefined }[] = [];
+    const planned: Planned[] = [];
     try {
       for (const spec of specs) {
         if (planned.some(({ table }) => table.family === spec.family && table.spec.name === spec.name)) {
           throw new RuleError(`table ${spec.name} is given twice`);
         }
         checkTable(spec, this.registry);
-        const earlier = this.table(spec.family, spec.name);
-        planned.push({ table: plan(spec, this.contextFor(spec), earlier), earlier });
+        planned.push(plan(spec, this.contextFor(spec), this.table(spec.family, spec.name)));
       }
     } catch (problem) {
-      for (const { table, earlier } of planned) retire(table, earlier);
+      for (const one of planned) discard(one);
       this.dropUnusedState();
       throw problem;
     }
-    for (const { table, earlier } of planned) this.put(table, earlier);
+    for (const one of planned) this.put(commit(one));
     this.dropUnusedState();
   }
 
-  private put(table: Table, earlier: Table | undefined): void {
-    commit(table, earlier);
+  private put(table: Table): void {
     const tables = this.tables[table.family];
-    if (earlier) tables[tables.indexOf(earlier)] = table;
+    const at = tables.findIndex(({ spec }) => spec.name === table.spec.name);
+    if (at >= 0) tables[at] = table;
     else tables.unshift(table);
   }
 
@@ -89,9 +96,7 @@ export class InstalledTables {
 
   private dropUnusedState(): void {
     const used = new Set<string>();
-    for (const table of this.all()) {
-      for (const rule of table.ruleOf.values()) for (const name of rule.sharedNames) used.add(name);
-    }
+    for (const table of this.all()) for (const name of table.ruleOf.sharedNames) used.add(name);
     this.shared.keepOnly(used, (state) => this.services.timers.stop(state));
   }
 
@@ -104,9 +109,11 @@ export class InstalledTables {
     for (const [name, state] of other.shared.byName) this.shared.byName.set(name, cloner.copy(state));
     for (const original of other.all().reverse()) {
       const statesOf = (rule: RuleSpec) => original.ruleOf.get(rule)?.states.map((state) => cloner.copy(state));
-      const table = plan(original.spec, this.contextFor(original.spec), undefined, statesOf);
-      this.put(table, undefined);
-      for (const [spec, rule] of table.ruleOf) this.set(rule.slot, other.countersAt(original.ruleOf.get(spec)!.slot));
+      const table = commit(plan(original.spec, this.contextFor(original.spec), undefined, statesOf));
+      this.put(table);
+      for (const rule of table.ruleOf.values()) {
+        this.set(rule.slot, other.countersAt(original.ruleOf.get(rule.spec)!.slot));
+      }
       for (const [name, { slot }] of table.chains) {
         if (slot >= 0) this.set(slot, other.countersAt(original.chains.get(name)!.slot));
       }
@@ -153,8 +160,9 @@ export class InstalledTables {
 
   private slotOf(family: Family, part: RuleSpec | ChainSpec): number | undefined {
     const key = this.keyOf(part);
-    for (const { known, builtin } of this.tables[family]) {
-      const slot = known.get(key)?.slot ?? builtin.find((chain) => chain?.key === key)?.slot;
+    for (const { ruleOf, builtin } of this.tables[family]) {
+      const slot =
+        ('rules' in part ? undefined : ruleOf.get(part)?.slot) ?? builtin.find((chain) => chain?.key === key)?.slot;
       if (slot !== undefined) return slot;
     }
     return undefined;
@@ -192,13 +200,25 @@ export class InstalledTables {
     return uses;
   }
 
+  /** Whether a rule counts into that account. */
+  namesAccount(name: string): boolean {
+    return this.all().some(({ ruleOf }) => {
+      for (const { spec, matches } of ruleOf.values()) {
+        if (matches.some((match, index) => match.accounts?.(spec.matches[index].checked).includes(name))) return true;
+      }
+      return false;
+    });
+  }
+
   /** A rule that uses the extension, in words; undefined: none does. */
-  userOf(kind: ExtensionKind, name: string): string | undefined {
+  userOf(kind: AttachedKind, name: string): string | undefined {
     for (const table of this.all()) {
       for (const { spec, rules } of table.chains.values()) {
-        const index = rules.findIndex(({ matches, target }) =>
-          kind === 'match' ? matches.some((match) => match.name === name) : target?.name === name,
-        );
+        const index = rules.findIndex(({ spec: rule, matches, target }) => {
+          if (kind === 'match') return matches.some((match) => match.name === name);
+          if (kind === 'target') return target?.name === name;
+          return rule.target?.kind === 'extension' && target?.helpers?.(rule.target.checked).includes(name);
+        });
         if (index >= 0) return `IPv${table.family} ${table.spec.name} ${spec.name} rule ${index + 1}`;
       }
     }

@@ -16,6 +16,7 @@ import {
   turnsTrackingOn,
 } from './extension.ts';
 import type { Services } from './services.ts';
+import { ACCEPT, CONTINUE, DROP, QUEUE, RETURN, type Verdict } from './verdict.ts';
 
 /** Where extensions are looked up: engine/registry.ts, or a literal in a test. */
 export interface Extensions {
@@ -66,9 +67,25 @@ export interface Rule {
   /** Keys into SharedState that this rule uses. */
   readonly sharedNames: readonly string[];
   readonly needsTracking: boolean;
-  /** Why a packet that it drops is dropped: table, chain and number. The number changes with edits before it. */
+  /** What it does with a packet that it matches: one of the numbers below. */
+  readonly does: number;
+  /** With VERDICT. */
+  readonly verdict: Verdict;
+  /** Predicates to ask of a whole packet for which its conditions as numbers hold (classifier/conditions.ts, which sets them). */
+  asked: readonly Predicate[];
+  /** Why a packet that it drops is dropped: table, chain and number. Empty until it is first needed: the number changes with edits before it. */
   reason: string;
 }
+
+/** No target: it counts, and the walk goes on. */
+export const COUNT = 0;
+export const VERDICT = 1;
+export const JUMP = 2;
+export const GOTO = 3;
+export const EXTENSION = 4;
+
+const DOES = { verdict: VERDICT, jump: JUMP, goto: GOTO, extension: EXTENSION } as const;
+const VERDICTS = { ACCEPT, DROP, QUEUE, RETURN } as const;
 
 /** Throws RuleError (exit code 2) when an extension is not attached. `states` hands earlier state back, in the order of asking. */
 export function bindRule(spec: RuleSpec, context: BindContext, earlier: readonly unknown[] = []): Rule {
@@ -102,7 +119,21 @@ export function bindRule(spec: RuleSpec, context: BindContext, earlier: readonly
     matches.some((match, index) => turnsTrackingOn(match, spec.matches[index].checked)) ||
     (target !== undefined && spec.target?.kind === 'extension' && turnsTrackingOn(target, spec.target.checked));
   const slot = context.counts.take(spec.counters?.packets, spec.counters?.bytes);
-  return { spec, slot, matches, predicates, target, action, states, sharedNames, needsTracking, reason: '' };
+  return {
+    spec,
+    slot,
+    matches,
+    predicates,
+    target,
+    action,
+    states,
+    sharedNames,
+    needsTracking,
+    does: spec.target ? DOES[spec.target.kind] : COUNT,
+    verdict: spec.target?.kind === 'verdict' ? VERDICTS[spec.target.name] : CONTINUE,
+    asked: predicates,
+    reason: '',
+  };
 }
 
 function known<T>(extension: T | undefined, name: string, spec: RuleSpec): T {

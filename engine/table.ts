@@ -1,37 +1,37 @@
-// A table as it runs: chains of installed rules, compiled. Immutable once built; an edit builds a new one that takes over every rule,
-// piece and chain that the edit left alone, and the firewall then swaps the whole table. Counters are beside it (counters.ts).
+// A table as it runs: chains of installed rules, and the programs that walk them. An edit makes a new one that takes over every rule
+// and chain that the edit left alone; the firewall then swaps the whole table. Counters are beside it (counters.ts).
 //
-// Birth: plan() binds what is new of a TableSpec and compiles it; it may throw RuleError and then has changed nothing. The caller
-// then calls commit() and uses the new table, or takes the plan back with retire().
+// Birth: plan() binds what is new of a TableSpec; it may throw RuleError, and changes nothing that packets see. The caller then calls
+// commit(), which cannot fail, and uses the new table, or takes the plan back with discard(). What the versions of a table share and
+// commit() changes are the programs (classifier/program.ts), one for each chain's name, and the index of rules: the earlier table is of no use then.
 
 import { RuleError } from '../grammar/error.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, TABLES } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
-import { compilePiece, PIECE_LENGTH, type Run, type Runnable } from './compile.ts';
-import { dropReason, type Interpreted, interpret, type Observer, policyReason } from './reference.ts';
+import { Program } from './classifier/program.ts';
+import { type Interpreted, interpret, type Observer, policyReason } from './reference.ts';
 import { type BindContext, bindRule, type Rule } from './rule.ts';
-import { ACCEPT, CONTINUE, DROP, RETURN, type Verdict } from './verdict.ts';
+import { RuleIndex } from './rule-index.ts';
+import { ACCEPT, DROP, type Verdict } from './verdict.ts';
 
 /** Jumps deeper than this would use up the JavaScript stack: such a table runs in the interpreter, which keeps its own. */
 const DEEPEST = 500;
 
-/** Some rules of a chain in a row, as one generated function. */
-interface Piece {
-  readonly rules: readonly Rule[];
-  /** Chains that it jumps to: it can be used again as long as these are the same. */
-  readonly callees: readonly (Runnable | undefined)[];
-  readonly run: Run;
-}
-
-export interface Chain extends Runnable {
+export interface Chain {
   /** Our own copy: whoever gave the spec may go on editing it. */
   readonly spec: ChainSpec;
   /** Identity of the spec that was given: the counters of a policy stay as long as it does. */
   readonly key: unknown;
   readonly rules: readonly Rule[];
-  readonly pieces: readonly Piece[];
+  readonly program: Program;
+  /** Some rule in it, or reached from it, runs an extension target, which may rewrite the packet. */
+  readonly acts: boolean;
+  /** Longest way of jumps below it. */
+  readonly depth: number;
+  /** Chains that it jumps to, each once. */
+  readonly calls: readonly string[];
   /** Built-in chains: counter slot of the policy; else -1. */
   readonly slot: number;
   readonly policy: Verdict;
@@ -43,22 +43,32 @@ export interface Table extends Interpreted {
   readonly chains: ReadonlyMap<string, Chain>;
   /** By hook number; undefined where the table has no chain. */
   readonly builtin: readonly (Chain | undefined)[];
-  readonly ruleOf: ReadonlyMap<RuleSpec, Rule>;
-  /** By identity (BindContext.keyOf). */
-  readonly known: ReadonlyMap<unknown, Rule>;
+  readonly ruleOf: RuleIndex;
   readonly needsTracking: boolean;
-  /** Jumps go too deep for the compiled chains. */
+  /** Jumps go too deep for the programs. */
   readonly deep: boolean;
   /** One of its targets sets Packet.traced. */
   readonly traces: boolean;
   readonly context: BindContext;
 }
 
+/** A table that waits for commit() or discard(). */
+export interface Planned {
+  readonly table: Table;
+  /** Rules and slots that only it has, and rules that only the earlier table has. */
+  readonly fresh: readonly Rule[];
+  readonly freshSlots: readonly number[];
+  readonly gone: readonly Rule[];
+  readonly goneSlots: readonly number[];
+  /** What to do to the programs. */
+  readonly changes: readonly (() => void)[];
+}
+
 /** What a table says of a packet at `hook`: the hot path. The table must have a chain there. */
 export function traverse(table: Table, hook: number, pkt: Packet): Verdict {
   if (table.deep) return interpret(table, hook, pkt);
   const chain = table.builtin[hook]!;
-  const verdict = chain.run(pkt);
+  const verdict = chain.program.run(pkt);
   if (verdict >= 0) return verdict;
   const { counts } = table.context;
   counts.packets[chain.slot]++;
@@ -72,7 +82,7 @@ export const observe = (table: Table, hook: number, pkt: Packet, observer: Obser
   interpret(table, hook, pkt, observer);
 
 /**
- * Builds the table for `spec`, taking over from `earlier` what is the same. Throws RuleError for an extension that is not attached,
+ * Prepares the table for `spec`, taking over from `earlier` what is the same. Throws RuleError for an extension that is not attached,
  * a jump to a chain that is not there. The caller has checked that no packet can run in a circle (load-check.ts). `statesOf` gives state to rules that `earlier` does not have.
  */
 export function plan(
@@ -80,42 +90,56 @@ export function plan(
   context: BindContext,
   earlier?: Table,
   statesOf: (rule: RuleSpec) => readonly unknown[] | undefined = () => undefined,
-): Table {
-  const builder = new Builder(spec, context, earlier, statesOf);
+): Planned {
+  const planner = new Planner(spec, context, earlier, statesOf);
   try {
-    return builder.build();
+    return planner.plan();
   } catch (problem) {
-    builder.discard();
+    planner.discard();
     throw problem;
   }
 }
 
-/** Makes a planned table the one that counts: rule numbers in drop reasons are now its own, what only `earlier` had is let go. */
-export function commit(table: Table, earlier: Table | undefined): void {
-  if (earlier) retire(earlier, table);
-  for (const { spec, rules } of table.chains.values()) {
-    for (let index = 0; index < rules.length; index++) rules[index].reason = dropReason(table.spec, spec, index);
-  }
-}
-
-/** Gives back the slots of all that `table` has and `other` has not: of an old table, or of a planned one that is not to be. */
-export function retire(table: Table, other: Table | undefined): void {
+/** Makes a planned table the one that counts. */
+export function commit({ table, fresh, gone, goneSlots, changes }: Planned): Table {
   const { counts } = table.context;
-  for (const [key, rule] of table.known) if (other?.known.get(key) !== rule) counts.give(rule.slot);
-  for (const [hook, chain] of table.builtin.entries()) {
-    if (chain && other?.builtin[hook]?.slot !== chain.slot) counts.give(chain.slot);
+  for (const rule of gone) {
+    table.ruleOf.delete(rule);
+    counts.give(rule.slot);
   }
+  for (const rule of fresh) table.ruleOf.add(rule);
+  for (const slot of goneSlots) counts.give(slot);
+  for (const change of changes) change();
+  return table;
 }
 
-class Builder {
+/** Gives back what a planned table has taken. */
+export function discard({ table, fresh, freshSlots }: Planned): void {
+  for (const rule of fresh) table.context.counts.give(rule.slot);
+  for (const slot of freshSlots) table.context.counts.give(slot);
+}
+
+/** Where two versions of a chain differ: rules between what they have in common in front and at the end. */
+interface Difference {
+  readonly from: number;
+  readonly removed: readonly Rule[];
+  readonly added: readonly RuleSpec[];
+}
+
+class Planner {
   private readonly spec: TableSpec;
   private readonly context: BindContext;
   private readonly earlier: Table | undefined;
   private readonly statesOf: (rule: RuleSpec) => readonly unknown[] | undefined;
-  private readonly ruleOf = new Map<RuleSpec, Rule>();
+  private readonly index: RuleIndex;
   private readonly chains = new Map<string, Chain>();
-  private readonly known = new Map<unknown, Rule>();
-  private readonly fresh: number[] = [];
+  private readonly programs = new Map<string, Program>();
+  private readonly differences = new Map<string, Difference>();
+  /** Rules of the earlier table that have not been found in the new one yet. */
+  private readonly loose = new Set<Rule>();
+  private readonly fresh = new Map<unknown, Rule>();
+  private readonly freshSlots: number[] = [];
+  private readonly changes: (() => void)[] = [];
 
   constructor(
     spec: TableSpec,
@@ -127,11 +151,19 @@ class Builder {
     this.context = context;
     this.earlier = earlier;
     this.statesOf = statesOf;
+    this.index = earlier?.ruleOf ?? new RuleIndex(context);
   }
 
-  build(): Table {
-    const { spec, context, ruleOf, chains } = this;
-    for (const chain of spec.chains.values()) for (const rule of chain.rules) this.bind(rule);
+  plan(): Planned {
+    const { spec, context, chains, index } = this;
+    for (const chain of spec.chains.values()) {
+      const program = this.earlier?.chains.get(chain.name)?.program;
+      this.programs.set(chain.name, program ?? new Program(context.counts, `${spec.name} ${chain.name} rule `));
+      this.differences.set(chain.name, this.compare(chain));
+    }
+    for (const chain of this.earlier?.chains.values() ?? []) {
+      if (!spec.chains.has(chain.spec.name)) for (const rule of chain.rules) this.loose.add(rule);
+    }
     this.buildChains();
     const builtin = HOOKS.map((hook) => {
       if (!(TABLES[spec.name] as readonly string[]).includes(hook)) return undefined;
@@ -140,162 +172,178 @@ class Builder {
       return chain;
     });
     const { counts } = context;
-    return {
+    const table: Table = {
       spec: { ...spec, chains: new Map([...chains].map(([name, chain]) => [name, chain.spec])) },
       family: spec.family,
       chains,
       builtin,
-      ruleOf,
-      known: this.known,
-      needsTracking: [...ruleOf.values()].some((rule) => rule.needsTracking),
-      traces: [...ruleOf.values()].some(({ target }) => target?.traces === true),
+      ruleOf: index,
+      get needsTracking() {
+        return index.needsTracking;
+      },
+      get traces() {
+        return index.traces;
+      },
       deep: [...chains.values()].some((chain) => chain.depth > DEEPEST),
       context,
-      bound: (rule) => ruleOf.get(rule)!,
+      bound: (rule) => index.get(rule)!,
       count(counted, pkt) {
-        const slot = 'rules' in counted ? chains.get(counted.name)!.slot : ruleOf.get(counted)!.slot;
+        const slot = 'rules' in counted ? chains.get(counted.name)!.slot : index.get(counted)!.slot;
         counts.packets[slot]++;
         counts.bytes[slot] += pkt.end - pkt.l3;
       },
     };
+    const goneSlots = (this.earlier?.builtin ?? []).flatMap((chain, hook) =>
+      chain && builtin[hook]?.slot !== chain.slot ? [chain.slot] : [],
+    );
+    return {
+      table,
+      fresh: [...this.fresh.values()],
+      freshSlots: this.freshSlots,
+      gone: [...this.loose],
+      goneSlots,
+      changes: this.changes,
+    };
   }
 
   discard(): void {
-    for (const slot of this.fresh) this.context.counts.give(slot);
+    for (const rule of this.fresh.values()) this.context.counts.give(rule.slot);
+    for (const slot of this.freshSlots) this.context.counts.give(slot);
   }
 
-  private bind(spec: RuleSpec): void {
+  // --- What is new ---------------------------------------------------------------------------------------------------
+
+  private compare(chain: ChainSpec): Difference {
+    const now = chain.rules;
+    const before = this.earlier?.chains.get(chain.name)?.rules ?? [];
+    const shorter = Math.min(now.length, before.length);
+    let from = 0;
+    while (from < shorter && this.isSame(now[from], before[from])) from++;
+    let behind = 0;
+    while (behind < shorter - from && this.isSame(now[now.length - 1 - behind], before[before.length - 1 - behind]))
+      behind++;
+    const removed = before.slice(from, before.length - behind);
+    for (const rule of removed) this.loose.add(rule);
+    return { from, removed, added: now.slice(from, now.length - behind) };
+  }
+
+  private isSame(spec: RuleSpec, rule: Rule): boolean {
+    return spec === rule.spec || this.context.keyOf(spec) === this.context.keyOf(rule.spec);
+  }
+
+  private bind(spec: RuleSpec): Rule {
     const key = this.context.keyOf(spec);
-    if (this.known.has(key)) throw new RuleError('the same rule object stands in two places', spec.origin?.span);
-    let rule = this.earlier?.known.get(key);
-    if (!rule) {
-      rule = bindRule(spec, this.context, this.statesOf(spec));
-      this.fresh.push(rule.slot);
+    const known = this.index.get(spec);
+    if (this.fresh.has(key) || (known && !this.loose.delete(known))) {
+      throw new RuleError('the same rule object stands in two places', spec.origin?.span);
     }
-    this.known.set(key, rule);
-    this.ruleOf.set(rule.spec, rule);
+    if (known) return known;
+    const rule = bindRule(spec, this.context, this.statesOf(spec));
+    this.fresh.set(key, rule);
+    return rule;
   }
 
-  /**
-   * Builds the chains, each after those that it jumps to. Chains that no packet can enter may go round in circles: there, the jump
-   * back is looked up when it is taken, which is never.
-   */
+  // --- Chains --------------------------------------------------------------------------------------------------------
+
+  /** Builds the chains, each after those that it jumps to. Chains that no packet can enter may go round in circles. */
   private buildChains(): void {
-    const path: { spec: ChainSpec; next: number }[] = [];
+    const path: { spec: ChainSpec; calls: readonly string[]; next: number }[] = [];
     const begun = new Set<string>();
     const begin = (name: string) => {
       if (begun.has(name)) return;
       begun.add(name);
-      path.push({ spec: this.spec.chains.get(name)!, next: 0 });
+      const spec = this.spec.chains.get(name)!;
+      path.push({ spec, calls: this.callsOf(spec), next: 0 });
     };
     for (const name of this.spec.chains.keys()) {
       begin(name);
       while (path.length > 0) {
         const step = path[path.length - 1];
-        const rule = step.spec.rules[step.next++];
-        if (rule) {
-          const callee = this.calleeOf(rule);
-          if (callee !== undefined) begin(callee);
-        } else {
-          this.chains.set(step.spec.name, this.assemble(step.spec));
+        if (step.next < step.calls.length) begin(step.calls[step.next++]);
+        else {
+          this.chains.set(step.spec.name, this.assemble(step.spec, step.calls));
           path.pop();
         }
       }
     }
+    const actsAnew = [...this.chains.values()].some(
+      (chain) => chain.acts !== this.earlier?.chains.get(chain.spec.name)?.acts,
+    );
+    for (const chain of this.chains.values()) {
+      this.changes.push(() => {
+        chain.program.acts = chain.acts;
+      });
+      // Generated code knows which of the chains that it jumps to act.
+      if (actsAnew) this.changes.push(() => chain.program.cool());
+    }
   }
 
-  private calleeOf({ target, origin }: RuleSpec): string | undefined {
-    if (target?.kind !== 'jump' && target?.kind !== 'goto') return undefined;
-    if (this.spec.chains.has(target.chain)) return target.chain;
-    throw new RuleError(`Couldn't load target \`${target.chain}':No such file or directory`, origin?.span);
-  }
-
-  private runnable(name: string): Runnable {
-    return this.chains.get(name) ?? { acts: true, depth: 0, run: (pkt) => this.chains.get(name)!.run(pkt) };
-  }
-
-  private assemble(spec: ChainSpec): Chain {
-    const rules = spec.rules.map((rule) => this.known.get(this.context.keyOf(rule))!);
-    const callees = spec.rules.map((rule) => {
-      const name = this.calleeOf(rule);
-      return name === undefined ? undefined : this.runnable(name);
-    });
+  private callsOf(spec: ChainSpec): readonly string[] {
+    const { removed, added } = this.differences.get(spec.name)!;
     const earlier = this.earlier?.chains.get(spec.name);
-    const pieces = this.cut(rules, callees, earlier?.pieces ?? []);
-    const called = callees.filter((callee) => callee !== undefined);
-    const samePieces =
-      pieces.length === earlier?.pieces.length && pieces.every((piece, at) => piece === earlier.pieces[at]);
+    const same = earlier !== undefined && removed.length === 0 && added.length === 0;
+    const calls = same ? earlier.calls : distinctCalls(spec);
+    for (const name of calls) if (!this.spec.chains.has(name)) this.refuseJump(spec, name);
+    return calls;
+  }
+
+  private refuseJump(spec: ChainSpec, name: string): never {
+    const rule = spec.rules.find((one) => calleeOf(one) === name);
+    throw new RuleError(`Couldn't load target \`${name}':No such file or directory`, rule?.origin?.span);
+  }
+
+  private assemble(spec: ChainSpec, calls: readonly string[]): Chain {
+    const { from, removed, added } = this.differences.get(spec.name)!;
+    const earlier = this.earlier?.chains.get(spec.name);
+    const program = this.programs.get(spec.name)!;
+    const bound = added.map((rule) => this.bind(rule));
+    const changed = removed.length + added.length > 0;
+    const rules =
+      earlier === undefined ? bound : changed ? earlier.rules.toSpliced(from, removed.length, ...bound) : earlier.rules;
+    if (changed) {
+      const callees = bound.map((rule) => this.programs.get(calleeOf(rule.spec) ?? ''));
+      if (earlier === undefined || removed.length + bound.length > rules.length / 2) {
+        const all = rules.map((rule) => this.programs.get(calleeOf(rule.spec) ?? ''));
+        this.changes.push(() => program.set(rules, all));
+      } else this.changes.push(() => program.splice(from, removed.length, bound, callees));
+    }
     const key = this.context.keyOf(spec);
-    // A chain that is the same in all is kept as the same object, so that the pieces that jump to it can be kept as well.
-    if (earlier && samePieces && earlier.key === key && earlier.policy === policyOf(spec)) return earlier;
+    const called = calls.map((name) => this.chains.get(name));
+    const acts = rules.some((rule) => rule.action) || called.some((callee) => callee?.acts ?? true);
+    const depth = called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
+    const policy = spec.policy === 'DROP' ? DROP : ACCEPT;
+    const isEarlier = earlier && earlier.key === key && earlier.policy === policy;
+    if (!changed && isEarlier && earlier.acts === acts && earlier.depth === depth) return earlier;
     return {
       spec: { ...spec, rules: rules.map((rule) => rule.spec) },
       key,
       rules,
-      pieces,
-      run: inTurn(pieces.map((piece) => piece.run)),
-      acts: rules.some((rule) => rule.action) || called.some((callee) => callee.acts),
-      depth: called.reduce((depth, callee) => Math.max(depth, callee.depth + 1), 0),
-      slot: this.policySlot(spec, key, earlier),
-      policy: policyOf(spec),
+      program,
+      acts,
+      depth,
+      calls,
+      slot: !spec.builtin ? -1 : isEarlier ? earlier.slot : this.policySlot(spec),
+      policy,
       policyReason: policyReason(this.spec, spec),
     };
   }
 
   /** Counters of a policy stay when its chain is edited, and start anew with another policy or another restore. */
-  private policySlot(spec: ChainSpec, key: unknown, earlier: Chain | undefined): number {
-    if (!spec.builtin) return -1;
-    if (earlier && earlier.key === key && earlier.policy === policyOf(spec)) return earlier.slot;
-    const slot = this.context.counts.take(spec.counters.packets, spec.counters.bytes);
-    this.fresh.push(slot);
+  private policySlot({ counters }: ChainSpec): number {
+    const slot = this.context.counts.take(counters.packets, counters.bytes);
+    this.freshSlots.push(slot);
     return slot;
-  }
-
-  /** Cuts a chain into pieces, the earlier ones wherever their rules still stand in a row. */
-  private cut(rules: readonly Rule[], callees: readonly (Runnable | undefined)[], earlier: readonly Piece[]): Piece[] {
-    const byFirst = new Map(earlier.map((piece) => [piece.rules[0], piece]));
-    const pieces: Piece[] = [];
-    let from = 0;
-    for (let at = 0; at <= rules.length; at++) {
-      const known = at < rules.length ? byFirst.get(rules[at]) : undefined;
-      const kept = known && fits(known, rules, callees, at) ? known : undefined;
-      if (at > from && (kept || at === rules.length || at - from === PIECE_LENGTH)) {
-        pieces.push(this.piece(rules, callees, from, at));
-        from = at;
-      }
-      if (kept) {
-        pieces.push(kept);
-        from = at + kept.rules.length;
-        at = from - 1;
-      }
-    }
-    // Many edits leave many small pieces: then cut anew.
-    if (pieces.length <= 2 * Math.ceil(rules.length / PIECE_LENGTH) + 4) return pieces;
-    return this.cut(rules, callees, []);
-  }
-
-  private piece(rules: readonly Rule[], callees: readonly (Runnable | undefined)[], from: number, to: number): Piece {
-    const [cutRules, cutCallees] = [rules.slice(from, to), callees.slice(from, to)];
-    const { family } = this.spec;
-    const run = compilePiece(cutRules, cutCallees, { family, counts: this.context.counts });
-    return { rules: cutRules, callees: cutCallees, run };
   }
 }
 
-const fits = (piece: Piece, rules: readonly Rule[], callees: readonly (Runnable | undefined)[], at: number): boolean =>
-  piece.rules.every((rule, i) => rules[at + i] === rule && callees[at + i] === piece.callees[i]);
+const calleeOf = ({ target }: RuleSpec): string | undefined =>
+  target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
 
-const policyOf = (spec: ChainSpec): Verdict => (spec.policy === 'DROP' ? DROP : ACCEPT);
-
-/** One piece after the other until one has the last word. A chain of one piece is that piece. */
-function inTurn(runs: readonly Run[]): Run {
-  if (runs.length === 0) return () => RETURN;
-  if (runs.length === 1) return runs[0];
-  return (pkt) => {
-    for (let index = 0; index < runs.length; index++) {
-      const verdict = runs[index](pkt);
-      if (verdict !== CONTINUE) return verdict;
-    }
-    return RETURN;
-  };
+function distinctCalls({ rules }: ChainSpec): readonly string[] {
+  const calls = new Set<string>();
+  for (const rule of rules) {
+    const name = calleeOf(rule);
+    if (name !== undefined) calls.add(name);
+  }
+  return [...calls];
 }

@@ -1,131 +1,175 @@
-// ns per decision of one table over N rules: compiled, and interpreted for comparison. Rules and packets are ClassBench-like IPv6
-// 5-tuples, 9 of 10 packets are built from a rule. Run: node --experimental-strip-types test/bench/decide.ts (Node 22 or newer),
-// or npx tsx. Ratios count, not absolute values.
+// ns a decision of one table: rules of each shape (rulesets.ts), packets that a rule was made for and packets that none wants, by the
+// programs that the engine runs and, for comparison, by the interpreter. Ratios count, not absolute values.
+//
+//   node test/bench/run.mjs decide [--shapes acl,fw] [--families 6] [--counts 10,1000] [--json FILE]
 
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
 import { Counts } from '../../engine/counters.ts';
-import type { AnyMatch } from '../../engine/extension.ts';
 import { interpret } from '../../engine/reference.ts';
+import { Registry } from '../../engine/registry.ts';
+import { restore } from '../../engine/restore.ts';
 import { SharedState } from '../../engine/rule.ts';
-import { plan, type Table, traverse } from '../../engine/table.ts';
-import type { ChainSpec, RuleSpec, TableSpec } from '../../grammar/rule-spec.ts';
-import { FORWARD } from '../../grammar/tables.ts';
-import { prefixMask } from '../../packet/address.ts';
-import { ip6, tcp, udp } from '../../packet/build.ts';
-import { u16 } from '../../packet/bytes.ts';
-import { Packet } from '../../packet/packet.ts';
+import { Ruleset } from '../../engine/ruleset.ts';
+import { commit, plan, type Table, traverse } from '../../engine/table.ts';
+import type { TableSpec } from '../../grammar/rule-spec.ts';
+import { FORWARD, PREROUTING } from '../../grammar/tables.ts';
+import { matches } from '../../matches/index.ts';
+import type { Family } from '../../packet/numbers.ts';
+import type { Packet } from '../../packet/packet.ts';
+import { targets } from '../../targets/index.ts';
+import { bareServices } from '../../testing/bare-services.ts';
+import { packetFor, strayPacket } from './packets.ts';
+import { Dice, SHAPES, type Shape, saveText } from './rulesets.ts';
 
-let seed = 12345;
-const random = (below: number): number => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return Math.floor((seed / 0x1_0000_0000) * below);
-};
+const { values } = parseArgs({
+  options: {
+    shapes: { type: 'string', default: SHAPES.join() },
+    families: { type: 'string', default: '4,6' },
+    counts: { type: 'string', default: '10,100,1000,10000,100000' },
+    json: { type: 'string' },
+  },
+});
 
-/** What matches/tcp.ts and matches/udp.ts do for one destination port. */
-const dport = {
-  name: 'dport',
-  effect: 'pure',
-  compile:
-    ({ low, high }: { low: number; high: number }) =>
-    (pkt: Packet) => {
-      if (pkt.fragmentOffset !== 0) return false;
-      if (pkt.l4 + 8 > pkt.end) return pkt.hotDrop();
-      const port = u16(pkt.bytes, pkt.l4 + 2);
-      return low <= port && port <= high;
+const registry = new Registry({ matches, targets });
+
+function parse(text: string, family: Family): TableSpec {
+  let table: TableSpec | undefined;
+  const ruleset = new Ruleset(family, {
+    lookup: registry,
+    install: (spec) => {
+      table = spec;
     },
-  constrain: ({ low, high }: { low: number; high: number }) => ({ destinationPort: [[low, high]] }),
-} as unknown as AnyMatch;
-
-function address(length: number): Uint8Array {
-  const address = Uint8Array.from({ length: 16 }, () => random(256));
-  address.set([0x20, 0x01, 0x0d, 0xb8], 0);
-  const mask = prefixMask(length, 6);
-  return address.map((octet, index) => octet & mask[index]);
-}
-
-function rule(): RuleSpec {
-  const [source, destination] = [[32, 48, 56, 64, 128][random(5)], [48, 64, 128][random(3)]];
-  const port = random(65536);
-  return {
-    family: 6,
-    source: random(4) === 0 ? undefined : { address: address(source), mask: prefixMask(source, 6), inverted: false },
-    destination: { address: address(destination), mask: prefixMask(destination, 6), inverted: false },
-    inInterface: random(4) === 0 ? { name: 'tunA', inverted: false } : undefined,
-    outInterface: undefined,
-    protocol: { number: random(2) ? 6 : 17, inverted: false },
-    fragment: undefined,
-    matches: random(5) === 0 ? [] : [{ name: 'dport', checked: { low: port, high: port + random(3) } }],
-    target: { kind: 'verdict', name: random(2) ? 'ACCEPT' : 'DROP' },
-    counters: undefined,
-    origin: undefined,
-  };
-}
-
-function packetFor({ source, destination, protocol, matches }: RuleSpec, hit: boolean): Packet {
-  const addressText = (octets: Uint8Array): string =>
-    Array.from({ length: 8 }, (_, i) => u16(octets, 2 * i).toString(16)).join(':');
-  const fields = {
-    sport: 1024 + random(60000),
-    dport: hit ? ((matches[0]?.checked as { low: number })?.low ?? random(65536)) : 0,
-  };
-  const octets = ip6(
-    {
-      src: addressText(source?.address ?? address(128)),
-      dst: addressText(hit ? destination!.address : address(128)),
-    },
-    protocol!.number === 6 ? tcp(fields) : udp(fields),
-  );
-  const pkt = Packet.of(octets);
-  pkt.inDevice = 'tunA';
-  pkt.outDevice = 'tunB';
-  pkt.hook = FORWARD;
-  return pkt;
-}
-
-function table(rules: RuleSpec[]): Table {
-  const chain = (name: 'INPUT' | 'FORWARD' | 'OUTPUT', of: RuleSpec[]): [string, ChainSpec] => [
-    name,
-    { name, builtin: name, policy: 'DROP', counters: { packets: 0, bytes: 0 }, rules: of },
-  ];
-  const spec: TableSpec = {
-    family: 6,
-    name: 'filter',
-    chains: new Map([chain('INPUT', []), chain('FORWARD', rules), chain('OUTPUT', [])]),
-  };
-  return plan(spec, {
-    table: 'filter',
-    extensions: { match: () => dport, target: () => undefined },
-    services: undefined as never,
-    shared: new SharedState(),
-    counts: new Counts(),
-    keyOf: (part) => part,
   });
+  const { diagnostics } = restore(text, ruleset, { program: 'bench' });
+  if (diagnostics.length > 0) throw new Error(diagnostics[0].first);
+  return table!;
 }
 
-function best(rounds: number, packets: Packet[], decide: (pkt: Packet) => number): number {
-  let least = Infinity;
-  for (let run = 0; run < 7; run++) {
-    const start = process.hrtime.bigint();
-    for (let round = 0; round < rounds; round++) for (const pkt of packets) decide(pkt);
-    const ns = Number(process.hrtime.bigint() - start) / (rounds * packets.length);
-    least = Math.min(least, ns);
-  }
-  return least;
-}
-
-console.log('rules   build ms   hit ns   miss ns   interpreted hit ns');
-for (const n of [1, 10, 100, 1000, 10_000]) {
-  const rules = Array.from({ length: n }, rule);
-  const start = process.hrtime.bigint();
-  const built = table(rules);
-  const buildMs = Number(process.hrtime.bigint() - start) / 1e6;
-  const packets = (hit: boolean) => Array.from({ length: 1024 }, () => packetFor(rules[random(n)], hit));
-  const [hits, misses] = [packets(true), packets(false)];
-  const rounds = Math.max(1, Math.floor(200_000 / n / 10));
-  const compiled = (pkt: Packet): number => traverse(built, FORWARD, pkt);
-  const plain = (pkt: Packet): number => interpret(built, FORWARD, pkt);
-  const [hit, miss] = [best(rounds, hits, compiled), best(rounds, misses, compiled)];
-  const interpreted = best(Math.max(1, rounds >> 6), hits.slice(0, n > 1000 ? 64 : 1024), plain);
-  console.log(
-    `${String(n).padStart(5)}   ${buildMs.toFixed(1).padStart(8)}   ${hit.toFixed(1).padStart(6)}   ${miss.toFixed(1).padStart(7)}   ${interpreted.toFixed(0).padStart(8)}`,
+const build = (spec: TableSpec): Table =>
+  commit(
+    plan(spec, {
+      table: spec.name,
+      extensions: registry,
+      services: bareServices(),
+      shared: new SharedState(),
+      counts: new Counts(),
+      keyOf: (part) => part,
+    }),
   );
+
+const now = (): number => Number(process.hrtime.bigint());
+
+/** Median of several runs, each long enough to be timed. */
+function nanoseconds(
+  packets: readonly Packet[],
+  decide: (pkt: Packet) => number,
+  budget = 40e6,
+): { median: number; spread: number } {
+  const once = (rounds: number): number => {
+    const start = now();
+    for (let round = 0; round < rounds; round++) for (let at = 0; at < packets.length; at++) decide(packets[at]);
+    return (now() - start) / (rounds * packets.length);
+  };
+  once(3);
+  const rounds = Math.max(1, Math.round(budget / (once(1) * packets.length)));
+  once(rounds);
+  const runs = Array.from({ length: 7 }, () => once(rounds)).sort((a, b) => a - b);
+  return { median: runs[3], spread: (runs[5] - runs[1]) / runs[3] };
 }
+
+interface Row {
+  shape: Shape;
+  family: Family;
+  rules: number;
+  buildMs: number;
+  hit: number;
+  miss: number;
+  spread: number;
+  octetsPerRule: number;
+  interpreted: number | undefined;
+}
+
+function measure(shape: Shape, family: Family, count: number): Row {
+  const spec = parse(saveText(shape, family, count), family);
+  const start = now();
+  const table = build(spec);
+  const buildMs = (now() - start) / 1e6;
+  const hook = spec.name === 'nat' ? PREROUTING : FORWARD;
+  const dice = new Dice(7);
+  // The long chain's rules are what packets are made for.
+  const [longest] = [...table.chains.values()].sort((a, b) => b.rules.length - a.rules.length);
+  const { rules } = longest;
+  const hits = Array.from({ length: 1024 }, () => packetFor(rules[dice.next(rules.length)].spec, dice));
+  const misses: Packet[] = [];
+  const policy = table.builtin[hook]!.slot;
+  const { packets: counted } = table.context.counts;
+  for (let tries = 0; misses.length < 1024 && tries < 100_000; tries++) {
+    const pkt = strayPacket(family, dice, Math.max(4, Math.ceil(Math.sqrt(count) * 2)));
+    pkt.hook = hook;
+    const before = counted[policy];
+    traverse(table, hook, pkt);
+    if (counted[policy] !== before) misses.push(pkt);
+  }
+  for (const pkt of hits) pkt.hook = hook;
+  check(table, hook, [...hits.slice(0, 20), ...misses.slice(0, 20)]);
+  const compiled = (pkt: Packet): number => traverse(table, hook, pkt);
+  const hit = nanoseconds(hits, compiled);
+  const miss = misses.length > 0 ? nanoseconds(misses, compiled) : { median: Number.NaN, spread: 0 };
+  const plain =
+    count <= 1000 ? nanoseconds(hits.slice(0, 64), (pkt) => interpret(table, hook, pkt), 10e6).median : undefined;
+  const octets = [...table.chains.values()].reduce((sum, { program }) => sum + program.memory, 0);
+  return {
+    shape,
+    family,
+    rules: count,
+    buildMs,
+    hit: hit.median,
+    miss: miss.median,
+    spread: Math.max(hit.spread, miss.spread),
+    octetsPerRule: octets / count,
+    interpreted: plain,
+  };
+}
+
+/** No figure for a wrong answer. */
+function check(table: Table, hook: number, packets: readonly Packet[]): void {
+  if (table.spec.name === 'nat') return;
+  for (const pkt of packets) {
+    const found = `${traverse(table, hook, pkt)} ${pkt.reason}`;
+    pkt.reason = '';
+    const wanted = `${interpret(table, hook, pkt)} ${pkt.reason}`;
+    pkt.reason = '';
+    if (found !== wanted) throw new Error(`the interpreter says ${wanted}, the program ${found}`);
+  }
+}
+
+const rows: Row[] = [];
+console.log(`${cpus()[0]?.model}, Node ${process.versions.node}`);
+console.log('shape      IPv   rules  build ms   hit ns  miss ns  spread  octets/rule  interpreted');
+for (const shape of values.shapes.split(',') as Shape[]) {
+  for (const family of values.families.split(',').map(Number) as Family[]) {
+    for (const count of values.counts.split(',').map(Number)) {
+      const row = measure(shape, family, count);
+      rows.push(row);
+      const cells = [
+        shape.padEnd(10),
+        family.toString().padStart(3),
+        count.toString().padStart(7),
+        row.buildMs.toFixed(1).padStart(9),
+        row.hit.toFixed(1).padStart(8),
+        row.miss.toFixed(1).padStart(8),
+        row.spread.toFixed(2).padStart(7),
+        row.octetsPerRule.toFixed(0).padStart(12),
+        (row.interpreted?.toFixed(0) ?? '').padStart(12),
+      ];
+      console.log(cells.join(' '));
+    }
+  }
+}
+if (values.json)
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ node: process.versions.node, cpu: cpus()[0]?.model, rows }, null, 1)}\n`,
+  );

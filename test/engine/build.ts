@@ -15,7 +15,5 @@ export function build(spec: TableSpec, extensions: Extensions, earlier?: Table):
     counts: new Counts(),
     keyOf: (part) => part,
   };
-  const table = plan(spec, context, earlier);
-  commit(table, earlier);
-  return table;
+  return commit(plan(spec, context, earlier));
 }

@@ -1,0 +1,246 @@
+// Builds a tree, or a part of one, over some rules of a chain (tree.ts says what it looks like).
+//
+// At each node the word of the key, and its masks, are chosen by what a packet would have to look at: on a sample of the rules, how likely
+// two of them want the same value says how many a table entry holds; what no mask covers stays in the rest, which every packet meets.
+
+import { type ConditionList, HEAD, isOfWhole } from './conditions.ts';
+import { WORDS } from './key.ts';
+import { hash, LEAF_HEAD, NODE_HEAD, type Pool } from './pool.ts';
+import { tuning } from './tuning.ts';
+
+/** What a tree asks of the rules that it holds, by their numbers. */
+export interface Numbered {
+  readonly conditions: ConditionList;
+  /** Where a rule's conditions begin. */
+  readonly at: Int32Array;
+  /** Where a rule stands in its chain now. */
+  readonly position: Int32Array;
+}
+
+/** Tables of a node, at most. */
+const TABLES = 4;
+const DEEPEST = 24;
+/** Rules and masks that the choice of a node looks at. */
+const SAMPLE = 128;
+const MASKS = 10;
+
+interface Cut {
+  readonly field: number;
+  readonly masks: readonly number[];
+}
+
+/** Nanoseconds, roughly: a look into a table, and all that it takes to be through with `rules` rules. */
+const LOOK = 8;
+const effort = (rules: number): number => (rules <= 8 ? 4 * rules : 32 + 28 * Math.log2(rules / 8));
+
+export class Builder {
+  private readonly pool: Pool;
+  /** Numbers of the rules, by position; below, a rule is an index into it. */
+  private readonly numbers: Int32Array;
+  private readonly count: number;
+  /** By word of the key, then by rule: what the rule wants there. */
+  private readonly masks: Int32Array;
+  private readonly values: Int32Array;
+  private readonly scratch: Int32Array;
+
+  constructor(pool: Pool, rules: Numbered, numbers: Int32Array, broken: boolean) {
+    this.pool = pool;
+    this.numbers = numbers;
+    this.count = numbers.length;
+    this.masks = new Int32Array(WORDS * this.count);
+    this.values = new Int32Array(WORDS * this.count);
+    this.scratch = new Int32Array(4 << (32 - Math.clz32(Math.max(this.count, SAMPLE))));
+    const { words } = rules.conditions;
+    for (let rule = 0; rule < this.count; rule++) {
+      const at = rules.at[numbers[rule]];
+      for (let one = at + HEAD, end = one + 3 * words[at + 1]; one < end; one += 3) {
+        const field = words[one] & 15;
+        if (broken && isOfWhole(field)) continue;
+        this.masks[field * this.count + rule] = words[one + 1];
+        this.values[field * this.count + rule] = words[one + 2];
+      }
+    }
+  }
+
+  build(): number {
+    const all = new Int32Array(this.count);
+    for (let rule = 0; rule < this.count; rule++) all[rule] = rule;
+    return this.branch(all, 0);
+  }
+
+  private branch(rules: Int32Array, depth: number): number {
+    const cut = rules.length > tuning.leaf && depth < DEEPEST ? this.choose(rules) : undefined;
+    return cut ? this.node(rules, cut, depth) : this.leaf(rules);
+  }
+
+  private leaf(rules: Int32Array): number {
+    if (rules.length === 0) return 0;
+    const leaf = this.pool.leaf(rules.length);
+    const { words } = this.pool;
+    words[leaf + 1] = rules.length;
+    for (let index = 0; index < rules.length; index++) words[leaf + LEAF_HEAD + index] = this.numbers[rules[index]];
+    return leaf;
+  }
+
+  private node(rules: Int32Array, { field, masks }: Cut, depth: number): number {
+    const { pool } = this;
+    const node = pool.take(NODE_HEAD + 2 * masks.length);
+    pool.words[node] = field;
+    pool.words[node + 1] = masks.length;
+    let left = rules;
+    for (const [index, mask] of masks.entries()) {
+      const [covered, others] = this.split(left, field, mask);
+      const table = this.table(covered, field, mask, depth);
+      pool.words[node + NODE_HEAD + 2 * index] = mask;
+      pool.words[node + NODE_HEAD + 2 * index + 1] = table;
+      left = others;
+    }
+    const rest = this.branch(left, depth + 1);
+    pool.words[node + 2] = rest;
+    return ~node;
+  }
+
+  /** Those whose condition on the word covers the mask, and the others; both in order. */
+  private split(rules: Int32Array, field: number, mask: number): [Int32Array, Int32Array] {
+    const from = field * this.count;
+    const covered = new Int32Array(rules.length);
+    const others = new Int32Array(rules.length);
+    let here = 0;
+    let there = 0;
+    for (const rule of rules) {
+      if ((this.masks[from + rule] & mask) === mask) covered[here++] = rule;
+      else others[there++] = rule;
+    }
+    return [covered.subarray(0, here), others.subarray(0, there)];
+  }
+
+  /** A table over rules that all have a condition under `mask`. */
+  private table(rules: Int32Array, field: number, mask: number, depth: number): number {
+    const { pool, scratch } = this;
+    const from = field * this.count;
+    const log = 33 - Math.clz32(rules.length);
+    const around = (1 << log) - 1;
+    // Groups by value, counted in an open-addressing table: value, number of the group + 1.
+    scratch.fill(0, 0, 2 << log);
+    const groupOf = new Int32Array(rules.length);
+    const sizes: number[] = [];
+    const wanted: number[] = [];
+    for (let index = 0; index < rules.length; index++) {
+      const value = this.values[from + rules[index]] & mask;
+      let slot = hash(value, log);
+      while (scratch[2 * slot + 1] !== 0 && scratch[2 * slot] !== value) slot = (slot + 1) & around;
+      let group = scratch[2 * slot + 1] - 1;
+      if (group < 0) {
+        group = sizes.push(0) - 1;
+        wanted.push(value);
+        scratch[2 * slot] = value;
+        scratch[2 * slot + 1] = group + 1;
+      }
+      groupOf[index] = group;
+      sizes[group]++;
+    }
+    const sorted = new Int32Array(rules.length);
+    const ends: number[] = [];
+    let end = 0;
+    for (const size of sizes) {
+      ends.push(end);
+      end += size;
+    }
+    for (let index = 0; index < rules.length; index++) sorted[ends[groupOf[index]]++] = rules[index];
+    const table = pool.table(sizes.length);
+    for (let group = 0; group < sizes.length; group++) {
+      const members = sorted.subarray(ends[group] - sizes[group], ends[group]);
+      // All in one: nothing is gained by another node like this one.
+      const inside = members.length === this.count ? this.leaf(members) : this.branch(members, depth + 1);
+      const entry = pool.entry(table, wanted[group]);
+      pool.words[entry] = wanted[group];
+      pool.words[entry + 1] = inside;
+    }
+    pool.words[table + 1] = sizes.length;
+    return table;
+  }
+
+  // --- The choice of a node -----------------------------------------------------------------------------------------
+
+  private choose(rules: Int32Array): Cut | undefined {
+    const step = Math.max(1, rules.length / SAMPLE);
+    const sample: number[] = [];
+    for (let at = 0; at < rules.length; at += step) sample.push(rules[Math.floor(at)]);
+    let best: Cut | undefined;
+    let least = 4 * rules.length;
+    for (let field = 0; field < WORDS; field++) {
+      const masks = this.masksOf(sample, field);
+      if (masks.length === 0) continue;
+      const { cost, chosen } = this.weigh(sample, rules.length, field, masks);
+      if (cost >= least || chosen.length === 0) continue;
+      least = cost;
+      best = { field, masks: chosen };
+    }
+    return best;
+  }
+
+  /** Masks that the rules have on a word. */
+  private masksOf(sample: readonly number[], field: number): number[] {
+    const from = field * this.count;
+    const masks: number[] = [];
+    for (const rule of sample) {
+      const mask = this.masks[from + rule];
+      if (mask !== 0 && !masks.includes(mask) && masks.length < MASKS) masks.push(mask);
+    }
+    return masks;
+  }
+
+  /** The masks to take, one after the other as long as each pays, and the effort that remains. */
+  private weigh(
+    sample: readonly number[],
+    count: number,
+    field: number,
+    masks: readonly number[],
+  ): { cost: number; chosen: number[] } {
+    const chosen: number[] = [];
+    const scale = count / sample.length;
+    let left = sample;
+    let looks = 0;
+    let cost = effort(count);
+    while (chosen.length < TABLES && left.length > 0) {
+      let best: { mask: number; looks: number; cost: number } | undefined;
+      for (const mask of masks) {
+        if (chosen.includes(mask)) continue;
+        const { covered, alike } = this.likeness(left, field, mask);
+        if (covered === 0) continue;
+        const inside = 1 + (covered * scale - 1) * alike;
+        const all = looks + LOOK + (covered / sample.length) * effort(inside);
+        const remaining = all + (left.length === covered ? 0 : effort((left.length - covered) * scale));
+        if (remaining < (best?.cost ?? cost)) best = { mask, looks: all, cost: remaining };
+      }
+      if (!best) break;
+      const { mask } = best;
+      chosen.push(mask);
+      ({ looks, cost } = best);
+      const from = field * this.count;
+      left = left.filter((rule) => (this.masks[from + rule] & mask) !== mask);
+    }
+    return { cost, chosen };
+  }
+
+  /** How many rules the mask covers, and how likely two of them want the same value. */
+  private likeness(rules: readonly number[], field: number, mask: number): { covered: number; alike: number } {
+    const { scratch } = this;
+    const from = field * this.count;
+    const log = 33 - Math.clz32(rules.length);
+    const around = (1 << log) - 1;
+    scratch.fill(0, 0, 2 << log);
+    let covered = 0;
+    let pairs = 0;
+    for (const rule of rules) {
+      if ((this.masks[from + rule] & mask) !== mask) continue;
+      covered++;
+      const value = this.values[from + rule] & mask;
+      let slot = hash(value, log);
+      while (scratch[2 * slot + 1] !== 0 && scratch[2 * slot] !== value) slot = (slot + 1) & around;
+      scratch[2 * slot] = value;
+      pairs += scratch[2 * slot + 1]++;
+    }
+    return { covered, alike: covered < 2 ? 0 : (2 * pairs) / (covered * (covered - 1)) };
+  }
+}

@@ -1,0 +1,315 @@
+// What a rule asks of the key (key.ts), as numbers in one array: a rule is passed over without a call.
+//
+// A condition is three words: `op << 4 | word`, a, b. The rules' own conditions come first; then what the matches at the front of the
+// rule declare by `constrain`, up to the first one that is stateful, which must be asked whenever those before it said yes, or that
+// declares nothing, which might drop the packet. A match that is said by conditions in full need not be asked any more, of a whole
+// packet; of any other packet its predicate is asked, and the words that only whole packets have are left out.
+//
+//   | how many + FINAL | how many of them, in front, are EQUAL | op, a, b | op, a, b | ...
+
+import type { InterfaceSpec, MaskedAddress } from '../../grammar/rule-spec.ts';
+import type { Family } from '../../packet/numbers.ts';
+import type { Constraints, Predicate, Range } from '../extension.ts';
+import type { Rule } from '../rule.ts';
+import {
+  DESTINATION,
+  deviceName,
+  deviceNumber,
+  HEADER,
+  IN,
+  key,
+  LATER,
+  OUT,
+  PORTS,
+  PROTOCOL,
+  SOURCE,
+  STATE,
+  UNSEEN,
+  word,
+} from './key.ts';
+
+/** (word & a) === b. The tree is built from these. */
+export const EQUAL = 0;
+/** (word & a) !== b */
+export const UNEQUAL = 1;
+/** (word & a) !== 0 */
+export const SOME_BIT = 2;
+/** a <= source port <= b, a <= destination port <= b */
+export const SOURCE_PORT = 3;
+export const DESTINATION_PORT = 4;
+/** At least one of the next `a` conditions holds, or does not. */
+export const ANY = 5;
+export const ANY_NOT = 6;
+/** The device's name begins as wildcard `a` does (b is 1), or does not (0). */
+export const WILDCARD = 7;
+const NEVER = 8;
+
+/** In a rule's first word: who gets past the conditions goes no further in the chain, and no predicate has a say. */
+export const FINAL = 1 << 16;
+/** Words in front of the conditions. */
+export const HEAD = 2;
+
+/** More ranges than this are left to the predicate. */
+const MANY = 16;
+
+const NONE: readonly Predicate[] = [];
+
+/** Conditions of many rules, one after the other. */
+export class ConditionList {
+  words: Int32Array;
+  used = 0;
+
+  constructor(rules: number) {
+    this.words = new Int32Array(Math.max(64, rules * 24));
+  }
+
+  /** Adds the conditions of `rule` and says where they begin. Sets `rule.asked`. */
+  add(rule: Rule): number {
+    const { spec } = rule;
+    const { family, source, destination, inInterface, outInterface, protocol, fragment } = spec;
+    const at = this.used;
+    this.reserve(HEAD);
+    this.used += HEAD;
+    if (source && !source.inverted) this.address(source, SOURCE, family);
+    if (destination && !destination.inverted) this.address(destination, DESTINATION, family);
+    if (inInterface && isPlain(inInterface)) this.push(EQUAL, IN, -1, deviceNumber(inInterface.name));
+    if (outInterface && isPlain(outInterface)) this.push(EQUAL, OUT, -1, deviceNumber(outInterface.name));
+    if (protocol && !protocol.inverted) this.push(EQUAL, PROTOCOL, -1, protocol.number);
+    if (fragment) this.push(EQUAL, LATER, -1, fragment.inverted ? 0 : 1);
+    const declared = declaredBy(rule);
+    this.ports(declared);
+    this.words[at + 1] = (this.used - at - HEAD) / 3;
+    if (source?.inverted) this.notAddress(source, SOURCE, family);
+    if (destination?.inverted) this.notAddress(destination, DESTINATION, family);
+    if (inInterface && !isPlain(inInterface)) this.device(inInterface, IN);
+    if (outInterface && !isPlain(outInterface)) this.device(outInterface, OUT);
+    if (protocol?.inverted) this.push(UNEQUAL, PROTOCOL, -1, protocol.number);
+    for (const { constraints, hasPorts } of declared) this.others(constraints, hasPorts);
+    rule.asked = askedOf(rule, declared);
+    this.words[at] = (this.used - at - HEAD) / 3 + (rule.asked.length === 0 && endsHere(rule) ? FINAL : 0);
+    return at;
+  }
+
+  private push(op: number, field: number, a: number, b: number): void {
+    this.reserve(3);
+    this.words[this.used++] = (op << 4) | field;
+    this.words[this.used++] = a;
+    this.words[this.used++] = b;
+  }
+
+  private reserve(count: number): void {
+    if (this.used + count <= this.words.length) return;
+    const larger = new Int32Array(this.words.length * 2);
+    larger.set(this.words);
+    this.words = larger;
+  }
+
+  private address(wanted: MaskedAddress, field: number, family: Family): void {
+    for (let at = ADDRESS_FROM[family]; at < 16; at += 4) {
+      const mask = word(wanted.mask, at);
+      if (mask !== 0)
+        this.push(EQUAL, field + ((at - ADDRESS_FROM[family]) >> 2), mask, word(wanted.address, at) & mask);
+    }
+  }
+
+  private notAddress(wanted: MaskedAddress, field: number, family: Family): void {
+    const at = this.used;
+    this.push(ANY_NOT, field, 0, 0);
+    this.address(wanted, field, family);
+    this.words[at + 1] = (this.used - at) / 3 - 1;
+  }
+
+  private device({ name, inverted }: InterfaceSpec, field: number): void {
+    if (name.endsWith('+')) this.push(WILDCARD, field, wildcardOf(name.slice(0, -1)), inverted ? 0 : 1);
+    else this.push(UNEQUAL, field, -1, deviceNumber(name));
+  }
+
+  /** The leading bits that the ports within all ranges share, as one condition. */
+  private ports(declared: readonly Declared[]): void {
+    let mask = 0;
+    let value = 0;
+    for (const { constraints, hasPorts } of declared) {
+      if (!hasPorts) continue;
+      for (const [ranges, shift] of [
+        [constraints.sourcePort, 16],
+        [constraints.destinationPort, 0],
+      ] as const) {
+        if (!ranges || ranges.length === 0) continue;
+        const bits = commonBits(ranges) << shift;
+        const wanted = (ranges[0][0] << shift) & bits;
+        if (((wanted ^ value) & mask & bits) !== 0) this.push(EQUAL, PORTS, 0, 1); // two matches that exclude each other
+        mask |= bits;
+        value |= wanted;
+      }
+    }
+    if (mask !== 0) this.push(EQUAL, PORTS, mask, value);
+  }
+
+  private others({ sourcePort, destinationPort, ctState }: Constraints, hasPorts: boolean): void {
+    if (ctState) this.push(SOME_BIT, STATE, bitsOf(ctState), 0);
+    if (hasPorts && sourcePort) this.ranges(sourcePort, SOURCE_PORT);
+    if (hasPorts && destinationPort) this.ranges(destinationPort, DESTINATION_PORT);
+  }
+
+  private ranges(ranges: readonly Range[], op: number): void {
+    if (ranges.length > MANY) return;
+    if (ranges.length === 0) this.push(NEVER, PORTS, 0, 0);
+    else if (ranges.length === 1 && isAligned(ranges)) return;
+    else if (ranges.length > 1) this.push(ANY, PORTS, ranges.length, 0);
+    for (const [low, high] of ranges) this.push(op, PORTS, low, high);
+  }
+}
+
+const ADDRESS_FROM: Record<Family, number> = { 4: 12, 6: 0 };
+
+const isPlain = ({ name, inverted }: InterfaceSpec): boolean => !inverted && !name.endsWith('+');
+
+interface Declared {
+  readonly constraints: Constraints;
+  /** The rule is for one protocol that has ports. */
+  readonly hasPorts: boolean;
+}
+
+/** Constraints of the matches at the front of the rule. */
+function declaredBy({ spec, matches }: Rule): readonly Declared[] {
+  if (matches.length === 0) return NOTHING;
+  const { protocol, family } = spec;
+  const hasPorts = protocol !== undefined && !protocol.inverted && HEADER[protocol.number] !== 0;
+  const declared: Declared[] = [];
+  for (let index = 0; index < matches.length; index++) {
+    const { effect, constrain } = matches[index];
+    const constraints = effect === 'pure' ? constrain?.(spec.matches[index].checked, family) : undefined;
+    if (!constraints) break;
+    declared.push({ constraints, hasPorts });
+  }
+  return declared;
+}
+
+const NOTHING: readonly Declared[] = [];
+
+/** What conditions do not say in full. */
+function askedOf({ predicates }: Rule, declared: readonly Declared[]): readonly Predicate[] {
+  const left = predicates.filter((_predicate, index) => !(index < declared.length && isSaid(declared[index])));
+  return left.length > 0 ? left : NONE;
+}
+
+function isSaid({ constraints, hasPorts }: Declared): boolean {
+  for (const name of Object.keys(constraints) as (keyof Constraints)[]) {
+    if (constraints[name] === undefined || name === 'ctState') continue;
+    if (name !== 'sourcePort' && name !== 'destinationPort') return false;
+    if (!hasPorts || constraints[name].length > MANY) return false;
+  }
+  return true;
+}
+
+const endsHere = ({ spec: { target } }: Rule): boolean => target?.kind === 'verdict' || target?.kind === 'goto';
+
+/** Leading bits of 16 that all numbers of the ranges share; they are sorted. */
+const commonBits = (ranges: readonly Range[]): number =>
+  (0xffff << (32 - Math.clz32(ranges[0][0] ^ ranges[ranges.length - 1][1]))) & 0xffff;
+
+/** The leading bits say all. */
+const isAligned = ([[low, high]]: readonly Range[]): boolean => {
+  const free = high - low;
+  return (free & (free + 1)) === 0 && (low & free) === 0;
+};
+
+/** A field that holds one bit, or 0. */
+function bitsOf(ranges: readonly Range[]): number {
+  let mask = 0;
+  for (const [low, high] of ranges) {
+    for (let bit = 1; bit < UNSEEN; bit <<= 1) if (low <= bit && bit <= high) mask |= bit;
+    if (low === 0) mask |= UNSEEN;
+  }
+  return mask;
+}
+
+// --- Wildcards of device names ----------------------------------------------------------------------------------------
+
+const prefixes: string[] = [];
+export const wildcardPrefix = (wildcard: number): string => prefixes[wildcard];
+
+/** By wildcard, by number of the name: 0 not known yet, 1 begins so, 2 does not. */
+const begins: Uint8Array[] = [];
+
+function wildcardOf(prefix: string): number {
+  const known = prefixes.indexOf(prefix);
+  if (known >= 0) return known;
+  begins.push(new Uint8Array(16));
+  return prefixes.push(prefix) - 1;
+}
+
+function isWildcard(wildcard: number, number: number): boolean {
+  const answer = begins[wildcard][number];
+  return answer ? answer === 1 : learn(wildcard, number);
+}
+
+function learn(wildcard: number, number: number): boolean {
+  if (number >= begins[wildcard].length) {
+    const larger = new Uint8Array(2 * number);
+    larger.set(begins[wildcard]);
+    begins[wildcard] = larger;
+  }
+  const yes = deviceName(number).startsWith(prefixes[wildcard]);
+  begins[wildcard][number] = yes ? 1 : 2;
+  return yes;
+}
+
+// --- Asking -------------------------------------------------------------------------------------------------------------
+
+/** Whether the conditions at `at` hold for the key, of a whole packet. */
+export function hold(words: Int32Array, at: number): boolean {
+  const end = at + HEAD + 3 * (words[at] & 0xffff);
+  for (at += HEAD; at < end; at += 3) {
+    const code = words[at];
+    if (code < 16) {
+      if ((key[code] & words[at + 1]) !== words[at + 2]) return false;
+    } else {
+      if (!holds(words, at)) return false;
+      if (code >= ANY << 4 && code < WILDCARD << 4) at += 3 * words[at + 1];
+    }
+  }
+  return true;
+}
+
+/** The same for a packet that is not whole, so far as its key goes. */
+export function holdBroken(words: Int32Array, at: number): boolean {
+  const end = at + HEAD + 3 * (words[at] & 0xffff);
+  for (at += HEAD; at < end; at += 3) {
+    const code = words[at];
+    if (!isOfWhole(code & 15) && !holds(words, at)) return false;
+    if (code >= ANY << 4 && code < WILDCARD << 4) at += 3 * words[at + 1];
+  }
+  return true;
+}
+
+/** Words of the key that say something of whole packets only. */
+export const isOfWhole = (field: number): boolean => field === PROTOCOL || field === PORTS || field === STATE;
+
+function holds(words: Int32Array, at: number): boolean {
+  const value = key[words[at] & 15];
+  const a = words[at + 1];
+  const b = words[at + 2];
+  switch (words[at] >> 4) {
+    case EQUAL:
+      return (value & a) === b;
+    case UNEQUAL:
+      return (value & a) !== b;
+    case SOME_BIT:
+      return (value & a) !== 0;
+    case SOURCE_PORT:
+      return a <= value >>> 16 && value >>> 16 <= b;
+    case DESTINATION_PORT:
+      return a <= (value & 0xffff) && (value & 0xffff) <= b;
+    case ANY:
+      for (let index = 1; index <= a; index++) if (holds(words, at + 3 * index)) return true;
+      return false;
+    case ANY_NOT:
+      for (let index = 1; index <= a; index++) if (!holds(words, at + 3 * index)) return true;
+      return false;
+    case WILDCARD:
+      return isWildcard(a, value) === (b === 1);
+    default: // NEVER
+      return false;
+  }
+}

@@ -1,0 +1,111 @@
+// The key of a packet: what the base conditions of rules, their ports and their ctstates are compared with, as 32-bit words. One
+// array serves all tables: it is filled when a walk of a table begins, and again after anything that may have rewritten the packet.
+
+import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../packet/numbers.ts';
+import type { Packet } from '../../packet/packet.ts';
+
+/** Words of the key. An IPv4 address is one word, an IPv6 address four. */
+export const SOURCE = 0;
+export const DESTINATION = 4;
+export const PROTOCOL = 8;
+/** Source port in the high half, destination port in the low one. */
+export const PORTS = 9;
+/** One CT_ bit, or UNSEEN. */
+export const STATE = 10;
+/** Numbers of device names. */
+export const IN = 11;
+export const OUT = 12;
+/** 1: a later fragment. */
+export const LATER = 13;
+/** 1: whole, see isWhole(). Of another packet the words PROTOCOL, PORTS and STATE say nothing that a rule may be skipped by. */
+export const WHOLE = 14;
+export const WORDS = 16;
+
+/** ctState of a packet that the tracker has not seen, as a bit of its own. */
+export const UNSEEN = 1 << 8;
+
+export const key = new Int32Array(WORDS);
+
+/** Octets of the fixed header of the protocols that begin with two ports. */
+export const HEADER = new Uint8Array(256);
+HEADER[IPPROTO_TCP] = 20;
+HEADER[IPPROTO_UDP] = 8;
+HEADER[IPPROTO_UDPLITE] = 8;
+HEADER[IPPROTO_DCCP] = 12;
+HEADER[IPPROTO_SCTP] = 12;
+
+/** Whether constraints hold for `pkt` (engine/extension.ts): no fragment, and where there are ports the fixed header and its options are there. */
+export function isWhole(pkt: Packet): boolean {
+  const { protocol, l4, end } = pkt;
+  if (protocol < 0 || pkt.fragmentOffset !== 0 || pkt.moreFragments) return false;
+  const length = HEADER[protocol];
+  if (length === 0) return true;
+  if (l4 + length > end) return false;
+  if (protocol !== IPPROTO_TCP) return true;
+  const header = (pkt.bytes[l4 + 12] >>> 4) << 2;
+  return header >= length && l4 + header <= end;
+}
+
+/** The four octets at `at`, signed. */
+export const word = (bytes: Uint8Array, at: number): number =>
+  (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+
+/** Names of devices as numbers: equal names, equal numbers, from 1 up. */
+const numbers = new Map<string, number>();
+const names: string[] = [''];
+
+export function deviceNumber(name: string): number {
+  let number = numbers.get(name);
+  if (number === undefined) numbers.set(name, (number = names.push(name) - 1));
+  return number;
+}
+
+export const deviceName = (number: number): string => names[number];
+
+/** The two names seen last: packets go back and forth between two devices. */
+let oneName = '';
+let oneNumber = deviceNumber('');
+let otherName = '';
+let otherNumber = oneNumber;
+
+function numberOf(name: string): number {
+  if (name === oneName) return oneNumber;
+  if (name !== otherName) {
+    otherName = name;
+    otherNumber = deviceNumber(name);
+  }
+  const number = otherNumber;
+  otherName = oneName;
+  otherNumber = oneNumber;
+  oneName = name;
+  oneNumber = number;
+  return number;
+}
+
+export function fillKey(pkt: Packet): void {
+  const { bytes, l3, protocol } = pkt;
+  if (pkt.family === 4) {
+    key[SOURCE] = word(bytes, l3 + 12);
+    key[DESTINATION] = word(bytes, l3 + 16);
+  } else {
+    key[SOURCE] = word(bytes, l3 + 8);
+    key[SOURCE + 1] = word(bytes, l3 + 12);
+    key[SOURCE + 2] = word(bytes, l3 + 16);
+    key[SOURCE + 3] = word(bytes, l3 + 20);
+    key[DESTINATION] = word(bytes, l3 + 24);
+    key[DESTINATION + 1] = word(bytes, l3 + 28);
+    key[DESTINATION + 2] = word(bytes, l3 + 32);
+    key[DESTINATION + 3] = word(bytes, l3 + 36);
+  }
+  key[PROTOCOL] = protocol;
+  key[STATE] = pkt.ctState || UNSEEN;
+  key[LATER] = pkt.fragmentOffset !== 0 ? 1 : 0;
+  if (isWhole(pkt)) {
+    key[WHOLE] = 1;
+    key[PORTS] = HEADER[protocol] !== 0 ? word(bytes, pkt.l4) : 0;
+  } else {
+    key[WHOLE] = 0;
+  }
+  key[IN] = numberOf(pkt.inDevice);
+  key[OUT] = numberOf(pkt.outDevice);
+}

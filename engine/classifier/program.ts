@@ -1,0 +1,316 @@
+// A chain as it runs. There are three ways through it, with one meaning:
+//   - walked, rule after rule, on conditions as numbers (conditions.ts): short chains, and packets that are not whole;
+//   - by the tree (tree.ts), which gives the rules that may match: long chains;
+//   - generated code (../compile.ts): short chains that are hot, where the runtime lets us make code.
+//
+// A Program is what a jump refers to. It stays the same object for as long as the table has a chain of that name, so an edit of a
+// chain touches nothing that jumps to it. Only the commit of a table changes it (set, splice), which cannot fail.
+
+import type { Packet } from '../../packet/packet.ts';
+import { compileChain, type Run } from '../compile.ts';
+import type { Counts } from '../counters.ts';
+import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from '../rule.ts';
+import { CONTINUE, DROP, RETURN, type Verdict } from '../verdict.ts';
+import { ConditionList, hold, holdBroken } from './conditions.ts';
+import { fillKey, key, WHOLE } from './key.ts';
+import { found, Tree } from './tree.ts';
+import { tuning } from './tuning.ts';
+
+/** From a rule: an action ran that may have rewritten the packet. The key has been filled anew; what was found by the old one is void. */
+const REWRITTEN = -3;
+type Step = Verdict | typeof REWRITTEN;
+
+/** With REWRITTEN: where in the chain to go on. */
+let resume = 0;
+/** How much of `found` the walks further out use. */
+let base = 0;
+
+/** Rewriting rules met in one walk by the tree, after which the rest of the chain is walked: each costs another look through the tree. */
+const MOST_REWRITES = 8;
+
+export class Program {
+  /** Some rule in it, or reached from it, runs an extension target, which may rewrite the packet. Set at commit. */
+  acts = false;
+  /** "filter FORWARD rule " */
+  readonly label: string;
+  private readonly counts: Counts;
+  conditions = new ConditionList(0);
+  /** By number of the rule; numbers of rules that are gone are used again. */
+  private rules: (Rule | undefined)[] = [];
+  private callees: (Program | undefined)[] = [];
+  /** Where a rule's conditions begin; where it stands in the chain. */
+  at: Int32Array = new Int32Array(0);
+  position: Int32Array = new Int32Array(0);
+  private free: number[] = [];
+  /** Numbers of the rules, by position. */
+  private order: Int32Array = new Int32Array(0);
+  private length = 0;
+  private tree: Tree | undefined = undefined;
+  /** For packets that are not whole; made when the first of them comes. */
+  private brokenTree: Tree | undefined = undefined;
+  private generated: Run | undefined = undefined;
+  private walks = 0;
+  private splices = 0;
+
+  constructor(counts: Counts, label: string) {
+    this.counts = counts;
+    this.label = label;
+  }
+
+  // --- Running ------------------------------------------------------------------------------------------------------
+
+  /** A verdict to end the table with (0 or more), or RETURN. */
+  run(pkt: Packet): Verdict {
+    const { generated } = this;
+    if (generated !== undefined) return generated(pkt);
+    fillKey(pkt);
+    return this.walk(pkt, 0);
+  }
+
+  /** From a rule that jumps here, with the key in place. */
+  private enter(pkt: Packet): Verdict {
+    const { generated } = this;
+    return generated === undefined ? this.walk(pkt, 0) : generated(pkt);
+  }
+
+  /** From position `from` on, with the key in place. */
+  private walk(pkt: Packet, from: number): Verdict {
+    if (++this.walks === tuning.hot) this.heat();
+    for (let rewrites = 0; ; rewrites++) {
+      const { tree } = this;
+      const step =
+        key[WHOLE] === 0
+          ? this.walkBroken(pkt, from)
+          : tree === undefined || rewrites > MOST_REWRITES
+            ? this.walkLine(pkt, from)
+            : this.walkTree(pkt, from, tree);
+      if (step !== REWRITTEN) return step;
+      from = resume;
+    }
+  }
+
+  private walkLine(pkt: Packet, from: number): Step {
+    const { order, at, length } = this;
+    const { words } = this.conditions;
+    for (let place = from; place < length; place++) {
+      const rule = order[place];
+      if (!hold(words, at[rule])) continue;
+      const step = this.ask(rule, pkt);
+      if (step === CONTINUE) continue;
+      resume = place + 1;
+      return step;
+    }
+    return RETURN;
+  }
+
+  private walkTree(pkt: Packet, from: number, tree: Tree): Step {
+    const begin = base;
+    const end = tree.collect(begin, from);
+    if (end < 0) return tree === this.tree ? this.walkLine(pkt, from) : this.walkLineBroken(pkt, from);
+    let step: Step = RETURN;
+    base = end;
+    for (let each = begin; each < end; each++) {
+      const rule = found[each];
+      const said = tree === this.tree ? this.ask(rule, pkt) : this.askBroken(rule, pkt);
+      if (said === CONTINUE) continue;
+      resume = this.position[rule] + 1;
+      step = said;
+      break;
+    }
+    base = begin;
+    return step;
+  }
+
+  private walkBroken(pkt: Packet, from: number): Step {
+    if (this.tree === undefined) return this.walkLineBroken(pkt, from);
+    this.brokenTree ??= new Tree(this, this.order.slice(0, this.length), true);
+    return this.walkTree(pkt, from, this.brokenTree);
+  }
+
+  private walkLineBroken(pkt: Packet, from: number): Step {
+    const { order, at, length } = this;
+    const { words } = this.conditions;
+    for (let place = from; place < length; place++) {
+      const rule = order[place];
+      if (!holdBroken(words, at[rule])) continue;
+      const step = this.askBroken(rule, pkt);
+      if (step === CONTINUE) continue;
+      resume = place + 1;
+      return step;
+    }
+    return RETURN;
+  }
+
+  /** A rule whose conditions hold. */
+  private ask(number: number, pkt: Packet): Step {
+    const rule = this.rules[number]!;
+    const { asked } = rule;
+    for (let index = 0; index < asked.length; index++) {
+      if (!asked[index](pkt)) return pkt.hotDropped ? DROP : CONTINUE;
+    }
+    return this.act(rule, number, pkt);
+  }
+
+  /** The same for a packet that is not whole: all that its key does not say is asked. */
+  private askBroken(number: number, pkt: Packet): Step {
+    const rule = this.rules[number]!;
+    const { spec, predicates } = rule;
+    const { protocol } = spec;
+    if (protocol !== undefined || spec.allProtocols) {
+      // ip6_packet_match(): a header chain that runs out of the packet drops it, whatever protocol is asked for.
+      if (spec.family === 6 && pkt.protocol < 0) {
+        pkt.hotDrop('header chain cut short');
+        return DROP;
+      }
+      if (protocol !== undefined && (pkt.protocol === protocol.number) === protocol.inverted) return CONTINUE;
+    }
+    for (let index = 0; index < predicates.length; index++) {
+      if (!predicates[index](pkt)) return pkt.hotDropped ? DROP : CONTINUE;
+    }
+    return this.act(rule, number, pkt);
+  }
+
+  private act(rule: Rule, number: number, pkt: Packet): Step {
+    const { counts } = this;
+    counts.packets[rule.slot]++;
+    counts.bytes[rule.slot] += pkt.end - pkt.l3;
+    switch (rule.does) {
+      case VERDICT:
+        if (rule.verdict === DROP) pkt.reason = rule.reason || this.reasonOf(rule, number);
+        return rule.verdict;
+      case JUMP: {
+        const callee = this.callees[number]!;
+        const verdict = callee.enter(pkt);
+        if (verdict >= 0) return verdict;
+        return callee.acts ? rewritten(pkt) : CONTINUE;
+      }
+      case GOTO: {
+        const verdict = this.callees[number]!.enter(pkt);
+        return verdict < 0 ? RETURN : verdict;
+      }
+      case EXTENSION: {
+        const verdict = rule.action!(pkt);
+        if (verdict === CONTINUE) return rewritten(pkt);
+        if (verdict === DROP) pkt.reason = rule.reason || this.reasonOf(rule, number);
+        return verdict;
+      }
+      default:
+        return CONTINUE;
+    }
+  }
+
+  /** Built at the first drop, for the rule's place changes with edits before it. */
+  private reasonOf(rule: Rule, number: number): string {
+    rule.reason = `${this.label}${this.position[number] + 1}`;
+    return rule.reason;
+  }
+
+  /** The chain becomes code, if it may: V8 does not optimise giant functions, so long ones do not. */
+  private heat(): void {
+    if (this.length === 0 || this.length > tuning.generated) return;
+    const chain = Array.from(this.order.subarray(0, this.length), (number) => ({
+      rule: this.rules[number]!,
+      at: this.at[number],
+      callee: this.callees[number],
+      reason: (rule: Rule) => rule.reason || this.reasonOf(rule, number),
+    }));
+    const { conditions, counts } = this;
+    this.generated = compileChain(chain, conditions, counts, (pkt, from) => {
+      fillKey(pkt);
+      return this.walk(pkt, from);
+    });
+  }
+
+  // --- Making -------------------------------------------------------------------------------------------------------
+
+  /** What the code of a chain that jumps here took for granted is not so any more. */
+  cool(): void {
+    this.generated = undefined;
+    this.walks = 0;
+  }
+
+  set(rules: readonly Rule[], callees: readonly (Program | undefined)[]): void {
+    const { length } = rules;
+    this.cool();
+    this.length = length;
+    this.splices = 0;
+    this.rules = [...rules];
+    this.callees = [...callees];
+    this.free = [];
+    this.conditions = new ConditionList(length);
+    this.at = new Int32Array(length);
+    this.position = new Int32Array(length);
+    this.order = new Int32Array(length);
+    for (let number = 0; number < length; number++) {
+      this.at[number] = this.conditions.add(rules[number]);
+      this.position[number] = this.order[number] = number;
+      rules[number].reason = '';
+    }
+    this.tree = length > tuning.walked ? new Tree(this, this.order, false) : undefined;
+    this.brokenTree = undefined;
+  }
+
+  /** The `removed` rules from position `from` on give way to `rules`. */
+  splice(from: number, removed: number, rules: readonly Rule[], callees: readonly (Program | undefined)[]): void {
+    const length = this.length + rules.length - removed;
+    const { tree } = this;
+    this.splices += removed + rules.length;
+    if (!tree || length <= tuning.walked || this.splices > length / 2) {
+      const all = (now: readonly number[]) => now.map((number) => this.rules[number]!);
+      const numbers = [...this.order.subarray(0, this.length)];
+      const kept = [numbers.slice(0, from), numbers.slice(from + removed)];
+      const called = (now: readonly number[]) => now.map((number) => this.callees[number]);
+      this.set([...all(kept[0]), ...rules, ...all(kept[1])], [...called(kept[0]), ...callees, ...called(kept[1])]);
+      return;
+    }
+    this.cool();
+    this.brokenTree = undefined;
+    for (let place = from; place < from + removed; place++) {
+      const number = this.order[place];
+      tree.remove(number);
+      this.rules[number] = this.callees[number] = undefined;
+      this.free.push(number);
+    }
+    const fresh = rules.map((rule, index) => this.take(rule, callees[index]));
+    const order = length > this.order.length ? enlarged(this.order, length) : this.order;
+    order.copyWithin(from + rules.length, from + removed, this.length);
+    order.set(fresh, from);
+    this.order = order;
+    this.length = length;
+    for (let place = from; place < length; place++) {
+      this.position[order[place]] = place;
+      this.rules[order[place]]!.reason = '';
+    }
+    for (const number of fresh) tree.insert(number);
+  }
+
+  private take(rule: Rule, callee: Program | undefined): number {
+    const number = this.free.pop() ?? this.rules.length;
+    if (number >= this.at.length) {
+      this.at = enlarged(this.at, number + 1);
+      this.position = enlarged(this.position, number + 1);
+    }
+    this.rules[number] = rule;
+    this.callees[number] = callee;
+    this.at[number] = this.conditions.add(rule);
+    return number;
+  }
+
+  /** Octets of the arrays. */
+  get memory(): number {
+    const { conditions, at, position, order, tree, brokenTree } = this;
+    const own = conditions.words.byteLength + at.byteLength + position.byteLength + order.byteLength;
+    return own + (tree?.memory ?? 0) + (brokenTree?.memory ?? 0);
+  }
+}
+
+function rewritten(pkt: Packet): typeof REWRITTEN {
+  fillKey(pkt);
+  return REWRITTEN;
+}
+
+function enlarged(array: Int32Array, room: number): Int32Array {
+  const larger = new Int32Array(Math.ceil(room * 1.25) + 16);
+  larger.set(array);
+  return larger;
+}
