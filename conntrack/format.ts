@@ -1,12 +1,12 @@
-// Connections as text and as data: the lines of /proc/net/nf_conntrack (6.18), those of `conntrack -L` (1.4.7), and the object that
-// scenarios have for an entry, which is what reading a /proc line gives.
-//
-// A line in three parts: what it is (family, protocol, seconds left, state), both tuples with what belongs to each, and the rest.
+// Connections as the objects that scenarios have for an entry, which is what reading a line of /proc/net/nf_conntrack gives; and, by id,
+// the lines that text/ makes.
 
-import { formatAddress, parseAddress } from '../packet/address.ts';
-import { toHex } from '../packet/bytes.ts';
-import { IPPROTO_DCCP, IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
+import { formatAddress } from '../packet/address.ts';
+import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
+import { readFlow } from './flow.ts';
 import { type Direction, IPS_ASSURED, IPS_OFFLOAD, IPS_SEEN_REPLY } from './status.ts';
+import { type PlainOptions, plainLine } from './text/plain.ts';
+import { procText } from './text/proc.ts';
 import type { ConnectionTracker } from './tracker.ts';
 
 /** A tuple as its line has it: src, dst, sport, dport (or type, code, id; srckey, dstkey), packets, bytes. */
@@ -27,8 +27,6 @@ export interface Entry {
   'zone-reply'?: number;
   'delta-time'?: number;
 }
-
-const hex = (value: number): string => `0x${value.toString(16)}`;
 
 const PORTS = new Set(['tcp', 'udp', 'udplite', 'sctp', 'dccp']);
 
@@ -106,82 +104,14 @@ function sortKey({ family, proto, orig, zone }: Entry): string {
   return `["${family}", ${proto}, {${fields.join(', ')}}, ${zone ?? 'null'}]`;
 }
 
-/** net/netfilter/nf_conntrack_standalone.c ct_seq_show() */
-export function procLine(tracker: ConnectionTracker, id: number, now: number): string {
-  const entry = describe(tracker, id, now);
-  const family = entry.family === 'ipv4' ? 2 : 10;
-  const words = [
-    `${entry.family.padEnd(8)} ${family} ${tracker.l4s[entry.proto].name.padEnd(8)} ${entry.proto}`,
-    entry.timeout,
-    entry.state,
-    ...bothTuples(entry, expanded),
-    `mark=${entry.mark}`,
-    entry.zone === undefined ? null : `zone=${entry.zone}`,
-    entry['delta-time'] === undefined ? null : `delta-time=${entry['delta-time']}`,
-    'use=2',
-  ];
-  return words.filter((word) => word !== null).join(' ');
-}
+/** Its line in /proc/net/nf_conntrack. */
+export const procLine = (tracker: ConnectionTracker, id: number, now: number): string =>
+  procText(readFlow(tracker, id, now));
 
-export interface ToolOptions {
-  /** -o extended: the family in front. */
-  extended?: boolean;
-  /** -o id. */
-  id?: boolean;
-}
-
-/** libnetfilter_conntrack snprintf_default.c, as `conntrack -L` prints. */
-export function toolLine(tracker: ConnectionTracker, id: number, now: number, options: ToolOptions = {}): string {
-  const entry = describe(tracker, id, now);
-  if (entry.proto === IPPROTO_GRE) for (const name of ['timeout', 'stream_timeout']) delete entry.orig[name];
-  // The tool knows DCCP's name, and prints the ports also where the kernel did not give it any.
-  if (entry.proto === IPPROTO_DCCP && entry.state === null) {
-    entry.orig = withoutPorts(entry.orig);
-    entry.reply = withoutPorts(entry.reply);
-  }
-  const name = entry.proto === IPPROTO_DCCP ? 'dccp' : tracker.l4s[entry.proto].name;
-  const words = [
-    options.extended ? `${entry.family.padEnd(8)} ${entry.family === 'ipv4' ? 2 : 10}` : null,
-    `${name.padEnd(8)} ${entry.proto}`,
-    entry.timeout,
-    entry.state,
-    ...bothTuples(entry, (address) => address),
-    `mark=${entry.mark}`,
-    entry.zone ? `zone=${entry.zone}` : null,
-    entry['delta-time'] === undefined ? null : `delta-time=${entry['delta-time']}`,
-    'use=1',
-    options.id ? `id=${id}` : null,
-  ];
-  return words.filter((word) => word !== null).join(' ');
-}
-
-const withoutPorts = ({ src, dst, ...rest }: TupleFields): TupleFields => ({ src, dst, sport: 0, dport: 0, ...rest });
-
-/** From the original tuple to the assured flag. */
-function bothTuples(entry: Entry, address: (text: string) => string): (string | null)[] {
-  const [unreplied, ...rest] = entry.flags[0] === 'UNREPLIED' ? entry.flags : [null, ...entry.flags];
-  return [
-    ...tupleWords(entry.orig, address, entry['zone-orig'] === undefined ? null : `zone-orig=${entry['zone-orig']}`),
-    unreplied === null ? null : `[${unreplied}]`,
-    ...tupleWords(entry.reply, address, entry['zone-reply'] === undefined ? null : `zone-reply=${entry['zone-reply']}`),
-    ...rest.map((flag) => `[${flag}]`),
-  ];
-}
-
-function tupleWords(fields: TupleFields, address: (text: string) => string, zone: string | null): (string | null)[] {
-  const words: (string | null)[] = [];
-  for (const [name, value] of Object.entries(fields)) {
-    if (name === 'packets') words.push(zone);
-    if (name === 'src' || name === 'dst') words.push(`${name}=${address(String(value))}`);
-    else words.push(`${name}=${name.endsWith('key') ? hex(Number(value)) : value}`);
-  }
-  if (!('packets' in fields)) words.push(zone);
-  return words;
-}
-
-/** /proc writes IPv6 addresses in full. lib/vsprintf.c %pI6 */
-function expanded(text: string): string {
-  const octets = text.includes(':') ? parseAddress(text, 6) : undefined;
-  if (!octets) return text;
-  return toHex(octets).replace(/(.{4})(?=.)/g, '$1:');
-}
+/** Its line in `conntrack -L`. */
+export const toolLine = (
+  tracker: ConnectionTracker,
+  id: number,
+  now: number,
+  options: Pick<PlainOptions, 'extended' | 'id'> = {},
+): string => plainLine(readFlow(tracker, id, now), options);
