@@ -3,13 +3,18 @@
 //   import { builtins, Firewall, Packet, parseSave, Registry } from 'sekisho';
 
 import type { Module } from './engine/registry.ts';
+import { helpers } from './conntrack/helpers/index.ts';
 import { matches } from './matches/index.ts';
 import { targets } from './targets/index.ts';
 
-/** Every match and target of the package, to be handed to a Registry. */
-export const builtins: Module = { matches, targets };
+/** Every match, target and helper of the package, to be handed to a Registry. */
+export const builtins: Module = { matches, targets, helpers };
 
 export { dump as dumpConnections, type Entry, procLine } from './conntrack/format.ts';
+export { expectProcLine } from './conntrack/expect-format.ts';
+export { type AnyHelper, defineHelper, type ExpectPolicy, type Helper } from './conntrack/helper.ts';
+export type { Expected, HelperCall } from './conntrack/helper-call.ts';
+export { type FtpOptions, ftpHelper } from './conntrack/helpers/ftp.ts';
 export * from './engine/extension.ts';
 export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts';
 export { Refusal } from './engine/refusal.ts';

@@ -185,6 +185,15 @@ export class ConnectionTable {
     return halfSipHash(message, 6, this.key0, this.key1);
   }
 
+  /** Hash of the destination of a tuple alone: what expectations are found by. */
+  destinationHash(tuple: Tuple): number {
+    const { message } = this;
+    const last = tuple.family === 4 ? 0 : 3;
+    for (let word = 0; word <= last; word++) message[word] = tuple.words[4 + word];
+    message[last + 1] = ((tuple.keys & 0xffff) << 16) | (tuple.protocol << 8) | tuple.family;
+    return halfSipHash(message, last + 2, this.key0, this.key1);
+  }
+
   // --- Birth and death -----------------------------------------------------------------------------------------------
 
   /** A new unconfirmed connection with that original tuple and its inverse, all else zero. Returns its id. */

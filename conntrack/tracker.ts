@@ -14,8 +14,8 @@
 // Time is that of the packets (`pkt.now`) and of advance(); it may jump forward. Expired connections are never found: each is looked
 // at when met, and a sweep goes round once a second (sweeper.ts).
 //
-// Between the two, NAT may give an unconfirmed connection a reply tuple of its own (nat/). Seams: expectations are to be asked in create(), and may
-// map the new connection at once; helpers look at packets between track() and confirm().
+// Between the two, NAT may give an unconfirmed connection a reply tuple of its own (nat/). A new connection that was expected (expectations.ts) is
+// told so in create(), and may be translated there. Helpers (helping.ts) read packets, and sequence numbers are shifted (seqadj.ts), in confirm().
 //
 // Source: net/netfilter/nf_conntrack_core.c
 
@@ -27,7 +27,11 @@ import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { ConnectionEvents } from './events.ts';
+import type { Expectation } from './expectation.ts';
+import { Expectations, type ExpectParts } from './expectations.ts';
 import { GreKeys } from './gre-keys.ts';
+import type { HelpedTracker, HostOfHelpers } from './helper-call.ts';
+import { Helping } from './helping.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
 import type { NatParts } from './nat/mapping.ts';
@@ -51,11 +55,13 @@ export interface Tracker {
   readonly connections: Connections;
   /** What NAT targets ask for a connection. */
   readonly nat: Translator;
+  /** Name of the helper that reads the master of a connection that was expected; undefined: it was not, or the helper is gone. */
+  masterHelper(id: number): string | undefined;
   /** Shifted sequence numbers: SYNPROXY and helpers shift them. */
   readonly seqadj: Shifter;
   /** PREROUTING and OUTPUT at -200: finds or makes the connection. 1 ACCEPT, 0 DROP (table full). */
   track(pkt: Packet): 0 | 1;
-  /** Last of POSTROUTING and INPUT: shifts sequence numbers, puts an unconfirmed entry into the table. 0 DROP on a clash that cannot be resolved. */
+  /** Last of POSTROUTING and INPUT: lets the helper read the packet, shifts sequence numbers, puts an unconfirmed entry into the table. 0 DROP on a clash that cannot be resolved. */
   confirm(pkt: Packet): 0 | 1;
   /** The packet ended here: an unconfirmed entry goes with it. */
   release(pkt: Packet): void;
@@ -73,7 +79,7 @@ const EVICTION_RANGE = 32;
 
 const HOOK_PREROUTING = 0;
 
-export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepParts {
+export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker {
   readonly table: ConnectionTable;
   readonly connections: ConnectionColumns;
   readonly sysctls = new Sysctls();
@@ -83,6 +89,10 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   readonly statistics = new Statistics();
   readonly nat = new Nat(this);
   readonly seqadj: SequenceAdjustments;
+  readonly expectations = new Expectations(this);
+  readonly helping = new Helping(this);
+  /** Set by whoever knows the machine's addresses. */
+  host: HostOfHelpers = { broadcastMask: () => 0 };
   /** Calls that the PPTP helper knows. */
   readonly greKeys: GreKeys;
   readonly random: () => number;
@@ -97,7 +107,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private readonly find = (tuple: Tuple): number => this.findLive(tuple);
   private readonly policies = new Map<string, { protocol: number; timeouts: Int32Array }>();
   private readonly policyOf = new Map<number, Int32Array>();
-  private readonly helperOf = new Map<number, string>();
   private readonly sweeper = new Sweeper(this);
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
@@ -183,7 +192,10 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       const outcome = l4.packet(this, pkt, id, direction);
       if (outcome === REPEAT) continue;
       if (outcome === INVALID) {
-        if (found < 0) table.close(id);
+        if (found < 0) {
+          table.close(id);
+          this.forget(id);
+        }
         statistics.invalid++;
         this.complainOf(pkt);
         return this.invalid(pkt, 'protocol');
@@ -232,20 +244,33 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     this.events.open(id, this.sysctls.limits.events, template?.events ?? 0, template?.expectEvents ?? 0);
     this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, pkt.now);
     this.connections.labelling.open(id);
-    // Expectations would be asked here: one that fits makes the connection IPS_EXPECTED and gives it master and mark.
-    if (template) this.applyTemplate(id, template);
+    const expectation = this.expectations.take(tuple, tuple.zoneOriginal || tuple.zoneReply);
+    if (template) this.applyTemplate(id, template, expectation === undefined);
+    if (expectation) this.welcome(id, expectation);
     return id;
   }
 
-  private applyTemplate(id: number, template: Template): void {
+  /** A new connection that was expected: it has the marks of its master, and perhaps a helper and a translation already. */
+  private welcome(id: number, expectation: Expectation): void {
+    const { table, connections } = this;
+    const master = expectation.master.id;
+    table.addStatus(id, IPS_EXPECTED);
+    table.setMark(id, table.mark(master));
+    if (connections.secmark(master) !== 0) connections.setSecmark(id, connections.secmark(master));
+    this.helping.adopt(id, expectation);
+    this.statistics.expectNew++;
+    expectation.born?.run(this, id, expectation);
+  }
+
+  private applyTemplate(id: number, template: Template, helps: boolean): void {
     if (template.timeout !== undefined) {
       const policy = this.policies.get(template.timeout);
       if (policy?.protocol === this.table.protocol(id)) this.policyOf.set(id, policy.timeouts);
     }
-    if (template.helper !== undefined) {
-      this.helperOf.set(id, template.helper);
+    if (template.events !== undefined || template.expectEvents !== undefined)
+      this.expectations.eventMasks.set(id, template.expectEvents ?? 0);
+    if (template.helper !== undefined && helps && this.helping.assignByName(id, template.helper))
       this.table.addStatus(id, status.IPS_HELPER);
-    }
   }
 
   private setZones(tuple: Tuple, pkt: Packet, template: Template | undefined): void {
@@ -300,8 +325,17 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   confirm(pkt: Packet): 0 | 1 {
     const id = pkt.connection;
     if (id < 0) return ACCEPT;
+    // An error about the original direction, or an answer of ours to it: nothing of the connection's own.
+    if (pkt.ctState === CT_RELATED && pkt.direction === 1) return this.insert(pkt);
     // What comes by the loopback device was shifted when it left.
-    if (this.table.status(id) & status.IPS_SEQ_ADJUST && pkt.inDevice !== 'lo' && !this.seqadj.adjust(pkt)) {
+    const shifts = this.table.status(id) & status.IPS_SEQ_ADJUST && pkt.inDevice !== 'lo';
+    this.setClock(pkt.now);
+    const reason = this.helping.read(pkt);
+    if (reason !== undefined) {
+      pkt.reason = reason;
+      return DROP;
+    }
+    if (shifts && !this.seqadj.adjust(pkt)) {
       this.statistics.drop++;
       pkt.reason = 'TCP options that cannot be shifted';
       return DROP;
@@ -323,6 +357,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     if (other >= 0) return this.resolveClash(pkt, other);
     table.insert(id);
     pkt.unconfirmed = false;
+    if (this.helping.helper(id)) this.events.note(id, status.IPCT_HELPER);
     this.events.note(id, table.status(id) & IPS_EXPECTED ? status.IPCT_RELATED : status.IPCT_NEW);
     this.events.deliver(id);
     return ACCEPT;
@@ -396,6 +431,11 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     if (this.accounting.counting) this.accounting.add(id, direction, pkt.end - pkt.l3);
   }
 
+  prolong(id: number, timeoutMs: number): void {
+    const { table } = this;
+    if (!(table.status(id) & status.IPS_FIXED_TIMEOUT)) table.expires[id] = this.now + timeoutMs;
+  }
+
   /** Ends a confirmed connection. */
   kill(id: number): void {
     const { table } = this;
@@ -412,7 +452,8 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     this.greKeys.forget(id);
     this.policyOf.delete(id);
     this.events.forget(id);
-    this.helperOf.delete(id);
+    this.helping.forget(id);
+    this.expectations.eventMasks.delete(id);
     this.connections.forget(id);
   }
 
@@ -443,6 +484,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   advance(now: number): void {
     this.setClock(now);
     this.sweeper.advance(now);
+    this.expectations.advance();
   }
 
   /**
@@ -486,8 +528,12 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     return this.policies.has(name);
   }
 
-  /** Name of the helper that the connection was given by CT, or undefined. */
+  /** Name of the helper that reads the connection, or undefined. */
   helper(id: number): string | undefined {
-    return this.helperOf.get(id);
+    return this.helping.helper(id)?.name;
+  }
+
+  masterHelper(id: number): string | undefined {
+    return this.helping.master(id)?.helper?.name;
   }
 }

@@ -70,6 +70,8 @@ export interface PlaceContext {
   readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
   /** The rule's matches: TCPMSS wants a `tcp` match for SYN among them. */
   readonly matches: readonly MatchSpec[];
+  /** Whether a helper of that name is attached for connections of the rule's family and that protocol. */
+  hasHelper(name: string, protocol: number): boolean;
 }
 
 interface Acting<P> {
@@ -81,6 +83,8 @@ interface Acting<P> {
    * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().
    */
   readonly needsTracking?: boolean | ((checked: P) => boolean);
+  /** Helpers that it names: while a rule names one, that cannot be detached. */
+  readonly helpers?: (checked: P) => readonly string[];
   /** Sets that it names, once for each use: while a rule names a set, that cannot be renamed or destroyed. */
   readonly sets?: (checked: P) => readonly string[];
 }

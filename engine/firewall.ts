@@ -124,7 +124,11 @@ export class Firewall {
     this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
     this.sets.rulesUsing = (name) => this.installed.usesOfSet(name);
     for (const [name, value] of Object.entries(options.sysctls ?? {})) this.setSysctl(name, value);
-    this.leaveRegistry = registry.ask((kind, name) => this.installed.userOf(kind, name));
+    tracker.helping.find = (name, family, protocol) => registry.helper(name, family, protocol);
+    this.leaveRegistry = registry.ask(
+      (kind, name) => this.installed.userOf(kind, name),
+      (helper) => tracker.helping.detach(helper),
+    );
     this.refresh();
   }
 

@@ -16,6 +16,8 @@ import { Refusal } from './refusal.ts';
 export interface Extensions {
   match(name: string, family: Family): Pick<AnyMatch, 'placement'> | undefined;
   target(name: string, family: Family): Pick<AnyTarget, 'placement'> | undefined;
+  /** Left out: whatever helper a rule names is there. */
+  helper?(name: string, family: Family, protocol: number): unknown;
 }
 
 /** Throws a Refusal at the rule that is wrong: a loop first, then places in the order of the table. */
@@ -82,7 +84,9 @@ function checkRule(rule: RuleSpec, chain: ChainSpec, table: TableSpec, bits: num
   const { family, protocol, matches, target } = rule;
   if (matches.length === 0 && target?.kind !== 'extension') return;
   const hooks = HOOKS.filter((_hook, index) => bits & (1 << index));
-  const place: PlaceContext = { family, table: table.name, hooks, protocol, matches };
+  const hasHelper = (name: string, of: number) =>
+    extensions.helper === undefined || extensions.helper(name, family, of) !== undefined;
+  const place: PlaceContext = { family, table: table.name, hooks, protocol, matches, hasHelper };
   for (const { name, checked } of matches) {
     refuse(`-m ${name}`, extensions.match(name, family)?.placement, checked, place, rule, chain);
   }

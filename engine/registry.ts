@@ -2,6 +2,7 @@
 // hand in the built-in sets. Attaching and detaching work while running: whoever holds compiled rules keeps the literals they were
 // compiled from, and `detach` is refused while an owner says that a rule still uses the name.
 
+import type { AnyHelper } from '../conntrack/helper.ts';
 import type { Lookup } from '../grammar/lookup.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { AnyMatch, AnyTarget } from './extension.ts';
@@ -9,12 +10,17 @@ import type { AnyMatch, AnyTarget } from './extension.ts';
 export interface Module {
   readonly matches?: readonly AnyMatch[];
   readonly targets?: readonly AnyTarget[];
+  readonly helpers?: readonly AnyHelper[];
 }
 
 export type ExtensionKind = 'match' | 'target';
+export type AttachedKind = ExtensionKind | 'helper';
 
 /** Says whether a rule still uses an extension: the reason, or undefined. Asked before a detach. */
-export type InUse = (kind: ExtensionKind, name: string) => string | undefined;
+export type InUse = (kind: AttachedKind, name: string) => string | undefined;
+
+/** Told of a helper that was detached. */
+export type HelperGone = (helper: AnyHelper) => void;
 
 type Named<T> = Map<string, T>;
 type ByFamily<T> = Record<Family, Named<T>>;
@@ -22,7 +28,9 @@ type ByFamily<T> = Record<Family, Named<T>>;
 export class Registry implements Lookup {
   private readonly matches: ByFamily<AnyMatch> = { 4: new Map(), 6: new Map() };
   private readonly targets: ByFamily<AnyTarget> = { 4: new Map(), 6: new Map() };
+  private readonly helpers = new Map<string, AnyHelper>();
   private readonly owners = new Set<InUse>();
+  private readonly mourners = new Set<HelperGone>();
 
   constructor(...modules: readonly Module[]) {
     for (const module of modules) this.attach(module);
@@ -32,13 +40,17 @@ export class Registry implements Lookup {
   attach(module: Module): void {
     for (const match of module.matches ?? []) checkFree(this.matches, match, 'match');
     for (const target of module.targets ?? []) checkFree(this.targets, target, 'target');
+    for (const { name } of module.helpers ?? []) {
+      if (this.helpers.has(name)) throw new Error(`helper "${name}" is attached already`);
+    }
     for (const match of module.matches ?? []) put(this.matches, match);
     for (const target of module.targets ?? []) put(this.targets, target);
+    for (const helper of module.helpers ?? []) this.helpers.set(helper.name, helper);
   }
 
-  /** Takes the match or target (or both) of that name away; throws when there is none, or when a rule still uses it. */
+  /** Takes the match, target or helper (or all) of that name away; throws when there is none, or when a rule still uses it. */
   detach(name: string): void {
-    const found = (['match', 'target'] as const).filter((kind) => this.has(kind, name));
+    const found = (['match', 'target', 'helper'] as const).filter((kind) => this.has(kind, name));
     if (found.length === 0) throw new Error(`no extension "${name}" is attached`);
     for (const kind of found) {
       for (const inUse of this.owners) {
@@ -50,12 +62,19 @@ export class Registry implements Lookup {
       remove(this.matches[family], name);
       remove(this.targets[family], name);
     }
+    const helper = this.helpers.get(name);
+    this.helpers.delete(name);
+    if (helper) for (const told of this.mourners) told(helper);
   }
 
   /** Who holds rules registers here; call the returned function to leave. */
-  ask(inUse: InUse): () => void {
+  ask(inUse: InUse, helperGone?: HelperGone): () => void {
     this.owners.add(inUse);
-    return () => this.owners.delete(inUse);
+    if (helperGone) this.mourners.add(helperGone);
+    return () => {
+      this.owners.delete(inUse);
+      if (helperGone) this.mourners.delete(helperGone);
+    };
   }
 
   match(name: string, family: Family): AnyMatch | undefined {
@@ -64,6 +83,12 @@ export class Registry implements Lookup {
 
   target(name: string, family: Family): AnyTarget | undefined {
     return this.targets[family].get(name);
+  }
+
+  /** The helper of that name, if it is for connections of that family and protocol. */
+  helper(name: string, family: Family, protocol: number): AnyHelper | undefined {
+    const helper = this.helpers.get(name);
+    return helper?.families.includes(family) && helper.protocols.includes(protocol) ? helper : undefined;
   }
 
   /** Every word after -m or -j, aliases included, sorted. */
@@ -79,7 +104,12 @@ export class Registry implements Lookup {
     return [...new Set([...maps[4].values(), ...maps[6].values()])];
   }
 
-  private has(kind: ExtensionKind, name: string): boolean {
+  allHelpers(): readonly AnyHelper[] {
+    return [...this.helpers.values()];
+  }
+
+  private has(kind: AttachedKind, name: string): boolean {
+    if (kind === 'helper') return this.helpers.has(name);
     return this.all(kind as 'match').some((extension) => extension.name === name);
   }
 }

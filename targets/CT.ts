@@ -3,7 +3,6 @@ import { defineTarget, type PlaceContext } from '../engine/extension.ts';
 import type { Given, ValueScope } from '../grammar/options.ts';
 import { wholeNumber } from '../grammar/scan.ts';
 import { flag, own, text } from '../grammar/values.ts';
-import { type Family, IPPROTO_TCP, IPPROTO_UDP } from '../packet/numbers.ts';
 import { setTemplate, UNTRACKED } from './shared/template.ts';
 import { words } from './shared/text.ts';
 
@@ -93,28 +92,11 @@ const print = (c: Checked, dashes: string): string =>
 
 // --- What the kernel refuses ------------------------------------------------------------------------------------------
 
-/** Helpers by name: protocols for IPv4, protocols for IPv6. Each was asked of the kernel. */
-const HELPERS: Readonly<Record<string, Record<Family, readonly number[]>>> = {
-  ftp: { 4: [IPPROTO_TCP], 6: [IPPROTO_TCP] },
-  sip: { 4: [IPPROTO_TCP, IPPROTO_UDP], 6: [IPPROTO_TCP, IPPROTO_UDP] },
-  tftp: { 4: [IPPROTO_UDP], 6: [IPPROTO_UDP] },
-  amanda: { 4: [IPPROTO_UDP], 6: [IPPROTO_UDP] },
-  sane: { 4: [IPPROTO_TCP], 6: [IPPROTO_TCP] },
-  irc: { 4: [IPPROTO_TCP], 6: [] },
-  pptp: { 4: [IPPROTO_TCP], 6: [] },
-  'netbios-ns': { 4: [IPPROTO_UDP], 6: [] },
-  snmp: { 4: [IPPROTO_UDP], 6: [] },
-  snmp_trap: { 4: [IPPROTO_UDP], 6: [] },
-  'Q.931': { 4: [IPPROTO_TCP], 6: [IPPROTO_TCP] },
-  RAS: { 4: [IPPROTO_UDP], 6: [IPPROTO_UDP] },
-  'H.245': { 4: [IPPROTO_UDP], 6: [IPPROTO_UDP] },
-};
-
 /** xt_CT.c xt_ct_set_helper(), xt_ct_set_timeout(): both need a positive -p, and what they name must exist. */
-function refuses(c: Checked, { family, protocol }: PlaceContext): string | undefined {
+function refuses(c: Checked, { protocol, hasHelper }: PlaceContext): string | undefined {
   if (c.notrack || (c.helper === '' && c.timeout === '')) return undefined;
   if (!protocol || protocol.inverted) return 'xt_CT: You must specify a L4 protocol and not use inversions on it';
-  if (c.helper !== '' && !HELPERS[c.helper]?.[family].includes(protocol.number)) {
+  if (c.helper !== '' && !hasHelper(c.helper, protocol.number)) {
     return `xt_CT: No such helper "${c.helper}"`;
   }
   // Timeout policies are made by nfct in the kernel; there is no way to make one here yet.
@@ -151,6 +133,7 @@ export const CT = defineTarget({
   list: (checked) => words('CT', print(checked, '')),
   placement: { tables: ['raw'], refuses },
   needsTracking: ({ notrack }) => !notrack,
+  helpers: ({ notrack, helper }) => (notrack || helper === '' ? [] : [helper]),
   compile: (checked) => setTemplate(checked.notrack ? UNTRACKED : template(checked)),
 });
 

@@ -33,6 +33,7 @@ const noConnections: Connections = {
 const noTracker: Tracker = {
   connections: noConnections,
   nat: { map: nothing, masquerade: nothing },
+  masterHelper: () => undefined,
   seqadj: { change: nothing, shift: nothing },
   track: () => 1,
   confirm: () => 1,

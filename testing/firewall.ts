@@ -20,6 +20,7 @@ import { parseCommand } from '../grammar/parse-rule.ts';
 import { type Printing, printRule } from '../grammar/print.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
+import { helpers } from '../conntrack/helpers/index.ts';
 import { matches } from '../matches/index.ts';
 import { addressAt } from '../packet/address.ts';
 import { fromHex } from '../packet/bytes.ts';
@@ -99,7 +100,7 @@ export class TestFirewall {
     this.setup = setup;
     this.mode = modeOf(setup);
     this.routes = this.mode.kind === 'router' ? createRoutes(this.mode.topology) : undefined;
-    this.registry = new Registry(setup.extensions ?? { matches, targets });
+    this.registry = new Registry(setup.extensions ?? { matches, targets, helpers });
     this.sets = setsText(setup.sets);
     this.rules = rules ?? this.read(setup);
     this.engine = this.start();

@@ -3,6 +3,7 @@
 //
 //   const result = play({ v6rules, steps: [{ in: 'A', hex }, { counters: true }] });
 
+import { expectProcLine } from '../conntrack/expect-format.ts';
 import { dump } from '../conntrack/format.ts';
 import { Firewall } from '../engine/firewall.ts';
 import type { Module } from '../engine/registry.ts';
@@ -16,6 +17,7 @@ import type { Topology } from '../engine/stack/index.ts';
 import type { SendResult } from '../engine/walk.ts';
 import { type Names, noNames } from '../grammar/names.ts';
 import { TABLES, type TableName } from '../grammar/tables.ts';
+import { helpers } from '../conntrack/helpers/index.ts';
 import { matches } from '../matches/index.ts';
 import { fromHex, putU16, toHex } from '../packet/bytes.ts';
 import * as ipv4 from '../packet/ipv4.ts';
@@ -67,7 +69,7 @@ class Player {
   private logged: LogRecord[] | undefined;
 
   constructor(scenario: Scenario, options: PlayOptions) {
-    const { names = noNames, extensions = { matches, targets }, seed = 1, interpreted } = options;
+    const { names = noNames, extensions = { matches, targets, helpers }, seed = 1, interpreted } = options;
     const registry = new Registry(extensions);
     this.random = seeded(seed);
     this.firewall = new Firewall({
@@ -115,7 +117,8 @@ class Player {
       this.firewall.advance(this.now);
       return { out: this.drain() };
     }
-    if ('ct' in step) return { ct: dump(this.firewall.tracker, this.now).map((entry) => ({ ...entry })), expect: [] };
+    const { tracker } = this.firewall;
+    if ('ct' in step) return { ct: dump(tracker, this.now).map((entry) => ({ ...entry })), expect: Array.from(tracker.expectations.entries(), (one) => expectProcLine(tracker, one)) };
     if ('counters' in step) return this.counters();
     if ('rules' in step) return optionalError(this.load(step.rules));
     if ('exec' in step) return this.execute(step.exec);

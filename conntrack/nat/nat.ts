@@ -61,6 +61,11 @@ export class Nat implements Translator {
     return this.mapping.isDone(id, manip);
   }
 
+  /** The same for a connection that no packet made. */
+  assign(id: number, manip: Manip, range: NatRange): void {
+    this.mapping.map(id, manip, range);
+  }
+
   /** The rules had nothing to say. */
   mapToItself(id: number, manip: Manip): void {
     this.mapping.mapToItself(id, manip);

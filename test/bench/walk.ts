@@ -6,6 +6,7 @@ import { Registry } from '../../engine/registry.ts';
 import { restore } from '../../engine/restore.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { ip6, tcp, udp } from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';
@@ -25,7 +26,7 @@ const ports = (count: number) =>
   );
 
 function bench(name: string, mode: Mode, rules: string[], packets: readonly Uint8Array[]): void {
-  const registry = new Registry({ matches, targets });
+  const registry = new Registry({ matches, targets, helpers });
   let out = 0;
   let seed = 1;
   const random = () => {

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ftp } from '../../conntrack/helpers/ftp.ts';
 import { dump } from '../../conntrack/format.ts';
 import type { Template } from '../../conntrack/template.ts';
 import {
@@ -211,6 +212,7 @@ describe('templates', () => {
 
   test('a helper', () => {
     const tracker = newTracker();
+    tracker.helping.find = () => ftp;
     const { connection } = passWith(tracker, segment('S'), { helper: 'ftp' });
     expect(tracker.helper(connection)).toBe('ftp');
     expect(tracker.connections.status(connection) & IPS_HELPER).toBe(IPS_HELPER);

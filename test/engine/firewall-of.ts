@@ -7,6 +7,7 @@ import { Ruleset } from '../../engine/ruleset.ts';
 import type { LogRecord } from '../../engine/services.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
 import { noNames } from '../../grammar/names.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
@@ -33,7 +34,7 @@ export const BRIDGE: FirewallOptions['mode'] = { kind: 'bridge', ports: ['portA'
 export const ROUTER: FirewallOptions['mode'] = { kind: 'router', topology: DEFAULT_TOPOLOGY };
 
 export function firewallOf(mode: FirewallOptions['mode'], options: Partial<FirewallOptions> = {}): TestFirewall {
-  const registry = new Registry({ matches, targets });
+  const registry = new Registry({ matches, targets, helpers });
   let sent: string[] = [];
   const logged: LogRecord[] = [];
   const firewall = new Firewall({

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { fmt } from '../../bin/fmt.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { Registry } from '../../engine/registry.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 
@@ -16,7 +17,7 @@ if (folder === '') console.warn('left out: published rule files: SEKISHO_CORPUS 
 const MISSING = /Couldn't load (match|target) `[^']*'/;
 
 describe.skipIf(folder === '')('published rule files', () => {
-  const lookup = new Registry({ matches, targets });
+  const lookup = new Registry({ matches, targets, helpers });
   const names = hostNames();
   for (const family of [4, 6] as const) {
     const place = join(folder, `v${family}`);

@@ -11,13 +11,14 @@ import { noNames } from '../../grammar/names.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import { printRule } from '../../grammar/print.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { targets } from '../../targets/index.ts';
 import { Dice } from '../kernel/dice.ts';
 import { RandomSave } from './random-save.ts';
 
-const lookup = new Registry({ matches, targets });
+const lookup = new Registry({ matches, targets, helpers });
 const names = noNames;
 const family = fc.constantFrom<Family>(4, 6);
 const seed = fc.integer({ min: 0, max: 0x7fff_ffff });

@@ -5,11 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { fmt } from '../../bin/fmt.ts';
 import { Registry } from '../../engine/registry.ts';
 import { noNames } from '../../grammar/names.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 import { REAL_WORLD } from './real-world/index.ts';
 
-const lookup = new Registry({ matches, targets });
+const lookup = new Registry({ matches, targets, helpers });
 
 describe.each(REAL_WORLD)('$name', ({ family, file, make }) => {
   const text = readFileSync(file, 'utf8');

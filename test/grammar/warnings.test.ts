@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { Registry } from '../../engine/registry.ts';
 import { restore } from '../../engine/restore.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 
-const lookup = new Registry({ matches, targets });
+const lookup = new Registry({ matches, targets, helpers });
 const LOCALTZ =
   'WARNING: --localtz is being replaced by --kerneltz, since "local" is ambiguous. Note the kernel timezone has caveats - see manpage for details.';
 const NFLOG = 'warn: --nflog-range has never worked and is no longer supported, please use --nflog-size instead';

@@ -6,6 +6,7 @@ import { fmt } from '../../bin/fmt.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { Registry } from '../../engine/registry.ts';
 import { saveToXml } from '../../grammar/save-xml.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 import { RandomSave } from '../grammar/random-save.ts';
@@ -15,7 +16,7 @@ import { probeTwin, ready } from './support.ts';
 
 const run = ready('the real iptables-xml beside ours', probeTwin());
 const seed = Number(process.env.SEKISHO_SEED ?? Math.floor(Math.random() * 1_000_000));
-const lookup = new Registry({ matches, targets });
+const lookup = new Registry({ matches, targets, helpers });
 const names = hostNames();
 
 const OPTIONS = [[], ['-c'], ['-v'], ['--combine', '--verbose']];

@@ -9,6 +9,7 @@ import { hostNames } from '../../control/host-names.ts';
 import { runTool } from '../../control/tool.ts';
 import { Registry } from '../../engine/registry.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { targets } from '../../targets/index.ts';
@@ -18,7 +19,7 @@ import { Dice } from './dice.ts';
 import { type Document, type Ran, runReal, runRealCommands } from './restore-tools.ts';
 import { probeTwin, ready } from './support.ts';
 
-const lookup = new Registry({ matches, targets });
+const lookup = new Registry({ matches, targets, helpers });
 const names = hostNames();
 const run = ready('the real iptables-restore, -save and command lines beside ours', probeTwin());
 

@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { Registry } from '../../engine/registry.ts';
 import { RuleError } from '../../grammar/error.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
@@ -60,7 +61,7 @@ const lines = (text: string): string[] => text.split('\n').filter((line) => line
 
 // --- Ours ---------------------------------------------------------------------------------------------------------------
 
-const registry = new Registry({ matches: [tcp], targets });
+const registry = new Registry({ matches: [tcp], targets, helpers });
 
 function ours(subject: Subject, family: Family, text: string): RuleSpec {
   const parsed = parseCommand(text, { family, lookup: registry, names, table: subject.table });
@@ -78,7 +79,8 @@ function refusal(spec: RuleSpec, table: TableName, hook: HookName): string | und
   if (placement.hooks && !placement.hooks.includes(hook)) return 'hook';
   if (placement.protocols && (protocol?.inverted || !placement.protocols.includes(protocol?.number ?? -1)))
     return 'protocol';
-  return placement.refuses?.(spec.target.checked, { family, table, hooks: [hook], protocol, matches });
+  const hasHelper = (name: string, of: number) => registry.helper(name, family, of) !== undefined;
+  return placement.refuses?.(spec.target.checked, { family, table, hooks: [hook], protocol, matches, hasHelper });
 }
 
 function savedBy(subject: Subject, spec: RuleSpec): string {

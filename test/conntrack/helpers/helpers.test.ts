@@ -1,0 +1,14 @@
+import { describe, expect, test } from 'vitest';
+import { play } from '../../../testing/scenario.ts';
+import { sheets } from './sheets.ts';
+import type { HelperRow } from './talk.ts';
+
+/** The lines of the last look at the table, without the time left. */
+export const expectations = (row: HelperRow): string[] =>
+  (play(row.scenario).steps.findLast(({ expect: lines }) => lines)?.expect ?? [])
+    .map((line) => line.replace(/^\d+ /, '').trimEnd())
+    .sort();
+
+describe.each(sheets)('$helper', ({ rows }) => {
+  test.each(rows)('$name', (row) => expect(expectations(row)).toEqual([...row.expects].sort()));
+});
