@@ -4,6 +4,8 @@
 
 import { byProtocol, optional, protocols } from './l4/index.ts';
 import type { Knobs, L4 } from './l4/l4.ts';
+import { tcp } from './l4/tcp.ts';
+import { SYN_SENT2 } from './l4/tcp-states.ts';
 
 export const PREFIX = 'net.netfilter.nf_conntrack_';
 /** Settings that no kernel has. */
@@ -49,11 +51,13 @@ export class Sysctls {
   /** Another one tracks that protocol from now on: connections of the old one have to end. */
   onExchange: (protocol: number) => void = () => {};
   private readonly settings = new Map<string, Setting>();
+  private readonly lists: ReadonlyMap<L4, Int32Array>;
 
   constructor() {
     const lists = new Map(
       [...protocols, ...optional].map((l4) => [l4, Int32Array.from(l4.timeouts, ([, seconds]) => seconds * 1_000)]),
     );
+    this.lists = lists;
     this.timeouts = byProtocol.map((l4) => lists.get(l4) as Int32Array);
     for (const [l4, list] of lists) {
       l4.timeouts.forEach(([name], index) => {
@@ -73,6 +77,8 @@ export class Sysctls {
     this.add('expect_max', limits, 'expectMax', 0x7fffffff);
     this.add('events', limits, 'events', 2);
     this.add('log_invalid', knobs, 'logInvalid', 255);
+    // The kernel has no name for this one.
+    this.addTimeout(`${OWN_PREFIX}tcp_timeout_syn_sent2`, lists.get(tcp) as Int32Array, SYN_SENT2);
     for (const l4 of optional) this.addChoice(l4, lists.get(l4) as Int32Array);
   }
 
@@ -98,6 +104,17 @@ export class Sysctls {
     if (!setting || !Number.isInteger(value) || value < setting.least || value > setting.most) return false;
     setting.set(value);
     return true;
+  }
+
+  /** Gives a setting the value that it has without anybody's doing. */
+  reset(name: string): void {
+    const first = new Sysctls().get(name);
+    if (first !== undefined) this.set(name, first);
+  }
+
+  /** Timeouts in ms of a protocol, also of one that is not tracked at the moment. */
+  timeoutsOf(l4: L4): Int32Array {
+    return this.lists.get(l4) as Int32Array;
   }
 
   private find(name: string): Setting | undefined {

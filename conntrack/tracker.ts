@@ -45,6 +45,7 @@ import { Sweeper, type SweepParts } from './sweeper.ts';
 import { Sysctls } from './sysctl.ts';
 import { ConnectionTable } from './table.ts';
 import type { Template } from './template.ts';
+import { TimeoutPolicies } from './timeout-policies.ts';
 import { Tuple } from './tuple.ts';
 
 export type { Connections } from './connections.ts';
@@ -97,6 +98,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   readonly greKeys: GreKeys;
   readonly random: () => number;
   readonly events = new ConnectionEvents();
+  readonly policies = new TimeoutPolicies();
   /** What nf_conntrack_log_invalid tells of a packet. */
   onComplaint: ((pkt: Packet, text: string) => void) | undefined = undefined;
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
@@ -105,8 +107,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private readonly tuple = new Tuple();
   private readonly quoted = new Tuple();
   private readonly find = (tuple: Tuple): number => this.findLive(tuple);
-  private readonly policies = new Map<string, { protocol: number; timeouts: Int32Array }>();
-  private readonly policyOf = new Map<number, Int32Array>();
   private readonly sweeper = new Sweeper(this);
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
@@ -263,10 +263,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   }
 
   private applyTemplate(id: number, template: Template, helps: boolean): void {
-    if (template.timeout !== undefined) {
-      const policy = this.policies.get(template.timeout);
-      if (policy?.protocol === this.table.protocol(id)) this.policyOf.set(id, policy.timeouts);
-    }
+    if (template.timeout !== undefined) this.policies.assign(id, template.timeout, this.l4s[this.table.protocol(id)]);
     if (template.events !== undefined || template.expectEvents !== undefined)
       this.expectations.eventMasks.set(id, template.expectEvents ?? 0);
     if (template.helper !== undefined && helps && this.helping.assignByName(id, template.helper))
@@ -421,8 +418,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   // --- What protocols use ------------------------------------------------------------------------------------------------
 
   timeouts(id: number, protocol: number): Int32Array {
-    const policy = this.policyOf.size === 0 ? undefined : this.policyOf.get(id);
-    return policy ?? this.sysctls.timeouts[protocol];
+    return this.policies.policy(id)?.timeouts ?? this.sysctls.timeouts[protocol];
   }
 
   refresh(id: number, pkt: Packet, direction: Direction, timeoutMs: number): void {
@@ -450,7 +446,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     this.nat.forget(id);
     this.seqadj.forget(id);
     this.greKeys.forget(id);
-    this.policyOf.delete(id);
+    this.policies.forget(id);
     this.events.forget(id);
     this.helping.forget(id);
     this.expectations.eventMasks.delete(id);
@@ -512,20 +508,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   flush(protocol?: number): void {
     const { table } = this;
     for (let id = 0; id < table.top; id++) if (protocol === undefined || table.protocol(id) === protocol) this.kill(id);
-  }
-
-  /**
-   * A named timeout policy for `CT --timeout`: seconds by state index, in the order of the protocol's list; what is left
-   * out has the protocol's present values. Of connections made from now on.
-   */
-  setTimeoutPolicy(name: string, protocol: number, seconds: Readonly<Record<number, number>>): void {
-    const timeouts = this.sysctls.timeouts[protocol].slice();
-    for (const [index, value] of Object.entries(seconds)) timeouts[Number(index)] = value * 1_000;
-    this.policies.set(name, { protocol, timeouts });
-  }
-
-  hasTimeoutPolicy(name: string): boolean {
-    return this.policies.has(name);
   }
 
   /** Name of the helper that reads the connection, or undefined. */

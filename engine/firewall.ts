@@ -6,6 +6,7 @@
 //   firewall.receive('tunA', pkt);       // verdict and everything that comes of it, before it returns
 
 import { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
+import { setSetting } from '../conntrack/settings.ts';
 import { ConnectionTracker } from '../conntrack/tracker.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
@@ -317,7 +318,7 @@ export class Firewall {
   setSysctl(name: string, value: string | number): void {
     const taken =
       this.defragmenter.setSysctl(name, value) ||
-      this.tracker.sysctls.set(name, Number(value)) ||
+      setSetting(this.tracker, name, value) ||
       this.stack?.setSysctl(name, value);
     if (!taken) throw new Error(`sysctl ${name}=${value}: not known here, or not a value of it`);
     this.sysctls.set(name, value);

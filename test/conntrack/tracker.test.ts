@@ -3,6 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ftp } from '../../conntrack/helpers/ftp.ts';
+import { ftp } from '../../conntrack/helpers/ftp.ts';
+import { setSetting } from '../../conntrack/settings.ts';
 import { dump } from '../../conntrack/format.ts';
 import type { Template } from '../../conntrack/template.ts';
 import {
@@ -201,7 +203,7 @@ describe('templates', () => {
 
   test('a named timeout policy', () => {
     const tracker = newTracker();
-    tracker.setTimeoutPolicy('short', 17, { 0: 5 });
+    expect(setSetting(tracker, 'sekisho.timeout.short', 'udp unreplied 5')).toBe(true);
     passWith(tracker, query(), { timeout: 'short' });
     expect(entryText(tracker, 0)).toBe('5 unreplied');
     passWith(tracker, query(), {}, 1_000);
