@@ -201,7 +201,8 @@ export class Builder {
     const scale = count / sample.length;
     let left = sample;
     let looks = 0;
-    let cost = effort(count);
+    // The first one is measured against a leaf.
+    let cost = 4 * count;
     while (chosen.length < TABLES && left.length > 0) {
       let best: { mask: number; looks: number; cost: number } | undefined;
       for (const mask of masks) {
