@@ -1,6 +1,5 @@
 // Help of the iptables-like programs, read from the option tables: what is attached is what is listed.
 
-import type { Ruleset } from '../engine/ruleset.ts';
 import { COMPATIBLE } from '../grammar/diagnostics.ts';
 import type { AnySyntax } from '../grammar/lookup.ts';
 import type { OptionTable } from '../grammar/options.ts';
@@ -60,11 +59,7 @@ Examples:
   PROG -m conntrack -h               with the options of a match
 `;
 
-export function commandHelp(program: ToolName, matches: readonly string[], ruleset: Ruleset): string {
-  const { lookup } = ruleset.printing;
-  const extensions = matches
-    .map((name) => lookup.match(name, ruleset.family) ?? lookup.target(name, ruleset.family))
-    .filter((extension) => extension !== undefined);
+export function commandHelp(program: ToolName, extensions: readonly AnySyntax[]): string {
   const text = `${program} ${COMPATIBLE}\n${COMMANDS.replaceAll('PROG', program)}`;
   return text + extensions.map(extensionHelp).join('');
 }
@@ -72,7 +67,8 @@ export function commandHelp(program: ToolName, matches: readonly string[], rules
 /** `hl match options:` and a line for each option. */
 export function extensionHelp(extension: AnySyntax): string {
   const lines = extensionRows(extension).map(([words, meaning]) => `${words.padEnd(36)} ${meaning}\n`);
-  return `\n${extension.name}: ${extension.summary}\n${lines.join('')}`;
+  const more = (extension.helpLines ?? []).map((line) => `${line}\n`);
+  return `\n${extension.name}: ${extension.summary}\n${lines.join('')}${more.join('')}`;
 }
 
 /** Its options: how each is written, and what it means. */

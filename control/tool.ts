@@ -118,7 +118,7 @@ function chainsFirst(command: Command, argv: readonly string[], ruleset: Ruleset
 function obey(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: string) => void): void {
   if (parsed.kind === 'version') {
     say(parsed.inverted ? `Not ${COMPATIBLE.slice(1)} ;-)\n` : `${program} ${COMPATIBLE}\n`);
-  } else if (parsed.kind === 'help') say(commandHelp(program, parsed.matches, ruleset));
+  } else if (parsed.kind === 'help') say(commandHelp(program, parsed.extensions));
   else if (parsed.kind !== 'otherFamily') change(parsed, program, ruleset, say);
 }
 
@@ -227,7 +227,7 @@ async function restoreRules({ program, argv, stdin = '' }: ToolInput, ruleset: R
     test: words.has('test'),
     verbose: words.has('verbose'),
     table: words.value('table'),
-    help: (help) => commandHelp(program, help.matches, ruleset),
+    help: (help) => commandHelp(program, help.extensions),
   });
   const complaints = result.warnings.map((warning) => `${warning}\n`).join('');
   const closing = result.exitCode === 2 ? `Try \`${program} -h' or '${program} --help' for more information.\n` : '';

@@ -2,6 +2,7 @@
 
 import type { Family } from '../packet/numbers.ts';
 import type { Span } from './error.ts';
+import type { AnySyntax } from './lookup.ts';
 import type { RuleSpec } from './rule-spec.ts';
 
 /** Options that are of the command, not of the rule. */
@@ -59,8 +60,8 @@ export type Command = Common &
         readonly counters: { readonly packets: number; readonly bytes: number } | undefined;
       }
     | { readonly kind: 'version'; readonly inverted: boolean }
-    /** -h; `matches` are the extensions loaded before it, whose help is wanted too. */
-    | { readonly kind: 'help'; readonly matches: readonly string[] }
+    /** -h; `extensions` are those loaded before it, whose help is wanted too. */
+    | { readonly kind: 'help'; readonly extensions: readonly AnySyntax[] }
     /** A -4 or -6 line for the other family: nothing to do. */
     | { readonly kind: 'otherFamily' }
   );

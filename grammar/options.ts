@@ -136,6 +136,8 @@ export interface ExtensionSyntax<O extends OptionTable = OptionTable, P = unknow
   /** Name in the target column of -L when the kernel has it under another one (NOTRACK is listed as CT). */
   readonly listedAs?: string;
   readonly summary: string;
+  /** Lines behind its options in the help, in the real tool's form: some programs read them (firewalld the names of ICMP types). */
+  readonly helpLines?: readonly string[];
   /** Kernel file and function, and the extension's manual page if it has another name there. */
   readonly kernel: string;
   readonly options: O;

@@ -421,7 +421,10 @@ export class Reader {
       warnings: [],
     };
     if (this.finished?.kind === 'version') return { ...common, kind: 'version', inverted: this.finished.inverted };
-    return { ...common, kind: 'help', matches: this.matches.map((match) => match.syntax.name) };
+    // `-p icmp -h`, without a match: that of the protocol.
+    if (this.matches.length === 0 && this.protocolWord) this.loadImplied(this.protocolWord);
+    const extensions = [...(this.target ? [this.target] : []), ...this.matches];
+    return { ...common, kind: 'help', extensions: extensions.map(({ syntax }) => syntax) };
   }
 
   private flags(): Flags {

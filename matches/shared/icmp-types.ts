@@ -40,6 +40,18 @@ interface Dialect {
   readonly kernel: string;
 }
 
+/** Types with their other name in brackets, and their codes set in. */
+function typeLines({ names }: Dialect): string[] {
+  const lines: string[] = [];
+  for (const [index, [name, type, code]] of names.entries()) {
+    const before = names[index - 1];
+    if (code !== undefined) lines.push(`   ${name}`);
+    else if (before?.[1] === type && before[2] === undefined) lines[lines.length - 1] += ` (${name})`;
+    else lines.push(name);
+  }
+  return lines;
+}
+
 export function defineIcmp(dialect: Dialect): Match<{ [name: string]: Option<IcmpType, true> }, IcmpTypeInverted> {
   const { any } = dialect;
   const isAny = (type: number): boolean => type === any?.type;
@@ -59,6 +71,7 @@ export function defineIcmp(dialect: Dialect): Match<{ [name: string]: Option<Icm
     aliases: dialect.aliases,
     summary: dialect.summary,
     kernel: dialect.kernel,
+    helpLines: [`Valid ${dialect.title} Types:`, ...typeLines(dialect)],
     placement: { protocols: [dialect.protocol] },
     effect: 'pure',
     options: {
