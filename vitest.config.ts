@@ -7,6 +7,8 @@ const alias = {
   'sekisho/testing': source('testing/index.ts'),
   'sekisho/vitest': source('testing/vitest.ts'),
   'sekisho/assert': source('testing/assert.ts'),
+  // Last: it would be met by those above, too.
+  sekisho: source('index.ts'),
 };
 
 // Three tiers (CONTRIBUTING.md): `pure` needs nothing, `kernel` needs root and the real iptables, `inline` needs root and TUN.
