@@ -3,7 +3,14 @@
 
 const NONE = -1;
 
-export class Accounting {
+/** What rules may ask. */
+export interface FlowCounts {
+  /** -1: the connection is not counted. Allocates nothing. */
+  packets(id: number, direction: number): number;
+  octets(id: number, direction: number): number;
+}
+
+export class Accounting implements FlowCounts {
   /** Some connections are counted. */
   counting = false;
   /** Packets and octets of the original direction, then of the reply, at 4 * id. */
@@ -29,6 +36,18 @@ export class Accounting {
     this.counters[at + 1] += octets;
   }
 
+  packets(id: number, direction: number): number {
+    return this.at(4 * id + 2 * direction);
+  }
+
+  octets(id: number, direction: number): number {
+    return this.at(4 * id + 2 * direction + 1);
+  }
+
+  private at(place: number): number {
+    return place < this.counters.length ? this.counters[place] : NONE;
+  }
+
   /** Undefined: not counted. */
   counted(id: number, direction: number): { packets: number; bytes: number } | undefined {
     const at = 4 * id + 2 * direction;
@@ -39,6 +58,19 @@ export class Accounting {
   /** Monotonic ms; undefined: not noted. */
   birth(id: number): number | undefined {
     return id < this.births.length && this.births[id] !== NONE ? this.births[id] : undefined;
+  }
+
+  /** What a snapshot has kept, whatever the settings are now; undefined: leave as it is. */
+  restore(id: number, counters: readonly number[] | undefined, birth: number | undefined): void {
+    if (counters) {
+      this.counters = reach(this.counters, 4 * id + 4);
+      this.counters.set(counters, 4 * id);
+      this.counting = true;
+    }
+    if (birth !== undefined) {
+      this.births = reach(this.births, id + 1);
+      this.births[id] = birth;
+    }
   }
 
   zero(id: number): void {

@@ -22,7 +22,7 @@
 import { u32 } from '../packet/bytes.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } from '../packet/numbers.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
-import { Accounting } from './accounting.ts';
+import { Accounting, type FlowCounts } from './accounting.ts';
 import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
@@ -54,6 +54,8 @@ export * from './status.ts';
 
 export interface Tracker {
   readonly connections: Connections;
+  /** Packets and octets that connections have sent. */
+  readonly accounting: FlowCounts;
   /** What NAT targets ask for a connection. */
   readonly nat: Translator;
   /** Name of the helper that reads the master of a connection that was expected; undefined: it was not, or the helper is gone. */

@@ -83,6 +83,10 @@ interface Acting<P> {
    * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().
    */
   readonly needsTracking?: boolean | ((checked: P) => boolean);
+  /** Loading a rule with it has connections counted from then on (net.netfilter.nf_conntrack_acct), also when the rule is gone again. */
+  readonly wantsAccounting?: true;
+  /** While a rule with it is loaded, new connections get room for labels, as nf_connlabels_get() has it. */
+  readonly wantsLabels?: true;
   /** Helpers that it names: while a rule names one, that cannot be detached. */
   readonly helpers?: (checked: P) => readonly string[];
   /** Sets that it names, once for each use: while a rule names a set, that cannot be renamed or destroyed. */

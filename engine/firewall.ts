@@ -353,6 +353,7 @@ export class Firewall {
   private changed(): void {
     const idle = ([4, 6] as const).filter((family) => !this.tracks(family));
     this.refresh();
+    if (this.installed.wantsAccounting) this.setSysctl('net.netfilter.nf_conntrack_acct', 1);
     for (const family of idle) if (this.tracks(family)) this.tracker.resume(family);
   }
 

@@ -7,6 +7,7 @@ import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Cloner } from './clone.ts';
 import { Counts, type MakeCounts } from './counters.ts';
+import type { AnyMatch } from './extension.ts';
 import { checkTable } from './load-check.ts';
 import { ProcFile } from './proc-file.ts';
 import type { AttachedKind, Registry } from './registry.ts';
@@ -56,8 +57,17 @@ export class InstalledTables {
 
   /** Some rule looks at labels of connections. */
   get wantsLabels(): boolean {
+    return this.anyMatch((match) => match.wantsLabels);
+  }
+
+  /** Some rule looks at what connections have sent. */
+  get wantsAccounting(): boolean {
+    return this.anyMatch((match) => match.wantsAccounting);
+  }
+
+  private anyMatch(is: (match: AnyMatch) => boolean | undefined): boolean {
     return this.all().some(({ ruleOf }) => {
-      for (const { matches } of ruleOf.values()) if (matches.some((match) => match.wantsLabels)) return true;
+      for (const { matches } of ruleOf.values()) if (matches.some(is)) return true;
       return false;
     });
   }

@@ -92,9 +92,13 @@ export const u16Range = range(0xffff);
 export const u32Range = range(0xffff_ffff);
 
 /** Numbers between colons, at most `most`; libxtables' multi-number reader, with its own words for what is wrong. */
-export function scanList(word: string, most: number, largest: number, scope: ValueScope): number[] {
+export const scanList = (word: string, most: number, largest: number, scope: ValueScope): number[] =>
+  scanWide(word, most, largest, scope).map(Number);
+
+/** The same up to 64 bits: exact, so a bigint above 2^53. */
+export function scanWide(word: string, most: number, largest: number | bigint, scope: ValueScope): (number | bigint)[] {
   const { extension, option } = scope;
-  const values: number[] = [];
+  const values: (number | bigint)[] = [];
   for (let at = 0; ; at++) {
     if (values.length === most) scope.fail(`${extension}: Too many components for option "--${option}" (max: ${most})`);
     if (at >= word.length || word[at] === ':') values.push(values.length === 1 ? largest : 0);
@@ -108,7 +112,7 @@ export function scanList(word: string, most: number, largest: number, scope: Val
       if (at < word.length && word[at] !== ':') {
         scope.fail(`${extension}: Argument to "--${option}" has unexpected characters near "${word.slice(at)}".`);
       }
-      values.push(Number(scanned.value));
+      values.push(scanned.value);
     }
     if (at >= word.length) return values;
   }

@@ -6,6 +6,7 @@ import { ah4, ah6 } from './ah.ts';
 import { bpf } from './bpf.ts';
 import { cluster } from './cluster.ts';
 import { comment } from './comment.ts';
+import { connbytes } from './connbytes.ts';
 import { connlimit } from './connlimit.ts';
 import { connmark } from './connmark.ts';
 import { conntrack } from './conntrack.ts';
@@ -61,6 +62,7 @@ export const matches: readonly AnyMatch[] = [
   bpf,
   cluster,
   comment,
+  connbytes,
   connlimit,
   connmark,
   conntrack,

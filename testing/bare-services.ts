@@ -32,6 +32,7 @@ const noConnections: Connections = {
 
 const noTracker: Tracker = {
   connections: noConnections,
+  accounting: { packets: () => -1, octets: () => -1 },
   nat: { map: nothing, masquerade: nothing },
   masterHelper: () => undefined,
   seqadj: { change: nothing, shift: nothing },
