@@ -70,6 +70,8 @@ export interface SendOptions {
   readonly owner?: Owner;
   /** Source address of the Ethernet frame that it came in: '02:00:00:00:00:01'. */
   readonly mac?: string;
+  /** The whole Ethernet header of that frame, 14 octets. */
+  readonly linkHeader?: Uint8Array;
 }
 
 /** Octets from the IP header on, or words for them. */
@@ -150,7 +152,7 @@ export class TestFirewall {
   send(given: PacketGiven, options: SendOptions = {}): Outcome {
     const octets = typeof given === 'string' ? packetFromWords(given) : given;
     const device = this.deviceOf(octets, options);
-    const linkHeader = options.mac === undefined ? undefined : frameFrom(options.mac, octets);
+    const linkHeader = options.mac === undefined ? options.linkHeader : frameFrom(options.mac, octets);
     this.marks = [];
     const { mark, owner } = options;
     const trace = this.engine.trace(octets, { device: device || undefined, mark, owner, linkHeader, live: true });

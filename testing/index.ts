@@ -42,6 +42,15 @@ export {
 export { mutationText } from './mutation/report.ts';
 export type { Emitted, Outcome, RuleHit, Verdict } from './outcome.ts';
 export * from './packets.ts';
+export {
+  type Flip,
+  flips,
+  type ReplayedFlow,
+  type ReplayedPacket,
+  type ReplayOptions,
+  type ReplayResult,
+  replay,
+} from './replay.ts';
 export { type RuleSource, RulesError } from './rule-source.ts';
 export { type PlayOptions, play } from './scenario.ts';
 export type { Result, Scenario } from './scenario-format.ts';

@@ -6,7 +6,7 @@ import type { Claim } from './claims.ts';
 import * as claims from './claims.ts';
 import { Coverage } from './coverage.ts';
 import type { Expected } from './expectation.ts';
-import { firewall, TestFirewall } from './firewall.ts';
+import { type FirewallSetup, firewall, TestFirewall } from './firewall.ts';
 import type { Flow } from './flow.ts';
 import { type MutationCase, type MutationOptions, type MutationResult, mutateCases } from './mutation/mutate.ts';
 import type { Outcome } from './outcome.ts';
@@ -61,6 +61,9 @@ export function mutateSuite(suite: Suite, options: MutationOptions = {}, names?:
   );
   return mutateCases(first, cases, options);
 }
+
+/** The firewall that a suite tests. */
+export const setupOf = (suite: Suite): FirewallSetup => ({ ...suite.setup, ...sourcesOf(suite) });
 
 function sourcesOf({ file, rules }: Suite): RuleSources & { readonly sets?: SetSource } {
   const source = (text: string): RuleSource =>

@@ -1,6 +1,7 @@
 // Commands that test rules.
 
-import { type CommandFamily, examples } from './family.ts';
+import { Option } from 'commander';
+import { type CommandFamily, examples, many } from './family.ts';
 
 export const testing: CommandFamily = (program, set) => {
   program
@@ -38,4 +39,40 @@ export const testing: CommandFamily = (program, set) => {
     .option('--json', 'print every mutant as JSON')
     .action((files, options) => set(import('../mutate.ts').then(({ mutate }) => mutate(files, options))))
     .addHelpText('after', examples('sekisho mutate examples/web-server/test.yaml'));
+
+  program
+    .command('replay')
+    .description(
+      'send a capture (pcap, pcapng) through rules: what passes, what does not, and what other rules would change',
+    )
+    .argument('<file>', 'capture, or - for standard input')
+    .addOption(many('--rules <file>', 'save file for both families; FILE.v4, FILE.v6: that family'))
+    .addOption(many('--rules4 <file>', 'save file for IPv4'))
+    .addOption(many('--rules6 <file>', 'save file for IPv6'))
+    .option('--setup <file>', 'take devices, settings, sets and rules from a test file')
+    .addOption(new Option('--mode <mode>', 'bridge or router').choices(['bridge', 'router']).default('router'))
+    .addOption(many('--device <device>', 'NAME[,address=ADDR/LEN]...[,route=PREFIX]...[,mtu=N], as often as needed'))
+    .option('--in <device>', 'device that every packet comes in by (default: the one that its source is behind)')
+    .addOption(many('--from <interface=device>', 'device for the packets of an interface of the capture (pcapng)'))
+    .addOption(many('--against <file>', 'other rules: show the packets that fare otherwise'))
+    .addOption(
+      many('--change <command>', "a change while it runs: 'iptables -I FORWARD -p tcp -j DROP'; show what flips"),
+    )
+    .option('--at <frame>', 'the change, or the other rules, come behind this frame (default 0)')
+    .option('--until <frame>', 'stop behind this frame')
+    .option('--ignore-checksums', 'wrong checksums are no reason for INVALID')
+    .option('--packets', 'one line a packet instead of one a flow')
+    .option('--counters', 'show what each rule counted')
+    .option('--connections', 'show the connections that are there at the end')
+    .option('--json', 'packets, flows, counters and flips as JSON')
+    .option('--out <file>', 'write the packets that passed, as they left, into a pcap file')
+    .action((file, options) => set(import('../replay.ts').then(({ replay }) => replay(file, options))))
+    .addHelpText(
+      'after',
+      examples(
+        'sekisho replay seen.pcap --rules rules.v4 --rules rules.v6',
+        'sekisho replay seen.pcap --rules old.v4 --against new.v4',
+        "sekisho replay seen.pcap --rules rules.v4 --at 120 --change 'iptables -I FORWARD -s 192.0.2.9 -j DROP'",
+      ),
+    );
 };
