@@ -21,6 +21,7 @@ import { eui64 } from './eui64.ts';
 import { frag } from './frag.ts';
 import { hashlimit } from './hashlimit.ts';
 import { hbh } from './hbh.ts';
+import { helper } from './helper.ts';
 import { hl } from './hl.ts';
 import { icmp } from './icmp.ts';
 import { icmp6 } from './icmp6.ts';
@@ -77,6 +78,7 @@ export const matches: readonly AnyMatch[] = [
   frag,
   hashlimit,
   hbh,
+  helper,
   hl,
   icmp,
   icmp6,

@@ -16,6 +16,8 @@ export interface Entry {
   readonly addresses?: readonly [string, string, string, string];
   readonly keys?: readonly [number, number, number, number];
   readonly timeLeft?: number;
+  /** Helper of its master. */
+  readonly master?: string;
 }
 
 const ADDRESSES: Record<Family, readonly [string, string, string, string]> = {
@@ -46,7 +48,7 @@ export function inConnection(
     destinationKey: (_id, direction) => keys[2 * direction + 1],
     timeLeft: () => entry.timeLeft ?? 30_000,
   };
-  const tracker: Tracker = { ...bare, connections };
+  const tracker: Tracker = { ...bare, connections, masterHelper: () => entry.master };
   const services: Partial<Services> = { tracker };
   return {
     packet,
