@@ -125,11 +125,10 @@ export class ConnectionEditor {
   /** A new connection, confirmed. Returns its id. ctnetlink_create_conntrack() */
   create(given: FlowGiven, now: number): number | Errno {
     this.tracker.advance(now);
-    const { orig, reply } = given;
-    const wrong = (orig && this.read(given, orig, this.tuple)) ?? (reply && this.read(given, reply, this.other));
+    const wrong = this.readBoth(given);
     if (wrong) return wrong;
-    if (this.tracker.findLive(orig || !reply ? this.tuple : this.other) >= 0) return 'EEXIST';
-    if (!orig || !reply || orig.protocol !== reply.protocol || given.timeout === undefined) return 'EINVAL';
+    if (this.tracker.findLive(this.tuple) >= 0) return 'EEXIST';
+    if (this.tuple.protocol !== this.other.protocol || given.timeout === undefined) return 'EINVAL';
     const { table, sysctls } = this.tracker;
     if (sysctls.limits.max !== 0 && table.count >= sysctls.limits.max) return 'ENOMEM';
     const id = this.tracker.open(this.tuple, now);
@@ -143,6 +142,20 @@ export class ConnectionEditor {
     const labelled = given.labels !== undefined && this.changeLabels(id, given.labels) === undefined;
     this.tracker.events.report(id, IPCT_NEW | CHANGES | (labelled ? IPCT_LABEL : 0));
     return id;
+  }
+
+  /** Both tuples of a new connection; one that is left out is the mirror image of the other. */
+  private readBoth(given: FlowGiven): Errno | undefined {
+    const { tuple, other } = this;
+    const { orig, reply } = given;
+    const wrong = (orig && this.read(given, orig, tuple)) ?? (reply && this.read(given, reply, other));
+    if (wrong) return wrong;
+    if (!orig && !reply) return 'EINVAL';
+    if (!reply) other.copy(tuple);
+    else if (!orig) tuple.copy(other);
+    if (!reply) other.invert();
+    else if (!orig) tuple.invert();
+    return undefined;
   }
 
   private furnish(id: number, given: FlowGiven, now: number): Errno | undefined {

@@ -119,12 +119,11 @@ export interface Command {
   bufferSize?: number;
   memory: boolean;
   labelNames: ReadonlyMap<number, string>;
-  /** Lines for standard error, from the reading itself. */
-  warnings: string[];
 }
 
-export function parseCommand(argv: readonly string[], names: ToolNames): Command {
-  return new Parsing(argv, names).run();
+/** Throws a Complaint; what is said besides goes to `warnings`, also then. */
+export function parseCommand(argv: readonly string[], names: ToolNames, warnings: string[]): Command {
+  return new Parsing(argv, names, warnings).run();
 }
 
 /** strtoul(3) of base 0 into 32 bits: what is no number is 0. */
@@ -161,6 +160,7 @@ export function prefixMask(length: number, family: 4 | 6): Address {
 class Parsing {
   private readonly words: Words;
   private readonly names: ToolNames;
+  private readonly warnings: string[];
   private readonly command: Command;
   private letter: CommandLetter | undefined;
   private protocol: ProtocolOptions | undefined;
@@ -168,9 +168,10 @@ class Parsing {
   private readonly protocolGiven = new Set<string>();
   private labelMap: ReadonlyMap<string, number> | undefined;
 
-  constructor(argv: readonly string[], names: ToolNames) {
+  constructor(argv: readonly string[], names: ToolNames, warnings: string[]) {
     this.words = new Words(argv, 'conntrack');
     this.names = names;
+    this.warnings = warnings;
     this.command = {
       letter: 'h',
       table: 'conntrack',
@@ -193,7 +194,6 @@ class Parsing {
       events: new Set(),
       memory: false,
       labelNames: new Map(),
-      warnings: [],
     };
   }
 
@@ -299,7 +299,7 @@ class Parsing {
       label: () => command.labels.match.push(...this.labelBits(value)),
       'label-add': () => command.labels.add.push(...this.labelBits(value)),
       'label-del': () => this.takeLabelDel(),
-      'nat-range': () => command.warnings.push('WARNING: ignoring -a, deprecated option.'),
+      'nat-range': () => this.warnings.push('WARNING: ignoring -a, deprecated option.'),
       json: () => command.output.add('json'),
       memory: () => {
         command.memory = true;
@@ -366,7 +366,7 @@ class Parsing {
     const known = [...STATUS_NAMES.map(([name]) => name), 'UNREPLIED', 'SRC_NAT', 'DST_NAT'];
     this.takeList(value, known, (name) => {
       if (name === 'SRC_NAT' || name === 'DST_NAT') {
-        command.warnings.push(`WARNING: ignoring ${name}, use --${name.toLowerCase().replace('_', '-')} instead`);
+        this.warnings.push(`WARNING: ignoring ${name}, use --${name.toLowerCase().replace('_', '-')} instead`);
         return;
       }
       const bit = STATUS_NAMES.find(([one]) => one === (name === 'UNREPLIED' ? 'SEEN_REPLY' : name))?.[1] ?? 0;
@@ -415,7 +415,7 @@ class Parsing {
   private readLabels(): ReadonlyMap<string, number> {
     if (this.labelMap) return this.labelMap;
     const text = this.names.labels();
-    if (text === undefined) this.command.warnings.push('nfct_labelmap_new: No such file or directory');
+    if (text === undefined) this.warnings.push('nfct_labelmap_new: No such file or directory');
     const map = parseLabelMap(text ?? '');
     this.labelMap = map;
     this.command.labelNames = new Map([...map].map(([name, bit]) => [bit, name]));

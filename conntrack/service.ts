@@ -1,0 +1,133 @@
+// What may be asked of the connection table from outside: requests and answers that can be copied between threads, each so small that the
+// data plane hardly notices. Whoever wants all connections asks for page after page.
+
+import { ConnectionEditor, type Errno, type FlowGiven } from './editor.ts';
+import { FlowPacker, type FlowPage, WHOLE } from './flow.ts';
+import { type MemoryReport, memoryReport } from './memory.ts';
+import type { Statistics } from './statistics.ts';
+import type { ConnectionTracker } from './tracker.ts';
+
+export type ConntrackRequest =
+  /** Connections from an id on. `zero`: their counters start anew. */
+  | { do: 'list'; from: number; family?: 4 | 6; zero?: boolean }
+  | { do: 'get'; given: FlowGiven }
+  | { do: 'create'; given: FlowGiven; by?: string }
+  | { do: 'update'; given: FlowGiven; by?: string }
+  | { do: 'delete'; given: FlowGiven; by?: string }
+  /** Ends all, from an id on. */
+  | { do: 'flush'; from: number; by?: string }
+  | { do: 'statistics' }
+  | { do: 'memory' };
+
+/** Where to go on; -1: that was all. */
+export interface Going {
+  next: number;
+}
+
+export interface StatisticsAnswer extends Statistics {
+  connections: number;
+  expectations: number;
+}
+
+export interface Answers {
+  list: FlowPage;
+  get: FlowPage | Errno;
+  create: Errno | undefined;
+  update: Errno | undefined;
+  delete: Errno | undefined;
+  flush: Going;
+  statistics: StatisticsAnswer;
+  memory: MemoryReport;
+}
+
+/** Flows in a page, and ids looked at for it: about as much as a batch of packets costs. */
+const PAGE = 512;
+const LOOKED_AT = 65_536;
+const FLUSHED_AT_ONCE = 4_096;
+
+export interface Clocks {
+  /** Monotonic ms. */
+  now: number;
+  /** Milliseconds since 1970 when the monotonic clock was 0. */
+  epoch: number;
+}
+
+export class ConntrackService {
+  private readonly tracker: ConnectionTracker;
+  private readonly editor: ConnectionEditor;
+  private readonly packer = new FlowPacker();
+
+  constructor(tracker: ConnectionTracker) {
+    this.tracker = tracker;
+    this.editor = new ConnectionEditor(tracker);
+  }
+
+  answer<Request extends ConntrackRequest>(request: Request, clocks: Clocks): Answers[Request['do']];
+  answer(request: ConntrackRequest, clocks: Clocks): Answers[ConntrackRequest['do']] {
+    const { now } = clocks;
+    this.tracker.advance(now);
+    switch (request.do) {
+      case 'list':
+        return this.list(request, clocks);
+      case 'get':
+        return this.get(request.given, clocks);
+      case 'flush':
+        return this.as(request.by, () => this.flush(request.from));
+      case 'create':
+      case 'update':
+      case 'delete':
+        return this.as(request.by, () => {
+          const done = this.editor[request.do === 'delete' ? 'remove' : request.do](request.given, now);
+          return typeof done === 'string' ? done : undefined;
+        });
+      case 'statistics':
+        return this.statistics();
+      case 'memory':
+        return memoryReport(this.tracker);
+    }
+  }
+
+  /** Events of what `run` does tell who did it. */
+  private as<T>(by: string | undefined, run: () => T): T {
+    const { events } = this.tracker;
+    events.by = by ?? '';
+    try {
+      return run();
+    } finally {
+      events.by = undefined;
+    }
+  }
+
+  private list({ from, family, zero }: Extract<ConntrackRequest, { do: 'list' }>, clocks: Clocks): FlowPage {
+    const { tracker, packer } = this;
+    const { table } = tracker;
+    const end = Math.min(table.top, from + LOOKED_AT);
+    const time = Math.floor(clocks.now) | 0;
+    let id = Math.max(0, from);
+    for (; id < end && packer.count < PAGE; id++) {
+      if (!table.live(id) || table.expired(id, time)) continue;
+      if (family !== undefined && table.family(id) !== family) continue;
+      packer.add(tracker, id, clocks.now, clocks.epoch, WHOLE);
+      if (zero) tracker.accounting.zero(id);
+    }
+    return packer.take(id < table.top ? id : -1);
+  }
+
+  private get(given: FlowGiven, { now, epoch }: Clocks): FlowPage | Errno {
+    const id = this.editor.find(given);
+    if (typeof id === 'string') return id;
+    this.packer.add(this.tracker, id, now, epoch, WHOLE);
+    return this.packer.take(-1);
+  }
+
+  private flush(from: number): Going {
+    const to = Math.max(0, from) + FLUSHED_AT_ONCE;
+    this.editor.flush({}, from, to);
+    return { next: to < this.tracker.table.top ? to : -1 };
+  }
+
+  private statistics(): StatisticsAnswer {
+    const { statistics, table, expectations } = this.tracker;
+    return { ...statistics, connections: table.count, expectations: expectations.count };
+  }
+}

@@ -1,0 +1,454 @@
+// The conntrack tool: words in, texts and an exit code out. Asks a ConntrackService for everything, in the same thread or through a
+// daemon's socket. Source of its words and ways: conntrack 1.4.7, asked.
+
+import type { Errno, FlowGiven, TupleGiven } from '../editor.ts';
+import { type Flow, type FlowPage, unpack } from '../flow.ts';
+import type { Answers, ConntrackRequest } from '../service.ts';
+import { IPS_DYING } from '../status.ts';
+import type { Clock } from '../text/names.ts';
+import type { EventType } from '../text/plain.ts';
+import { type Command, Complaint, parseCommand, type Side, type ToolNames } from './command.ts';
+import { isMeant, matches } from './filter.ts';
+import { helpText } from './help.ts';
+import { memoryText } from './memory-text.ts';
+import { Printer } from './printer.ts';
+
+export const VERSION = 'conntrack v1.4.7 (conntrack-tools)';
+const TRY = "Try `conntrack -h' or 'conntrack --help' for more information.\n";
+
+export interface FlowEvent {
+  type: EventType;
+  flow: Flow;
+  /** Name and number of the program that did it. */
+  by?: string;
+}
+
+/** Events that came since the last time, and how many there was no room for. */
+export interface EventBatch {
+  events: readonly FlowEvent[];
+  lost: number;
+}
+
+export interface ToolWorld {
+  ask<Request extends ConntrackRequest>(request: Request): Promise<Answers[Request['do']]>;
+  /** Events from now on, until somebody ends them. */
+  events(): AsyncIterable<EventBatch>;
+  /** Resolves when more may come. */
+  out(text: string): Promise<void> | void;
+  err(text: string): void;
+  readonly names: ToolNames;
+  readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Text of a file, or of standard input for `-`; undefined: it cannot be read. */
+  file(path: string): string | undefined;
+  /** Told as the one who did what events tell: `portid=1234 progname=conntrack`. */
+  readonly by: string;
+}
+
+/** Runs the tool; the value is the exit code. Never rejects for any words. */
+export async function runConntrack(argv: readonly string[], world: ToolWorld): Promise<number> {
+  try {
+    if (argv.length > 1 && (argv[0] === '-R' || argv[0] === '--load-file')) return await loadFile(argv[1], world);
+    return await new Run(read(argv, world), world).run();
+  } catch (error) {
+    if (!(error instanceof Complaint)) throw error;
+    world.err(`${VERSION}: ${error.message}\n${error.code === 2 ? TRY : ''}`);
+    return error.code;
+  }
+}
+
+function read(argv: readonly string[], world: ToolWorld): Command {
+  const said: string[] = [];
+  try {
+    return parseCommand(argv, world.names, said);
+  } finally {
+    for (const warning of said) world.err(`${warning}\n`);
+  }
+}
+
+/** Commands of a file, a line each: all are read before the first is carried out, and the first that fails ends it. */
+async function loadFile(path: string, world: ToolWorld): Promise<number> {
+  const text = world.file(path);
+  if (text === undefined) throw new Complaint(`Failed to open file ${path} for reading`);
+  const runs: Run[] = [];
+  for (const line of text.split('\n')) {
+    const argv = splitLine(line);
+    if (argv.length === 0) continue;
+    const command = read(argv, world);
+    if (command.table !== 'conntrack' || !'IAUDF'.includes(command.letter))
+      throw new Complaint(`Cannot use command \`${nameOf(command, argv)}' with --load-file`);
+    runs.push(new Run(command, world, true));
+  }
+  let code = 0;
+  for (const run of runs) code |= await run.run();
+  return code;
+}
+
+const nameOf = ({ letter, table }: Command, argv: readonly string[]): string => {
+  if (letter === 'h' && !argv.some((word) => /^-\w*h|^--h/.test(word))) return 'unknown';
+  return table === 'expect' ? `-${letter} expect` : `-${letter}`;
+};
+
+/** Words of a line, with quotes around those that have blanks; `#` begins a comment line. */
+function splitLine(line: string): string[] {
+  if (/^\s*(#|$)/.test(line)) return [];
+  return [...line.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
+}
+
+/** strerror(3), and the tool's own words. */
+const ERRORS: Readonly<Record<Errno, string>> = {
+  EAFNOSUPPORT: 'protocol not supported',
+  EBUSY: 'Device or resource busy',
+  EEXIST: 'File exists',
+  EINVAL: 'invalid parameters',
+  ENOENT: 'No such file or directory',
+  ENOMEM: 'Cannot allocate memory',
+  ENOSPC: 'No space left on device',
+  EOPNOTSUPP: 'Operation not supported',
+  EPERM: 'sorry, you must be root or get CAP_NET_ADMIN capability to do this',
+};
+
+function errorText(errno: Errno, letter: Command['letter']): string {
+  if (errno === 'EEXIST' && 'IA'.includes(letter)) return 'Such conntrack exists, try -U to update';
+  if (errno === 'ENOENT' && 'GD'.includes(letter)) return "such conntrack doesn't exist";
+  if (errno === 'ENOMEM' && 'IA'.includes(letter)) return 'not enough memory';
+  return ERRORS[errno];
+}
+
+class Run {
+  private readonly command: Command;
+  private readonly world: ToolWorld;
+  private readonly printer: Printer;
+  /** Of a file: no counts are told. */
+  private readonly quiet: boolean;
+  private count = 0;
+
+  constructor(command: Command, world: ToolWorld, quiet = false) {
+    this.command = command;
+    this.world = world;
+    this.quiet = quiet;
+    this.printer = new Printer(command, world.clock);
+  }
+
+  async run(): Promise<number> {
+    const { command } = this;
+    if (command.memory) return this.memory();
+    switch (command.letter) {
+      case 'h':
+        await this.world.out(helpText(command.protocol));
+        return 0;
+      case 'V':
+        await this.world.out(`${VERSION}\n`);
+        return 0;
+      case 'C':
+        return this.counter();
+      case 'S':
+        return this.statistics();
+      case 'F':
+        return this.flush();
+      case 'I':
+      case 'A':
+        return this.create();
+      case 'L':
+        return this.list();
+      case 'D':
+        return this.remove();
+      case 'U':
+        return this.update();
+      case 'G':
+        return this.get();
+      case 'E':
+        return this.events();
+    }
+  }
+
+  private fail(errno: Errno): never {
+    throw new Complaint(`Operation failed: ${errorText(errno, this.command.letter)}`, 1);
+  }
+
+  /** The closing line, and the exit code. */
+  private done(what: string, code: number): number {
+    if (!this.quiet) this.world.err(`${VERSION}: ${this.count} ${what}.\n`);
+    return code;
+  }
+
+  // --- Listing -----------------------------------------------------------------------------------------------------------
+
+  /** All connections in pages. */
+  private async *pages(zero = false): AsyncGenerator<Flow[]> {
+    const { family } = this.command;
+    for (let from = 0; from >= 0; ) {
+      const page: FlowPage = await this.world.ask({ do: 'list', from, family, zero });
+      yield [...unpack(page)];
+      from = page.next;
+    }
+  }
+
+  private async list(): Promise<number> {
+    const { command } = this;
+    const { given, status, table } = command;
+    this.checkFilters();
+    if (given.has('status') && status.mask === 0) this.fail('EINVAL');
+    // Connections that wait for a packet's end, or for a reader of their end: what current kernels show of either is nothing.
+    if (table === 'conntrack') {
+      for await (const flows of this.pages(given.has('zero')))
+        await this.print(flows.filter((flow) => matches(flow, command)));
+    }
+    await this.world.out(this.printer.end());
+    return this.done('flow entries have been shown', 0);
+  }
+
+  private checkFilters(): void {
+    const { given, table } = this.command;
+    if (table !== 'conntrack') return;
+    if (given.has('mask-src') && !given.has('src')) throw new Complaint("Can't use --mask-src without --src");
+    if (given.has('mask-dst') && !given.has('dst')) throw new Complaint("Can't use --mask-dst without --dst");
+    if (given.has('zero') && FILTERING.some((name) => given.has(name)))
+      throw new Complaint("Can't use -z with filtering parameters");
+  }
+
+  private async print(flows: readonly Flow[]): Promise<void> {
+    if (flows.length === 0) return;
+    this.count += flows.length;
+    await this.world.out(flows.map((flow) => this.printer.flow(flow)).join(''));
+  }
+
+  private async memory(): Promise<number> {
+    const report = await this.world.ask({ do: 'memory' });
+    await this.world.out(await memoryText(report, this.pages(), this.command));
+    return 0;
+  }
+
+  // --- One by one --------------------------------------------------------------------------------------------------------
+
+  private async get(): Promise<number> {
+    const { command } = this;
+    const answer = await this.world.ask({ do: 'get', given: this.asked() });
+    if (typeof answer === 'string') this.fail(answer);
+    const flows = [...unpack(answer)].filter((flow) => matches(flow, command));
+    for (const flow of flows) flow.use++;
+    await this.print(flows);
+    return this.done('flow entries have been shown', this.count > 0 ? 0 : 1);
+  }
+
+  private async create(): Promise<number> {
+    const { letter } = this.command;
+    const errno = await this.world.ask({ do: 'create', given: this.wanted(), by: this.world.by });
+    if (errno && !(errno === 'EEXIST' && letter === 'A')) this.fail(errno);
+    if (!errno) this.count++;
+    return this.done(letter === 'A' ? 'flow entries have been added' : 'flow entries have been created', 0);
+  }
+
+  private async remove(): Promise<number> {
+    const { command, world } = this;
+    this.checkFilters();
+    for await (const flows of this.pages()) {
+      const gone: Flow[] = [];
+      for (const flow of flows) {
+        if (!matches(flow, command)) continue;
+        const errno = await world.ask({ do: 'delete', given: { ...named(flow), id: flow.id }, by: world.by });
+        // Gone by itself meanwhile.
+        if (errno === 'ENOENT') continue;
+        if (errno) this.fail(errno);
+        gone.push(flow);
+      }
+      await this.print(gone);
+    }
+    return this.done('flow entries have been deleted', this.count > 0 ? 0 : 1);
+  }
+
+  private async update(): Promise<number> {
+    const { command } = this;
+    this.checkFilters();
+    for await (const flows of this.pages()) {
+      const changed: Flow[] = [];
+      for (const flow of flows) {
+        const now = isMeant(flow, command) ? await this.updateOne(flow) : undefined;
+        if (now) changed.push(now);
+      }
+      await this.print(changed);
+    }
+    return this.done('flow entries have been updated', this.count > 0 ? 0 : 1);
+  }
+
+  /** What it is then; undefined: there was nothing to change, or it went away meanwhile. */
+  private async updateOne(flow: Flow): Promise<Flow | undefined> {
+    const { command, world } = this;
+    const change = changesOf(flow, command);
+    if (!change) return undefined;
+    if (command.family === undefined) {
+      // The real tool asks for the family of its words, which name none; the kernel has no such table.
+      world.err(`Operation failed: ${ERRORS.EOPNOTSUPP}\n`);
+      this.fail('EOPNOTSUPP');
+    }
+    const errno = await world.ask({ do: 'update', given: { ...named(flow), ...change }, by: world.by });
+    if (errno) world.err(`Operation failed: ${errorText(errno, 'U')}\n`);
+    const answer = await world.ask({ do: 'get', given: named(flow) });
+    if (answer === 'ENOENT') return undefined;
+    if (typeof answer === 'string') this.fail(answer);
+    const [now] = unpack(answer);
+    now.use++;
+    return now;
+  }
+
+  private async flush(): Promise<number> {
+    for (let from = 0; from >= 0; ) from = (await this.world.ask({ do: 'flush', from, by: this.world.by })).next;
+    this.world.err(`${VERSION}: connection tracking table has been emptied.\n`);
+    return 0;
+  }
+
+  // --- Tuples ------------------------------------------------------------------------------------------------------------
+
+  /** Of -G: one of the directions. */
+  private asked(): FlowGiven {
+    const { command } = this;
+    const hasOrig = command.orig.src.address !== undefined;
+    const given = { family: command.family ?? 4, id: undefined } as const;
+    if (hasOrig) return { ...given, orig: tupleOf(command.orig, command) };
+    return { ...given, reply: tupleOf(command.reply, command) };
+  }
+
+  /** Of -I and -A. */
+  private wanted(): FlowGiven {
+    const { command } = this;
+    const { given, orig, reply, status, mark, labels, tags } = command;
+    const hasOrig = given.has('src') || given.has('dst');
+    const hasReply = given.has('reply-src') || given.has('reply-dst');
+    return {
+      family: command.family ?? 4,
+      orig: hasOrig ? tupleOf(orig, command) : undefined,
+      reply: hasReply ? tupleOf(reply, command) : undefined,
+      zone: command.zone,
+      zoneOrig: command.zoneOrig,
+      zoneReply: command.zoneReply,
+      timeout: command.timeout,
+      status: given.has('status') ? status.value : undefined,
+      state: command.state,
+      tags: tags.orig === undefined || tags.reply === undefined ? undefined : [tags.orig, tags.reply],
+      mark: given.has('mark') ? mark.value : undefined,
+      labels: labels.add.length > 0 ? { words: bitsOf(labels.add), mask: bitsOf(labels.add) } : undefined,
+      sourceNat: given.has('src-nat') ? command.sourceNat : undefined,
+      destinationNat: given.has('dst-nat') ? command.destinationNat : undefined,
+    };
+  }
+
+  // --- Counts ------------------------------------------------------------------------------------------------------------
+
+  private async counter(): Promise<number> {
+    const { connections, expectations } = await this.world.ask({ do: 'statistics' });
+    const count = this.command.table === 'expect' ? expectations : connections;
+    await this.world.out(this.command.output.has('json') ? `${JSON.stringify({ count })}\n` : `${count}\n`);
+    return 0;
+  }
+
+  private async statistics(): Promise<number> {
+    const answer = await this.world.ask({ do: 'statistics' });
+    await this.world.out(this.printer.statistics(answer, this.command.table === 'expect'));
+    return 0;
+  }
+
+  // --- Events ------------------------------------------------------------------------------------------------------------
+
+  private async events(): Promise<number> {
+    const { command, world } = this;
+    this.checkFilters();
+    if (command.bufferSize !== undefined)
+      world.err(
+        `NOTICE: Netlink socket buffer size has been set to ${Math.max(LEAST_BUFFER, 2 * command.bufferSize)} bytes.\n`,
+      );
+    for await (const { events, lost } of world.events()) {
+      if (lost > 0) world.err(lostText(lost));
+      for (const event of events) {
+        if (command.events.size > 0 && !command.events.has(event.type)) continue;
+        if (!matches(event.flow, command)) continue;
+        this.count++;
+        await world.out(this.printer.event(event, world.now()));
+      }
+    }
+    await world.out(this.printer.end());
+    return this.done('flow events have been shown', 0);
+  }
+}
+
+/** The kernel doubles what is asked for, and gives at least that. Our events have a queue of their own. */
+const LEAST_BUFFER = 2_304;
+
+/** Options that choose among connections, for -z. */
+const FILTERING = [
+  'protonum',
+  'src',
+  'dst',
+  'reply-src',
+  'reply-dst',
+  'mark',
+  'secmark',
+  'status',
+  'zone',
+  'orig-zone',
+  'reply-zone',
+  'src-nat',
+  'dst-nat',
+  'any-nat',
+  'label',
+];
+
+const lostText = (lost: number): string =>
+  `WARNING: We have hit ENOBUFS! We are losing events.\n${lost} events were lost: they came faster than they were read.\n`;
+
+/** The original tuple of a connection that is there. */
+function named({ family, protocol, orig, zoneOrig, zoneReply }: Flow): FlowGiven {
+  const both = zoneOrig === zoneReply;
+  return {
+    family,
+    orig: { protocol, src: orig.src, dst: orig.dst, srcKey: orig.srcKey, dstKey: orig.dstKey },
+    zone: both ? zoneOrig : undefined,
+    zoneOrig: !both && zoneReply === 0 ? zoneOrig : undefined,
+    zoneReply: !both && zoneReply !== 0 ? zoneReply : undefined,
+  };
+}
+
+function tupleOf({ src, dst, protocol }: Side, { icmp }: Command): TupleGiven {
+  const isIcmp = icmp.type !== undefined || icmp.code !== undefined;
+  return {
+    protocol: protocol ?? 0,
+    src: src.address ?? NOWHERE,
+    dst: dst.address ?? NOWHERE,
+    srcKey: (isIcmp ? icmp.id : src.key) ?? 0,
+    dstKey: isIcmp ? ((icmp.type ?? 0) << 8) | (icmp.code ?? 0) : (dst.key ?? 0),
+  };
+}
+
+const NOWHERE = new Uint8Array(16);
+
+function bitsOf(bits: readonly number[]): number[] {
+  const words = [0, 0, 0, 0];
+  for (const bit of bits) words[bit >>> 5] |= 1 << (bit & 31);
+  return words;
+}
+
+type Change = Pick<FlowGiven, 'timeout' | 'status' | 'mark' | 'labels' | 'state' | 'tags'>;
+
+/** What -U asks for that is not so already; undefined: nothing. */
+function changesOf(flow: Flow, { given, timeout, status, mark, labels, state }: Command): Change | undefined {
+  const change: Change = {};
+  if (timeout !== undefined && timeout !== Math.floor((flow.timeout ?? 0) / 1_000)) change.timeout = timeout;
+  // Bits are only ever set; DYING and the like are not the tool's to send.
+  const wanted = flow.status | status.value;
+  if (given.has('status') && wanted !== flow.status) change.status = wanted & ~IPS_DYING;
+  const marked = ((flow.mark & ~mark.mask) ^ mark.value) >>> 0;
+  if (given.has('mark') && marked !== flow.mark) change.mark = marked;
+  if (state !== undefined && state !== flow.state) change.state = state;
+  if (labels.add.length > 0) change.labels = { words: bitsOf(labels.add), mask: bitsOf(labels.add) };
+  if (labels.remove === 'all') change.labels = { words: [0, 0, 0, 0], mask: [-1, -1, -1, -1] };
+  else if (labels.remove.length > 0) change.labels = { words: [0, 0, 0, 0], mask: bitsOf(labels.remove) };
+  if (change.labels && !differs(flow.labels, change.labels)) delete change.labels;
+  if (Object.keys(change).length === 0) return undefined;
+  return change;
+}
+
+/** Without labels there is nothing to take away. */
+function differs(is: readonly number[] | undefined, { words, mask }: NonNullable<FlowGiven['labels']>): boolean {
+  const now = is ?? [0, 0, 0, 0];
+  return now.some((word, index) => ((word ^ words[index]) & mask[index]) !== 0);
+}
