@@ -73,6 +73,11 @@ export class ConnectionEvents {
     for (const listener of this.listeners) listener(what, id, bits, this.by);
   }
 
+  /** IPCT_ bits that the connection reports. */
+  mask(id: number): number {
+    return id < this.masks.length ? this.masks[id] : 0;
+  }
+
   forget(id: number): void {
     if (id >= this.masks.length) return;
     this.masks[id] = 0;

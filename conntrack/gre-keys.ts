@@ -2,11 +2,12 @@
 // the sender's stands here, so that both directions of a call have one tuple. The keys of a call live as long as its control
 // connection, the master, says, and end with it. Source: net/netfilter/nf_conntrack_proto_gre.c nf_ct_gre_keymap_add()
 
+import { IPPROTO_GRE } from '../packet/numbers.ts';
 import { HashIndex } from './hash-index.ts';
 import { Slab } from './slab.ts';
 import type { Direction } from './status.ts';
 import type { ConnectionTable } from './table.ts';
-import type { Tuple } from './tuple.ts';
+import { Tuple } from './tuple.ts';
 
 /** Words: addresses, keys, family and hash. */
 const ADDRESSES = 0;
@@ -56,6 +57,31 @@ export class GreKeys {
       if (this.isSame(index.value(slot), tuple)) return this.key(index.value(slot)) >>> 16;
     }
     return 0;
+  }
+
+  /** What add() was told of a master. For snapshots. */
+  of(master: number): { direction: Direction; tuple: Tuple }[] {
+    const own = this.ofMaster.get(master) ?? [];
+    return own.flatMap((entry, direction) =>
+      entry === 0 ? [] : [{ direction: direction as Direction, tuple: this.tuple(entry - 1) }],
+    );
+  }
+
+  /** Masters that have calls. */
+  masters(): number[] {
+    return [...this.ofMaster.keys()];
+  }
+
+  private tuple(record: number): Tuple {
+    const { words } = this.slab;
+    const at = record * STRIDE;
+    const tuple = new Tuple();
+    tuple.family = words[at + FAMILY] === 6 ? 6 : 4;
+    tuple.protocol = IPPROTO_GRE;
+    tuple.words.set(words.subarray(at, at + KEYS));
+    const keys = this.key(record);
+    tuple.setPorts(keys >>> 16, keys & 0xffff);
+    return tuple;
   }
 
   /** The master is gone, or its call. nf_ct_gre_keymap_destroy() */

@@ -62,6 +62,12 @@ export class Helping {
     if (helper) this.assign(id, helper);
   }
 
+  /** The same, where only the master is known: out of a snapshot. */
+  adoptBy(id: number, master: number): void {
+    const help = this.help(master);
+    if (help) this.masters.set(id, help);
+  }
+
   /** The connection is gone: nothing more comes of it. */
   forget(id: number): void {
     if (id < this.of.length) this.of[id] = 0;

@@ -92,7 +92,8 @@ export class SequenceAdjustments implements Shifter {
 
   /** Gives a connection what get() once said. */
   restore(id: number, direction: Direction, { position, before, after }: Adjustment): void {
-    this.area.slab.words.set([position | 0, before, after], this.give(id, direction));
+    const at = this.give(id, direction);
+    this.area.slab.words.set([position | 0, before, after], at);
   }
 
   /** The connection is gone. */

@@ -105,6 +105,8 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   onComplaint: ((pkt: Packet, text: string) => void) | undefined = undefined;
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
   now = 0;
+  /** The same as the packets have it: monotonic, and never round. */
+  time = 0;
 
   private readonly tuple = new Tuple();
   private readonly quoted = new Tuple();
@@ -482,6 +484,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   advance(now: number): void {
     this.setClock(now);
     this.sweeper.advance(now);
+    this.time = now;
     this.expectations.advance();
   }
 

@@ -67,6 +67,8 @@ export interface L4 {
   readonly states?: readonly string[];
   /** Words that a connection has in the protocol's slab; 0: the one in the base is enough. */
   readonly words: number;
+  /** The word in the base is a time on the tracker's clock: what a snapshot has to know. */
+  readonly wordIsTime?: boolean;
   /** Two entries for the same flow that meet may be merged. struct nf_conntrack_l4proto allow_clash */
   readonly allowClash: boolean;
   /** Sets the keys of `tuple` from the header at `at`; of a quoted packet only part may be there. False: there is no tuple. */

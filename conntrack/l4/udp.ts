@@ -19,6 +19,7 @@ export const udp = defineL4({
     ['udp_timeout_stream', 120],
   ],
   words: 0,
+  wordIsTime: true,
   allowClash: true,
   keys: portKeys,
   invert: swapKeys,

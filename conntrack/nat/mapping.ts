@@ -109,6 +109,15 @@ export class Mapping {
     this.sources.setDevice(id, device);
   }
 
+  /** A connection that had its mappings in another table: `device` is that of masqueradedBy() there. */
+  restore(id: number, device: string): void {
+    const { table } = this.parts;
+    if (device !== '') this.sources.setDevice(id, device);
+    if (!(table.status(id) & IPS_SRC_NAT)) return;
+    table.readTuple(id, 0, this.scratch);
+    this.sources.add(id, table.sourceHash(this.scratch));
+  }
+
   /** Device that the connection was masqueraded by; '' for none. */
   masqueradedBy(id: number): string {
     return this.sources.device(id);

@@ -125,6 +125,16 @@ export class Nat implements Translator {
 
   // --- Ends ----------------------------------------------------------------------------------------------------------
 
+  /** Device that the connection was masqueraded by; '' for none. For snapshots. */
+  deviceOf(id: number): string {
+    return this.mapping.masqueradedBy(id);
+  }
+
+  /** A connection with the tuples and the status bits that a snapshot has kept. */
+  restore(id: number, device: string): void {
+    this.mapping.restore(id, device);
+  }
+
   /** The connection is gone. */
   forget(id: number): void {
     this.mapping.forget(id);
