@@ -1,127 +1,132 @@
 // sekisho run: the daemon in the foreground.
 
-import { accessSync, constants } from 'node:fs';
-import { Daemon } from '../control/daemon.ts';
+import { checkEverything, checkSettings, type Report } from '../control/config/check.ts';
+import { loadConfig, tryConfig } from '../control/config/load.ts';
+import { ConfigError } from '../control/config/reader.ts';
+import { checkListen, isLoopback } from '../control/config/words.ts';
 import { statePaths } from '../control/paths.ts';
 import { RulesRefused } from '../control/rule-store.ts';
-import type { Mode } from '../engine/firewall.ts';
-import { type DeviceArgument, parseDevice } from './device-spec.ts';
+import { Service } from '../control/service.ts';
+import { DEFAULT_LOG, DEFAULT_SAVE_MS, type Settings } from '../control/settings.ts';
+import { parseDevice } from './device-spec.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
 
 export interface RunOptions extends RuleOptions {
+  config?: string;
+  dryRun?: boolean;
   inside: string;
   outside: string;
   mode: 'bridge' | 'router';
   sysctl?: readonly string[];
   stateDir?: string;
+  namespace?: string;
+  log?: string;
+  metrics?: string;
 }
 
+const USAGE = 2;
 const NO_PRIVILEGE = 77;
 
 /** Runs until SIGTERM or SIGINT; the value is the exit code. */
 export async function run(options: RunOptions): Promise<number> {
-  const say = (line: string): void => {
-    process.stderr.write(`sekisho: ${line}\n`);
-  };
-  let devices: DeviceArgument[];
-  let sysctls: Record<string, string>;
   try {
-    devices = [parseDevice(options.inside), parseDevice(options.outside)];
+    if (options.dryRun) return await dryRun(options);
+    const settings = await settingsOf(options);
+    return await serve(settings, () => settingsOf(options));
+  } catch (error) {
+    return complain(error as Error);
+  }
+}
+
+async function settingsOf(options: RunOptions): Promise<Settings> {
+  if (options.config !== undefined) return loadConfig(options.config);
+  const settings = settingsOfWords(options);
+  const problems = new Problems();
+  checkSettings(settings, problems.report);
+  problems.stop();
+  return settings;
+}
+
+/** Throws ConfigError. */
+function settingsOfWords(options: RunOptions): Settings {
+  try {
+    const devices = [parseDevice(options.inside), parseDevice(options.outside)] as const;
     if (devices[0].name === devices[1].name) throw new Error('--inside and --outside are two devices');
-    sysctls = Object.fromEntries((options.sysctl ?? []).map(sysctl));
-    for (const { path } of ruleFiles(options)) checkReadable(path);
-  } catch (error) {
-    say((error as Error).message);
-    return 2;
-  }
-  return serve(options, devices, sysctls, say);
-}
-
-async function serve(
-  options: RunOptions,
-  devices: readonly DeviceArgument[],
-  sysctls: Readonly<Record<string, string>>,
-  say: (line: string) => void,
-): Promise<number> {
-  let finish: (code: number) => void = () => {};
-  const finished = new Promise<number>((resolve) => {
-    finish = resolve;
-  });
-  let daemon: Daemon;
-  try {
-    daemon = await Daemon.start({
-      mode: modeOf(options.mode, devices),
+    return {
+      mode: options.mode,
       devices,
-      rules: ruleFiles(options),
+      namespace: options.namespace,
       paths: statePaths(options.stateDir),
-      sysctls: options.mode === 'router' ? { ...ROUTER_SYSCTLS, ...sysctls } : sysctls,
-      onLog: ({ level, text }) => process.stderr.write(`<${level}>${text}\n`),
-      say,
-      onGone(error) {
-        say(`the data plane is gone for good, nothing passes any more: ${error.message}`);
-        finish(1);
-      },
-      onStop: () => finish(0),
-    });
+      rules: ruleFiles(options),
+      sets: undefined,
+      sysctls: Object.fromEntries((options.sysctl ?? []).map(sysctl)),
+      log: { ...DEFAULT_LOG, to: logTarget(options.log ?? 'stderr') },
+      metrics: options.metrics === undefined ? undefined : listenOf(options.metrics),
+      saveEveryMs: DEFAULT_SAVE_MS,
+    };
   } catch (error) {
-    return notStarted(error as Error, say);
+    const { message, hint } = error as Error & { hint?: string };
+    throw new ConfigError(`sekisho: ${message}${hint ? ` (${hint})` : ''}\n`);
   }
-  const names = devices.map(({ name }) => name).join(' and ');
-  say(`${options.mode} between ${names}; control socket ${statePaths(options.stateDir).socket}`);
-  process.once('SIGTERM', () => finish(0));
-  process.once('SIGINT', () => finish(0));
-  process.on('SIGHUP', () => {
-    daemon.reload().then(
-      () => say('rules loaded again'),
-      (error: Error) => say(`the rules were not loaded, those before stay: ${error.message}`),
-    );
-  });
-  const code = await finished;
-  await daemon.stop();
-  return code;
 }
 
-function notStarted(error: Error, say: (line: string) => void): number {
-  if (error instanceof RulesRefused) {
-    process.stderr.write(error.message);
-    say('not started: the rules were refused');
-    return 2;
-  }
-  say(`not started: ${error.message}`);
-  if (process.getuid?.() !== 0) {
-    say('TUN devices and namespaces need root or CAP_NET_ADMIN; "sekisho demo --memory" and "sekisho play" do without');
-    return NO_PRIVILEGE;
-  }
-  return 1;
-}
+const logTarget = (to: string): Settings['log']['to'] => (to === 'stderr' || to === 'syslog' ? to : { file: to });
 
-/** The kernel's own limits on ICMP errors, which the engine leaves off for tests that count them. */
-const ROUTER_SYSCTLS = {
-  'net.ipv4.icmp_ratelimit': 1000,
-  'net.ipv4.icmp_msgs_per_sec': 1000,
-  'net.ipv6.icmp.ratelimit': 1000,
-};
-
-function modeOf(mode: 'bridge' | 'router', devices: readonly DeviceArgument[]): Mode {
-  if (mode === 'bridge') return { kind: 'bridge', ports: [devices[0].name, devices[1].name] };
-  const topology = devices.map(
-    ({ name, addresses, routes, mtu }) => [name, { addresses, routes, mtu: mtu ?? 1500 }] as const,
-  );
-  return { kind: 'router', topology: Object.fromEntries(topology) };
-}
-
-/** A rule file that is not there is a slip of the pen: said before devices are made. */
-function checkReadable(path: string): void {
-  try {
-    accessSync(path, constants.R_OK);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(`${path}: ${code === 'ENOENT' ? 'no such file' : message}`);
-  }
+function listenOf(words: string): Settings['metrics'] {
+  const listen = checkListen(words.replace(/,open$/, ''));
+  if (!isLoopback(listen.address) && !words.endsWith(',open'))
+    throw new Error(`--metrics ${words}: not of this machine alone; ${words},open lets others ask`);
+  return listen;
 }
 
 function sysctl(text: string): [string, string] {
   const [name, value] = text.split(/=(.*)/s);
   if (value === undefined) throw new Error(`--sysctl ${text}: write NAME=VALUE`);
   return [name, value];
+}
+
+/** Says all that is wrong; changes nothing. */
+async function dryRun(options: RunOptions): Promise<number> {
+  if (options.config === undefined) {
+    const problems = new Problems();
+    await checkEverything(settingsOfWords(options), problems.report);
+    problems.stop();
+  } else await tryConfig(options.config);
+  process.stdout.write(`${options.config ?? 'the words'}: well, nothing was changed\n`);
+  return 0;
+}
+
+/** What is wrong with the words of a command line. */
+class Problems {
+  private text = '';
+
+  readonly report: Report = (place, what, hint) => {
+    this.text += `sekisho: ${place === '' ? '' : `${place}: `}${what}\n${hint ? `hint: ${hint}\n` : ''}`;
+  };
+
+  stop(): void {
+    if (this.text !== '') throw new ConfigError(this.text);
+  }
+}
+
+async function serve(settings: Settings, reread: () => Promise<Settings>): Promise<number> {
+  const service = new Service(settings, reread);
+  try {
+    return await service.run();
+  } catch (error) {
+    if (error instanceof RulesRefused || error instanceof ConfigError) throw error;
+    service.say(`not started: ${(error as Error).message}`);
+    if (process.getuid?.() === 0) return 1;
+    service.say(
+      'TUN devices and namespaces need root or CAP_NET_ADMIN; "sekisho demo --memory" and "sekisho play" do without',
+    );
+    return NO_PRIVILEGE;
+  }
+}
+
+function complain(error: Error): number {
+  const told = error instanceof RulesRefused || error instanceof ConfigError;
+  process.stderr.write(told ? error.message : `sekisho: ${error.message}\n`);
+  if (error instanceof RulesRefused) process.stderr.write('sekisho: not started: the rules were refused\n');
+  return USAGE;
 }

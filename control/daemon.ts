@@ -12,8 +12,9 @@ import type { DropCount } from '../engine/drops.ts';
 import type { Mode } from '../engine/firewall.ts';
 import type { LogRecord } from '../engine/services.ts';
 import type { DeviceCounts } from '../tun/device.ts';
-import { notifyServiceManager, peerCredentials } from '../tun/os.ts';
-import { type HostSide, placeDevice } from './devices.ts';
+import { provideNamespace } from '../tun/namespace.ts';
+import { peerCredentials } from '../tun/os.ts';
+import { placeDevice } from './devices.ts';
 import type { EngineEvent, EngineOptions, LastWords } from './engine.ts';
 import { compileFilter, type EventFilter } from './event-filter.ts';
 import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
@@ -26,24 +27,22 @@ import { Lock } from './lock.ts';
 import { builtModule } from './package-root.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolName } from './protocol.ts';
-import { type RuleFile, RuleStore } from './rule-store.ts';
+import { RuleStore } from './rule-store.ts';
 import { type ControlServer, listen } from './server.ts';
+import { modeOf, type Settings, sysctlsOf } from './settings.ts';
 import { familyOf, runTool } from './tool.ts';
 
 export interface DaemonOptions {
-  readonly mode: Mode;
-  /** Inside and outside, in this order. */
-  readonly devices: readonly HostSide[];
-  /** Rules to start with; without any, those of the state directory. */
-  readonly rules: readonly RuleFile[];
-  readonly paths: StatePaths;
-  readonly sysctls?: Readonly<Record<string, string | number>>;
+  readonly settings: Settings;
   /** Module of the engine, and the pauses between two tries to start one: other than usual in tests of what happens when it fails. */
   readonly engine?: string;
   readonly backOff?: BackOff;
-  onLog(record: LogRecord): void;
+  /** Where lines of LOG rules go, and how many nobody took. */
+  readonly log: { packet(record: LogRecord): void; lost(): number };
   /** Something that the person who runs it should know. */
   say(line: string): void;
+  /** A client asked to load everything again. Resolves with what there is to say about it. */
+  reload(): Promise<string>;
   /** The data plane is gone for good, and with it the devices. */
   onGone(error: Error): void;
   /** A client asked for the end. */
@@ -71,11 +70,9 @@ export interface DataPlaneStatus {
 /** How long a call of a tool may keep a daemon from starting or ending. */
 const LOCK_WAIT_MS = 10_000;
 
-/** Between two savings of counters and sets that packets changed. */
-const SAVE_MS = 60_000;
-
 export class Daemon {
   private readonly options: DaemonOptions;
+  private settings: Settings;
   private readonly guard: Lock;
   private readonly bus = new EventBus((kinds) => void this.ask({ op: 'watch', kinds: [...kinds] }).catch(() => {}));
   private readonly sets: LiveSets;
@@ -89,7 +86,7 @@ export class Daemon {
 
   /** Resolves when packets flow and the socket answers. Rejects, with nothing left behind, when that cannot be. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { paths } = options;
+    const { paths } = options.settings;
     ensureDirectory(paths);
     const guard = Lock.try(paths.daemonLock);
     if (!guard) throw new Error(`another daemon serves ${paths.directory}`);
@@ -109,21 +106,25 @@ export class Daemon {
 
   private constructor(options: DaemonOptions, guard: Lock) {
     this.options = options;
+    this.settings = options.settings;
     this.guard = guard;
-    this.sets = new LiveSets(this.ask, options.paths);
+    const { paths } = this.settings;
+    this.sets = new LiveSets(this.ask, paths);
     const names = { ...hostNames(), set: this.sets.find };
     this.rules = new LiveRules({ registry: builtinRegistry(), names, ask: this.ask });
-    this.store = new RuleStore(this.rules, options.paths);
+    this.store = new RuleStore(this.rules, paths);
   }
 
   private async begin(): Promise<void> {
-    const { mode, sysctls, devices, paths, say, onGone, backOff } = this.options;
-    const engine: EngineOptions = { mode, sysctls };
+    const { say, onGone, backOff } = this.options;
+    const { devices, namespace, paths, saveEveryMs } = this.settings;
+    const engine: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
       plane: {
         program: builtModule('tun/worker.js'),
         engine: this.options.engine ?? builtModule('control/engine.js').href,
         devices: devices.map(({ name, mtu }) => ({ name, mtu, up: false })),
+        namespace: namespace && provideNamespace(namespace),
         options: engine,
         onEvent: (event) => this.happened(event as EngineEvent),
       },
@@ -141,9 +142,8 @@ export class Daemon {
       await this.keeper.stop();
       throw error;
     }
-    this.saving = setInterval(() => void this.save(), SAVE_MS);
+    this.saving = setInterval(() => void this.save(), saveEveryMs);
     this.saving.unref();
-    notifyServiceManager('READY=1');
   }
 
   /** Asks the engine; while it is being started again, waits for it. */
@@ -156,18 +156,18 @@ export class Daemon {
       await this.rules.giveBack(ask, lastWords?.counters);
     } else {
       this.askFirst = ask;
-      await this.sets.load();
-      await this.store.load(this.options.rules);
+      await this.sets.load(this.settings.sets);
+      await this.store.load(this.settings.rules);
     }
     await ask({ op: 'watch', kinds: [...this.bus.kinds] });
-    for (const device of this.options.devices) placeDevice(device);
+    for (const device of this.settings.devices) placeDevice(device, this.settings.namespace);
   }
 
   private happened(event: EngineEvent): void {
     if ('happened' in event) this.bus.publish(event.happened);
     else {
       this.bus.publish(logged(event.log));
-      this.options.onLog(event.log);
+      this.options.log.packet(event.log);
     }
   }
 
@@ -181,11 +181,12 @@ export class Daemon {
         return this.status();
       case 'connections':
         return this.ask({ op: 'connections' });
+      case 'proc':
+        return this.ask({ op: 'proc', path: request.path, writes: request.writes });
       case 'watch':
         return this.watch(request.filter);
       case 'reload':
-        await this.reload();
-        return 'reloaded';
+        return `reloaded${await this.options.reload()}`;
       case 'stop':
         // The answer first, then the end.
         setImmediate(() => this.options.onStop());
@@ -197,9 +198,14 @@ export class Daemon {
     return this.bus.watch({ kinds: filter.kinds ?? EVENT_KINDS, wants: compileFilter(filter) });
   }
 
-  /** Loads the rules again: all of them, or none, and then it throws RulesRefused. */
-  async reload(): Promise<void> {
-    await this.store.load(this.options.rules);
+  /** Becomes what `next` says as far as that can be while packets pass: rules, all of them or none (RulesRefused), and sysctls. */
+  async change(next: Settings): Promise<void> {
+    await this.store.load(next.rules);
+    const before = sysctlsOf(this.settings);
+    for (const [name, value] of Object.entries(sysctlsOf(next))) {
+      if (before[name] !== value) await this.ask({ op: 'sysctl', name, value });
+    }
+    this.settings = { ...this.settings, rules: next.rules, sysctls: next.sysctls };
     this.bus.publish({ kind: 'note', text: 'rules loaded again' });
   }
 
@@ -224,9 +230,9 @@ export class Daemon {
     const counts = keeper?.deviceCounts();
     const running = keeper?.running ?? false;
     return {
-      mode: this.options.mode.kind,
+      mode: this.settings.mode,
       uptime: Math.floor((performance.now() - this.started) / 1000),
-      devices: Object.fromEntries(this.options.devices.map(({ name }, index) => [name, counts?.[index]])),
+      devices: Object.fromEntries(this.settings.devices.map(({ name }, index) => [name, counts?.[index]])),
       drops: running ? ((await this.ask({ op: 'drops' })) as DropCount[]) : [],
       dataPlane: {
         state: running ? 'running' : 'down',
@@ -250,11 +256,10 @@ export class Daemon {
 
   /** No more requests, rules saved, devices closed. */
   async stop(): Promise<void> {
-    notifyServiceManager('STOPPING=1');
     clearInterval(this.saving);
     let lock: Lock | undefined;
     try {
-      lock = await stateLock(this.options.paths);
+      lock = await stateLock(this.settings.paths);
     } catch (error) {
       this.options.say(`saved without the lock: ${(error as Error).message}`);
     }

@@ -1,7 +1,7 @@
 // The machine's side of our TUN devices: moved to where they belong, given addresses, set up.
 
 import { libc } from '../tun/libc.ts';
-import { inNamespace, openNamespace } from '../tun/namespace.ts';
+import { inNamespace, openNamespace, provideNamespace } from '../tun/namespace.ts';
 import { withNetlink } from '../tun/netlink.ts';
 
 export interface HostSide {
@@ -9,11 +9,21 @@ export interface HostSide {
   readonly netns: string | undefined;
   /** Addresses of the machine behind the device, with prefix lengths. */
   readonly hosts: readonly string[];
+  /** Its routes by the device: `PREFIX`, `PREFIX via ADDRESS`. */
+  readonly hostRoutes?: readonly string[];
   readonly mtu: number | undefined;
 }
 
-/** Moves the device, which this thread's namespace holds, to its namespace, and brings it up there with its addresses. */
-export function placeDevice({ name, netns, hosts, mtu }: HostSide): void {
+/**
+ * Moves the device to its namespace, and brings it up there with its addresses and routes. It was made in `madeIn`, or else in this
+ * thread's namespace.
+ */
+export function placeDevice(device: HostSide, madeIn: string | undefined): void {
+  if (madeIn === undefined) place(device);
+  else inNamespace(provideNamespace(madeIn), () => place(device));
+}
+
+function place({ name, netns, hosts, hostRoutes = [], mtu }: HostSide): void {
   const configure = (): void =>
     withNetlink((netlink) => {
       const index = netlink.linkIndex(name);
@@ -21,16 +31,18 @@ export function placeDevice({ name, netns, hosts, mtu }: HostSide): void {
       netlink.setLink(index, { multicast: false, mtu });
       netlink.setLink(index, { up: true });
       for (const address of hosts) netlink.addAddress(index, address);
+      for (const route of hostRoutes) netlink.addRoute(index, route);
     });
   if (netns === undefined) {
     configure();
     return;
   }
-  const target = openNamespace(netns);
+  const home = provideNamespace(netns);
+  const target = openNamespace(home);
   try {
     withNetlink((netlink) => netlink.setLink(netlink.linkIndex(name), { namespace: target }));
   } finally {
     libc().close(target);
   }
-  inNamespace(netns, configure);
+  inNamespace(home, configure);
 }

@@ -1,6 +1,6 @@
 // The sets of a daemon: the engine holds them, the state directory has their text.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Names } from '../grammar/names.ts';
 import type { Family } from '../packet/numbers.ts';
 import { writeAtomically } from './atomic-file.ts';
@@ -33,10 +33,10 @@ export class LiveSets {
   /** For rules that name a set. */
   readonly find: Names['set'] = (name) => this.sets.get(name);
 
-  /** Gives what the state directory holds to the engine, which has no sets yet. */
-  async load(): Promise<void> {
-    const { text, age } = readSetsText(this.paths);
-    await this.give(this.ask, { text, at: performance.now() - age });
+  /** Gives what a file or, without one, the state directory holds to the engine, which has no sets yet. */
+  async load(path: string | undefined): Promise<void> {
+    const { text, age } = path === undefined ? readSetsText(this.paths) : { text: readFileSync(path, 'utf8'), age: 0 };
+    await this.give(this.ask, { text, at: performance.now() - age }, path);
   }
 
   /** Gives an engine the sets that another had: as it said with its last words, else as they were stored last. */
@@ -44,13 +44,13 @@ export class LiveSets {
     await this.give(ask, lastWords === undefined ? this.latest : { text: lastWords, at: performance.now() });
   }
 
-  private async give(ask: AskEngine, { text, at }: Latest): Promise<void> {
+  private async give(ask: AskEngine, { text, at }: Latest, origin = this.paths.sets): Promise<void> {
     if (text === '') return;
     const age = performance.now() - at;
     const { answer, families } = (await ask({ op: 'ipset', argv: ['restore'], stdin: text, age })) as IpsetDone;
     this.note(families);
     this.latest = { text, at };
-    if (answer.exitCode !== 0) throw new RulesRefused(`${this.paths.sets}:\n${answer.stderr}`);
+    if (answer.exitCode !== 0) throw new RulesRefused(`${origin}:\n${answer.stderr}`);
   }
 
   /** Runs ipset on the sets; what it changed is stored before it is told. */

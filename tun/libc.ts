@@ -21,6 +21,7 @@ export interface Libc {
   eventfd: Call<[initial: number, flags: number]>;
   unshare: Call<[flags: number]>;
   setns: Call<[fd: number, type: number]>;
+  mount: Call<[source: string, target: string, type: string, flags: number, data: null]>;
   socket: Call<[domain: number, type: number, protocol: number]>;
   bind: Call<[fd: number, address: Pointer, length: number]>;
   connect: Call<[fd: number, address: Pointer, length: number]>;
@@ -51,6 +52,7 @@ const PROTOTYPES = {
   eventfd: 'int eventfd(unsigned int, int)',
   unshare: 'int unshare(int)',
   setns: 'int setns(int, int)',
+  mount: 'int mount(const char *, const char *, const char *, unsigned long, void *)',
   socket: 'int socket(int, int, int)',
   bind: 'int bind(int, const void *, unsigned int)',
   connect: 'int connect(int, const void *, unsigned int)',
@@ -103,6 +105,7 @@ export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EINVAL = 22;
 export const EPIPE = 32;
+export const ENOTSOCK = 88;
 export const EMSGSIZE = 90;
 export const ENOBUFS = 105;
 

@@ -2,7 +2,7 @@
 // packets from a raw socket, and a way to wake a thread that sits in poll(2).
 
 import { u16, u32 } from '../packet/bytes.ts';
-import { libc, must, O_CLOEXEC } from './libc.ts';
+import { EAGAIN, ENOTSOCK, libc, must, O_CLOEXEC, O_NONBLOCK, SystemError } from './libc.ts';
 
 const AF_UNIX = 1;
 const AF_INET = 2;
@@ -13,6 +13,10 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const IPPROTO_RAW = 255;
 const EFD_NONBLOCK = 0o4000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const POLLOUT = 4;
+const PIPE_BUF = 4_096;
 
 export interface PeerCredentials {
   pid: number;
@@ -29,24 +33,65 @@ export function peerCredentials(descriptor: number): PeerCredentials {
   return { pid, uid: uid >>> 0, gid: gid >>> 0 };
 }
 
+/** struct sockaddr_un of a path; with @ in front: a name in the abstract namespace, to which no final NUL belongs. */
+function unixAddress(path: string): Uint8Array {
+  const name = new TextEncoder().encode(path);
+  const abstract = path.startsWith('@');
+  const address = new Uint8Array(2 + name.length + (abstract ? 0 : 1));
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(name, 2);
+  if (abstract) address[2] = 0;
+  return address;
+}
+
+/** A Unix datagram socket towards one path. Nothing is waited for, and nothing throws: who listens may come and go. */
+export class DatagramSender {
+  private readonly address: Uint8Array;
+  private readonly socket: number;
+
+  constructor(path: string) {
+    this.address = unixAddress(path);
+    this.socket = libc().socket(AF_UNIX, SOCK_DGRAM | O_CLOEXEC | O_NONBLOCK, 0);
+  }
+
+  /** False: nobody listens, or its queue is full. */
+  send(text: string): boolean {
+    const octets = new TextEncoder().encode(text);
+    const { address } = this;
+    return libc().sendto(this.socket, octets, octets.length, MSG_NOSIGNAL, address, address.length) === octets.length;
+  }
+
+  close(): void {
+    libc().close(this.socket);
+  }
+}
+
 /**
  * Tells the service manager, sd_notify(3): "READY=1", "STOPPING=1", "STATUS=...", several lines if wanted. False where nobody asked
  * to be told ($NOTIFY_SOCKET is not set) or nobody listens.
  */
 export function notifyServiceManager(state: string, path = process.env.NOTIFY_SOCKET): boolean {
   if (!path) return false;
-  const name = new TextEncoder().encode(path);
-  const address = new Uint8Array(2 + name.length + 1);
-  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
-  address.set(name, 2);
-  if (path.startsWith('@')) address[2] = 0; // the abstract namespace: no final NUL belongs to the name
-  const length = path.startsWith('@') ? 2 + name.length : address.length;
-  const socket = libc().socket(AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0);
-  if (socket < 0) return false;
-  const text = new TextEncoder().encode(state);
-  const sent = libc().sendto(socket, text, text.length, 0, address, length);
-  libc().close(socket);
-  return sent === text.length;
+  const sender = new DatagramSender(path);
+  const sent = sender.send(state);
+  sender.close();
+  return sent;
+}
+
+/**
+ * Writes what can be written at once to a pipe, terminal, socket or file that others may have open as well, and that must not be made
+ * non-blocking for them. Returns the octets that were taken, 0 when it is full. Throws what the system says.
+ */
+export function writeAtOnce(descriptor: number, octets: Uint8Array): number {
+  const calls = libc();
+  const sent = calls.send(descriptor, octets, octets.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent >= 0) return sent;
+  if (calls.errno() === EAGAIN) return 0;
+  if (calls.errno() !== ENOTSOCK) throw new SystemError('log');
+  // struct pollfd. What poll(2) calls writable takes a page at least: pipe(7), PIPE_BUF.
+  const ready = Int32Array.of(descriptor, POLLOUT);
+  if (calls.poll(ready, 1, 0) <= 0) return 0;
+  return must(calls.write(descriptor, octets, Math.min(octets.length, PIPE_BUF)), 'log');
 }
 
 /** Sends a whole IP packet as the machine itself, through OUTPUT, to the destination that stands in its header. raw(7). */

@@ -16,7 +16,27 @@ export const inline: CommandFamily = (program, set) => {
   program
     .command('run')
     .description('filter inline between two TUN devices until told to stop')
-    .option('--inside <device>', 'TUN device towards the clients: NAME[,netns=NS][,host=ADDR/LEN][,mtu=N]', 'inside')
+    .addOption(
+      new Option('--config <file>', 'everything below in one YAML file, and more (docs/daemon.md)').conflicts([
+        'inside',
+        'outside',
+        'mode',
+        'rules',
+        'rules4',
+        'rules6',
+        'sysctl',
+        'stateDir',
+        'namespace',
+        'log',
+        'metrics',
+      ]),
+    )
+    .option('--dry-run', 'check everything, say all that is wrong, change nothing')
+    .option(
+      '--inside <device>',
+      'TUN device towards the clients: NAME[,netns=NS][,host=ADDR/LEN][,host-route=PREFIX][,mtu=N]',
+      'inside',
+    )
     .option(
       '--outside <device>',
       'TUN device towards the world; in router mode also address=ADDR/LEN and route=PREFIX',
@@ -39,6 +59,9 @@ export const inline: CommandFamily = (program, set) => {
       many('--sysctl <name=value>', 'kernel name of a setting, such as net.netfilter.nf_conntrack_tcp_loose=0'),
     )
     .option('--state-dir <dir>', 'where rules and socket are (SEKISHO_STATE_DIR)')
+    .option('--namespace <ns>', 'make the devices there: a name, a path, pid:NUMBER or new:NAME, as for netns=')
+    .option('--log <where>', 'lines of LOG rules and our own: stderr (default), syslog, or a file')
+    .option('--metrics <address:port>', 'serve Prometheus there; with ,open behind it also to other machines')
     .action((options) => set(import('../run.ts').then(({ run }) => run(options))))
     .addHelpText(
       'after',
@@ -46,6 +69,8 @@ export const inline: CommandFamily = (program, set) => {
         'sekisho run --inside in0,netns=lan --outside out0,netns=wan --rules examples/border/rules.save',
         'sekisho run --mode router --inside in0,netns=lan,address=10.0.1.1/24 --outside out0,address=10.0.2.1/24,route=0.0.0.0/0',
         'sekisho run   # with the rules of the state directory',
+        'sekisho run --config /etc/sekisho.yaml --dry-run && sekisho run --config /etc/sekisho.yaml',
+        'sekisho run --inside in0,netns=pid:$(docker inspect -f {{.State.Pid}} web),host=10.9.0.2/24,host-route=0.0.0.0/0 --outside out0,host=10.9.0.1/24',
       ),
     );
 

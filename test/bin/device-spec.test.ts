@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseDevice } from '../../bin/device-spec.ts';
 import { ruleFiles } from '../../bin/rule-files.ts';
 
-const PLAIN = { netns: undefined, hosts: [], addresses: [], routes: [], mtu: undefined };
+const PLAIN = { netns: undefined, hosts: [], hostRoutes: [], addresses: [], routes: [], mtu: undefined };
 
 describe('a device on the command line', () => {
   test.each([
@@ -27,8 +27,8 @@ describe('a device on the command line', () => {
     ['in0,mtu=67', 'mtu "67" is not within 68-65535'],
     ['in0,mtu=', 'mtu "" is not within'],
     ['in0,mtu=1e3x', 'is not within'],
-    ['in0,nets=lan', '"nets" is no setting of a device: netns, host, address, route or mtu'],
-    ['in0,netns=', 'netns= wants a name of "ip netns" or a path'],
+    ['in0,nets=lan', '"nets" is no setting of a device: netns, host, host-route, address, route or mtu'],
+    ['in0,netns=', 'netns= wants a name of "ip netns", a path, pid:NUMBER or new:NAME'],
     ['in0,host=10.0.0.2/33', '10.0.0.2/33'],
     ['in0,route=nowhere/8', 'nowhere'],
   ])('%s is refused: %s', (text, message) => {

@@ -3,20 +3,30 @@
 import { parseDevice } from '../../bin/device-spec.ts';
 import { Daemon } from '../../control/daemon.ts';
 import { statePaths } from '../../control/paths.ts';
+import { DEFAULT_LOG } from '../../control/settings.ts';
 
 const [engine, inside, outside, most = '8'] = process.argv.slice(2);
-const devices = [parseDevice(inside), parseDevice(outside)];
+const devices = [parseDevice(inside), parseDevice(outside)] as const;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const daemon = await Daemon.start({
-  mode: { kind: 'bridge', ports: [devices[0].name, devices[1].name] },
-  devices,
-  rules: [],
-  paths: statePaths(),
+  settings: {
+    mode: 'bridge',
+    devices,
+    namespace: undefined,
+    paths: statePaths(),
+    rules: [],
+    sets: undefined,
+    sysctls: {},
+    log: DEFAULT_LOG,
+    metrics: undefined,
+    saveEveryMs: 60_000,
+  },
   engine,
   backOff: { first: 20, longest: 100, most: Number(most), settled: 60_000, look: 1_500 },
-  onLog: ({ text }) => say(text),
+  log: { packet: ({ text }) => say(text), lost: () => 0 },
   say,
+  reload: async () => '',
   onGone(error) {
     say(`gone: ${error.message}`);
     process.exit(1);

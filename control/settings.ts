@@ -1,0 +1,78 @@
+// What a daemon is to be, from the command line or a configuration file.
+
+import type { Mode } from '../engine/firewall.ts';
+import type { HostSide } from './devices.ts';
+import type { StatePaths } from './paths.ts';
+import type { RuleFile } from './rule-store.ts';
+import type { Facility } from './syslog.ts';
+
+export interface DeviceSettings extends HostSide {
+  /** Router mode: our own addresses on it, and what lies behind it (`PREFIX`, `PREFIX via ADDRESS`). */
+  readonly addresses: readonly string[];
+  readonly routes: readonly string[];
+}
+
+export interface LogSettings {
+  /** Standard error, the system's log, or a file. */
+  readonly to: 'stderr' | 'syslog' | { readonly file: string };
+  /** Packets of LOG rules up to this syslog level; 7: all. */
+  readonly level: number;
+  /** Of the system's log. */
+  readonly facility: Facility;
+}
+
+export interface MetricsSettings {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Settings {
+  readonly mode: 'bridge' | 'router';
+  /** Inside and outside. */
+  readonly devices: readonly [DeviceSettings, DeviceSettings];
+  /** Namespace that the devices are made in, before one is moved to its own: a name, a path, `pid:NUMBER`, `new:NAME`. */
+  readonly namespace: string | undefined;
+  readonly paths: StatePaths;
+  /** Save files to start with; without any, what the state directory holds. */
+  readonly rules: readonly RuleFile[];
+  /** What `ipset save` printed, to start with; without it, what the state directory holds. */
+  readonly sets: string | undefined;
+  readonly sysctls: Readonly<Record<string, string | number>>;
+  readonly log: LogSettings;
+  readonly metrics: MetricsSettings | undefined;
+  /** Between two savings of counters, sets and connections. */
+  readonly saveEveryMs: number;
+}
+
+export const DEFAULT_LOG: LogSettings = { to: 'stderr', level: 7, facility: 'kern' };
+export const DEFAULT_SAVE_MS = 60_000;
+
+/** The kernel's own limits on ICMP errors, which the engine leaves off for tests that count them. */
+const ROUTER_SYSCTLS = {
+  'net.ipv4.icmp_ratelimit': 1000,
+  'net.ipv4.icmp_msgs_per_sec': 1000,
+  'net.ipv6.icmp.ratelimit': 1000,
+};
+
+export const sysctlsOf = ({ mode, sysctls }: Pick<Settings, 'mode' | 'sysctls'>): Settings['sysctls'] =>
+  mode === 'router' ? { ...ROUTER_SYSCTLS, ...sysctls } : sysctls;
+
+export function modeOf({ mode, devices }: Pick<Settings, 'mode' | 'devices'>): Mode {
+  if (mode === 'bridge') return { kind: 'bridge', ports: [devices[0].name, devices[1].name] };
+  const topology = devices.map(
+    ({ name, addresses, routes, mtu }) => [name, { addresses, routes, mtu: mtu ?? 1500 }] as const,
+  );
+  return { kind: 'router', topology: Object.fromEntries(topology) };
+}
+
+/** What of `next` differs from what runs and cannot be changed while it runs, in words. */
+export function needsRestart(running: Settings, next: Settings): string[] {
+  const differ = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
+  return [
+    ...(running.mode === next.mode ? [] : ['mode']),
+    ...(differ(running.devices, next.devices) ? ['devices'] : []),
+    ...(running.namespace === next.namespace ? [] : ['namespace']),
+    ...(running.paths.directory === next.paths.directory ? [] : ['state']),
+    ...(running.paths.socket === next.paths.socket ? [] : ['socket']),
+  ];
+}
