@@ -2,9 +2,10 @@
 // the lines that text/ makes.
 
 import { formatAddress } from '../packet/address.ts';
-import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
-import { readFlow } from './flow.ts';
-import { type Direction, IPS_ASSURED, IPS_OFFLOAD, IPS_SEEN_REPLY } from './status.ts';
+import { IPPROTO_DCCP, IPPROTO_GRE } from '../packet/numbers.ts';
+import { type Flow, type FlowTuple, isIcmp, PORT_PROTOCOLS, readFlow } from './flow.ts';
+import { IPS_ASSURED, IPS_OFFLOAD, IPS_SEEN_REPLY } from './status.ts';
+import { icmpCode, icmpType, stateName } from './text/names.ts';
 import { type PlainOptions, plainLine } from './text/plain.ts';
 import { procText } from './text/proc.ts';
 import type { ConnectionTracker } from './tracker.ts';
@@ -28,64 +29,47 @@ export interface Entry {
   'delta-time'?: number;
 }
 
-const PORTS = new Set(['tcp', 'udp', 'udplite', 'sctp', 'dccp']);
+/** The connection as scenarios have it. */
+export const describe = (tracker: ConnectionTracker, id: number, now: number): Entry =>
+  entryOf(readFlow(tracker, id, now));
 
-/** What is the same in all three forms. */
-export function describe(tracker: ConnectionTracker, id: number, now: number): Entry {
-  const { table, connections, accounting } = tracker;
-  const status = table.status(id);
-  const l4 = tracker.l4s[table.protocol(id)];
+export function entryOf(flow: Flow): Entry {
+  const { status, zoneOrig, zoneReply } = flow;
+  const timed = flow.timeout !== undefined && !(status & IPS_OFFLOAD);
   const entry: Entry = {
-    family: table.family(id) === 4 ? 'ipv4' : 'ipv6',
-    proto: table.protocol(id),
-    timeout: status & IPS_OFFLOAD ? null : Math.floor(connections.timeLeft(id, now) / 1_000),
-    state: l4.states?.[table.state(id)] ?? null,
+    family: flow.family === 4 ? 'ipv4' : 'ipv6',
+    proto: flow.protocol,
+    timeout: timed ? Math.floor((flow.timeout as number) / 1_000) : null,
+    state: stateName(flow) ?? null,
     flags: [],
-    orig: { ...privateFields(tracker, id), ...tupleFields(tracker, id, 0) },
-    reply: tupleFields(tracker, id, 1),
-    mark: connections.mark(id),
+    orig: { ...privateFields(flow), ...tupleFields(flow, flow.orig) },
+    reply: tupleFields(flow, flow.reply),
+    mark: flow.mark,
   };
   if (!(status & IPS_SEEN_REPLY)) entry.flags.push('UNREPLIED');
   if (status & IPS_OFFLOAD) entry.flags.push('OFFLOAD');
   else if (status & IPS_ASSURED) entry.flags.push('ASSURED');
-  const [original, reply] = [table.zone(id, 0), table.zone(id, 1)];
-  if (original === reply) entry.zone = original;
-  else if (reply === 0) entry['zone-orig'] = original;
-  else entry['zone-reply'] = reply;
-  const birth = accounting.birth(id);
-  if (birth !== undefined) entry['delta-time'] = Math.floor((now - birth) / 1_000);
+  if (zoneOrig === zoneReply) entry.zone = zoneOrig;
+  else if (zoneReply === 0) entry['zone-orig'] = zoneOrig;
+  else entry['zone-reply'] = zoneReply;
+  if (flow.age !== undefined) entry['delta-time'] = Math.floor(flow.age / 1_000);
   return entry;
 }
 
 /** /proc prints GRE's two timeouts in front of the addresses, with a comma after the first. gre_print_conntrack() */
-function privateFields(tracker: ConnectionTracker, id: number): TupleFields {
-  if (tracker.table.protocol(id) !== IPPROTO_GRE) return {};
-  const [unreplied, replied] = tracker.timeouts(id, IPPROTO_GRE);
-  return { timeout: `${unreplied / 1_000},`, stream_timeout: replied / 1_000 };
+function privateFields({ timeouts }: Flow): TupleFields {
+  if (!timeouts) return {};
+  return { timeout: `${timeouts[0] / 1_000},`, stream_timeout: timeouts[1] / 1_000 };
 }
 
-function tupleFields(tracker: ConnectionTracker, id: number, direction: Direction): TupleFields {
-  const { connections, accounting } = tracker;
-  const fields: TupleFields = {
-    src: addressText(tracker, id, direction, 0),
-    dst: addressText(tracker, id, direction, 4),
-  };
-  const source = connections.sourceKey(id, direction);
-  const destination = connections.destinationKey(id, direction);
-  const protocol = connections.protocol(id);
-  if (PORTS.has(tracker.l4s[protocol].name)) Object.assign(fields, { sport: source, dport: destination });
-  else if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6)
-    Object.assign(fields, { type: destination >>> 8, code: destination & 0xff, id: source });
-  else if (protocol === IPPROTO_GRE) Object.assign(fields, { srckey: source, dstkey: destination });
-  return Object.assign(fields, accounting.counted(id, direction));
-}
-
-function addressText(tracker: ConnectionTracker, id: number, direction: Direction, from: 0 | 4): string {
-  const { connections } = tracker;
-  const octets = Uint8Array.from({ length: 16 }, (_, index) =>
-    from === 0 ? connections.sourceOctet(id, direction, index) : connections.destinationOctet(id, direction, index),
-  );
-  return formatAddress(octets, connections.family(id));
+function tupleFields({ family, protocol, state }: Flow, tuple: FlowTuple): TupleFields {
+  const { srcKey, dstKey, counters } = tuple;
+  const fields: TupleFields = { src: formatAddress(tuple.src, family), dst: formatAddress(tuple.dst, family) };
+  if (protocol === IPPROTO_DCCP && state === undefined) return Object.assign(fields, counters);
+  if (PORT_PROTOCOLS.has(protocol)) Object.assign(fields, { sport: srcKey, dport: dstKey });
+  else if (isIcmp(protocol)) Object.assign(fields, { type: icmpType(tuple), code: icmpCode(tuple), id: srcKey });
+  else if (protocol === IPPROTO_GRE) Object.assign(fields, { srckey: srcKey, dstkey: dstKey });
+  return Object.assign(fields, counters);
 }
 
 /** All entries, sorted as the scenarios' results are: by family, protocol, original tuple and zone, each as text. */

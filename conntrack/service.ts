@@ -13,7 +13,8 @@ export type ConntrackRequest =
   | { do: 'get'; given: FlowGiven }
   | { do: 'create'; given: FlowGiven; by?: string }
   | { do: 'update'; given: FlowGiven; by?: string }
-  | { do: 'delete'; given: FlowGiven; by?: string }
+  /** Several at once; what came of each. */
+  | { do: 'delete'; given: readonly FlowGiven[]; by?: string }
   /** Ends all, from an id on. */
   | { do: 'flush'; from: number; by?: string }
   | { do: 'statistics' }
@@ -34,14 +35,14 @@ export interface Answers {
   get: FlowPage | Errno;
   create: Errno | undefined;
   update: Errno | undefined;
-  delete: Errno | undefined;
+  delete: (Errno | null)[];
   flush: Going;
   statistics: StatisticsAnswer;
   memory: MemoryReport;
 }
 
 /** Flows in a page, and ids looked at for it: about as much as a batch of packets costs. */
-const PAGE = 512;
+const PAGE = 1_024;
 const LOOKED_AT = 65_536;
 const FLUSHED_AT_ONCE = 4_096;
 
@@ -51,6 +52,8 @@ export interface Clocks {
   /** Milliseconds since 1970 when the monotonic clock was 0. */
   epoch: number;
 }
+
+const errnoOf = (done: number | Errno): Errno | null => (typeof done === 'string' ? done : null);
 
 export class ConntrackService {
   private readonly tracker: ConnectionTracker;
@@ -75,11 +78,9 @@ export class ConntrackService {
         return this.as(request.by, () => this.flush(request.from));
       case 'create':
       case 'update':
+        return this.as(request.by, () => errnoOf(this.editor[request.do](request.given, now)) ?? undefined);
       case 'delete':
-        return this.as(request.by, () => {
-          const done = this.editor[request.do === 'delete' ? 'remove' : request.do](request.given, now);
-          return typeof done === 'string' ? done : undefined;
-        });
+        return this.as(request.by, () => request.given.map((one) => errnoOf(this.editor.remove(one, now))));
       case 'statistics':
         return this.statistics();
       case 'memory':

@@ -244,15 +244,14 @@ class Run {
     const { command, world } = this;
     this.checkFilters();
     for await (const flows of this.pages()) {
-      const gone: Flow[] = [];
-      for (const flow of flows) {
-        if (!matches(flow, command)) continue;
-        const errno = await world.ask({ do: 'delete', given: { ...named(flow), id: flow.id }, by: world.by });
-        // Gone by itself meanwhile.
-        if (errno === 'ENOENT') continue;
-        if (errno) this.fail(errno);
-        gone.push(flow);
-      }
+      const meant = flows.filter((flow) => matches(flow, command));
+      if (meant.length === 0) continue;
+      const given = meant.map((flow) => ({ ...named(flow), id: flow.id }));
+      const done = await world.ask({ do: 'delete', given, by: world.by });
+      // What went away by itself meanwhile is not counted.
+      const gone = meant.filter((_, index) => done[index] === null);
+      const failed = done.find((errno) => errno !== null && errno !== 'ENOENT');
+      if (failed) this.fail(failed);
       await this.print(gone);
     }
     return this.done('flow entries have been deleted', this.count > 0 ? 0 : 1);
