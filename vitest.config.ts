@@ -7,6 +7,7 @@ const alias = {
   'sekisho/testing': source('testing/index.ts'),
   'sekisho/vitest': source('testing/vitest.ts'),
   'sekisho/assert': source('testing/assert.ts'),
+  'sekisho/arbitrary': source('testing/arbitrary.ts'),
   // Last: it would be met by those above, too.
   sekisho: source('index.ts'),
 };

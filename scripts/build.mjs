@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const programs = ['bin/sekisho', 'tun/worker', 'control/engine'];
-const library = ['index', 'testing/index', 'testing/vitest', 'testing/assert'];
+const library = ['index', 'testing/index', 'testing/vitest', 'testing/assert', 'testing/arbitrary'];
 const entryPoints = (names) => Object.fromEntries(names.map((name) => [name, join(root, `${name}.ts`)]));
 
 /** A digest of every source: what one build keeps for itself (parsed rules), another build must not take. */
@@ -33,7 +33,7 @@ const common = {
   platform: 'node',
   target: 'node20.19',
   sourcemap: 'linked',
-  external: ['koffi', 'vitest'],
+  external: ['koffi', 'vitest', 'fast-check'],
   define: { SEKISHO_BUILD: JSON.stringify(buildId()) },
   logLevel: 'warning',
   // commander is CommonJS inside; an ESM bundle needs a require for it.

@@ -170,7 +170,11 @@ export class TestFirewall {
     return new Flow(this, typeof first === 'string' ? packetFromWords(first) : first, options);
   }
 
-  /** '' for the router itself. */
+  /** Device that a packet comes in by when nobody says otherwise: the one that its source is behind; '' for the router itself. */
+  deviceFor(packet: Uint8Array): string {
+    return this.deviceOf(packet, {});
+  }
+
   private deviceOf(octets: Uint8Array, { in: given, local }: SendOptions): string {
     const { devices } = this;
     if (local) return '';

@@ -75,6 +75,11 @@ export class Outcome {
     );
   }
 
+  /** Device that it came in by; '' for one of the router's own. */
+  get device(): string {
+    return this.observed.device;
+  }
+
   /** The packet that was sent in. */
   get packet(): PacketFields {
     return fieldsOf(this.observed.octets);
