@@ -2,7 +2,8 @@
 
 import { IPPROTO_TCP } from '../packet/numbers.ts';
 import { CLOSE, TIME_WAIT } from './l4/tcp-states.ts';
-import { type Direction, IPCT_MARK, IPCT_SECMARK, IPS_CONFIRMED } from './status.ts';
+import { Labels } from './labels.ts';
+import { type Direction, IPCT_LABEL, IPCT_MARK, IPCT_SECMARK, IPS_CONFIRMED } from './status.ts';
 import type { ConnectionTable } from './table.ts';
 
 /** What rules may ask of a connection by its id (Packet.connection). Ids are small integers, reused after the connection is gone. */
@@ -18,6 +19,10 @@ export interface Connections {
   /** Number of a security context (SECMARK); 0: none. */
   secmark(id: number): number;
   setSecmark(id: number, secmark: number): void;
+  /** Whether the label of that bit (0-127) is set. */
+  hasLabel(id: number, bit: number): boolean;
+  /** False: the connection was made when no rule asked for labels, and has no room for any. */
+  setLabel(id: number, bit: number): boolean;
   /** Octet `index` (0-15, mapped form) of the source or destination address of that direction's tuple. No allocation. */
   sourceOctet(id: number, direction: Direction, index: number): number;
   destinationOctet(id: number, direction: Direction, index: number): number;
@@ -40,6 +45,7 @@ export class ConnectionColumns implements Connections {
   /** Of the few connections that have one. */
   private readonly secmarks = new Map<number, number>();
   private readonly watched = new Map<number, (() => void)[]>();
+  readonly labelling = new Labels();
   private readonly changed: (id: number, bits: number) => void;
 
   /** `changed` is told of changes that the rules make to confirmed connections, as IPCT_ bits. */
@@ -87,8 +93,26 @@ export class ConnectionColumns implements Connections {
     if (this.table.status(id) & IPS_CONFIRMED) this.changed(id, IPCT_SECMARK);
   }
 
+  hasLabel(id: number, bit: number): boolean {
+    return this.labelling.has(id, bit);
+  }
+
+  setLabel(id: number, bit: number): boolean {
+    const { labelling } = this;
+    if (labelling.has(id, bit)) return true;
+    if (!labelling.set(id, bit)) return false;
+    if (this.table.status(id) & IPS_CONFIRMED) this.changed(id, IPCT_LABEL);
+    return true;
+  }
+
+  /** For tools: the 128 bits in four words; undefined: none can be set. */
+  labels(id: number): Int32Array | undefined {
+    return this.labelling.words(id);
+  }
+
   /** The connection is gone, and its id may be another's next. */
   forget(id: number): void {
+    this.labelling.forget(id);
     this.secmarks.delete(id);
     if (this.watched.size === 0) return;
     const told = this.watched.get(id);

@@ -75,6 +75,8 @@ export interface PlaceContext {
 }
 
 interface Acting<P> {
+  /** For what the packet alone does not tell: where inline its value comes from, and what it is when nobody supplies it. */
+  readonly supplied?: string;
   readonly placement?: Placement<P>;
   /** Parses and prints, but no engine can run it, and compile() throws: why. Such a rule is refused when it is loaded. */
   readonly textOnly?: string;
@@ -83,6 +85,8 @@ interface Acting<P> {
    * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().
    */
   readonly needsTracking?: boolean | ((checked: P) => boolean);
+  /** Accounts that it names (nfacct): while a rule names one, that stays. */
+  readonly accounts?: (checked: P) => readonly string[];
   /** Loading a rule with it has connections counted from then on (net.netfilter.nf_conntrack_acct), also when the rule is gone again. */
   readonly wantsAccounting?: true;
   /** While a rule with it is loaded, new connections get room for labels, as nf_connlabels_get() has it. */

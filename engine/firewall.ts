@@ -17,6 +17,8 @@ import { Cloner } from './clone.ts';
 import { type Condition, conditionsOf } from './conditions.ts';
 import type { MakeCounts } from './counters.ts';
 import { type DropCount, Drops } from './drops.ts';
+import { Accounts } from './host/accounts.ts';
+import { type HostFacts, type HostServices, type KnownHost, readFacts } from './host/facts.ts';
 import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
@@ -58,6 +60,10 @@ export interface FirewallOptions {
    * behind the ports sends their packets with sendLocal().
    */
   readonly openPorts?: boolean;
+  /** What is known of the host around the firewall: sockets, IPsec, device groups and the like. Throws for what cannot be read. */
+  readonly host?: HostFacts;
+  /** Number of the worker that this firewall runs in, for `-m cpu`. */
+  readonly cpu?: number;
   /** Tables are walked by the plain interpreter (engine/reference.ts): slow, and the same in all else. To compare with. */
   readonly interpreted?: boolean;
 }
@@ -81,6 +87,8 @@ export class Firewall {
   readonly mode: Mode;
   /** What -m set and -j SET name. Empty at first; rules come and go over them. */
   readonly sets: Sets;
+  /** What -m nfacct counts into, by name. */
+  readonly accounts = new Accounts();
   /** Latest time that a packet or advance() brought. */
   now = 0;
   private readonly options: FirewallOptions;
@@ -91,6 +99,7 @@ export class Firewall {
   private readonly installed: InstalledTables;
   private readonly timers = new TimerMap();
   private readonly sysctls = new Map<string, string | number>();
+  private known: KnownHost;
   private readonly leaveRegistry: () => void;
   private forced: boolean;
   private tracer: Tracer | undefined = undefined;
@@ -108,12 +117,16 @@ export class Firewall {
     const { tracker, defragmenter, drops, stack } = this;
     this.pipeline = new Pipeline({ tracker, defragmenter, drops, transmit: options.transmit, stack, bridge });
     if (options.interpreted) this.pipeline.observer = {};
+    this.known = readFacts({}, tracker.connections);
     this.services = {
       tracker,
       routes: (stack ?? bridge)!.routes,
       random,
       wallClock: options.wallClock,
       sets: this.sets,
+      accounts: this.accounts,
+      cpu: options.cpu,
+      ...this.hostServices(),
       log: (record) => this.log(record),
       send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),
       timers: this.timers,
@@ -124,6 +137,8 @@ export class Firewall {
       this.log({ now: pkt.now, level: LOGLEVEL_NOTICE, text: logLine(pkt, `${text} `, NF_LOG_DEFAULT) });
     this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
     this.sets.rulesUsing = (name) => this.installed.usesOfSet(name);
+    this.accounts.inUse = (name) => this.installed.namesAccount(name);
+    this.setHost(options.host ?? {});
     for (const [name, value] of Object.entries(options.sysctls ?? {})) this.setSysctl(name, value);
     tracker.helping.find = (name, family, protocol) => registry.helper(name, family, protocol);
     this.leaveRegistry = registry.ask(
@@ -141,6 +156,20 @@ export class Firewall {
       defragmenter: this.defragmenter,
       send: (octets, about, attached) => void this.pipeline.send(octets, about.now, { about, attached }),
     });
+  }
+
+  /** From the facts of this moment: setHost() gives others. */
+  private hostServices(): HostServices {
+    const known = (): HostServices => this.known.services;
+    return {
+      sockets: { find: (query) => known().sockets.find(query) },
+      transparentSocket: (pkt, address, port) => known().transparentSocket(pkt, address, port),
+      ipsec: (pkt, direction) => known().ipsec(pkt, direction),
+      ipvs: (pkt) => known().ipvs(pkt),
+      deviceGroup: (device) => known().deviceGroup(device),
+      realm: (pkt) => known().realm(pkt),
+      fingerprints: () => known().fingerprints(),
+    };
   }
 
   // --- Packets -------------------------------------------------------------------------------------------------------
@@ -300,11 +329,13 @@ export class Firewall {
     };
     const silent = { transmit: () => {}, onLog: () => {}, makeCounts: undefined };
     const sysctls = Object.fromEntries(this.sysctls);
-    const copy = new Firewall({ ...this.options, ...silent, random, sysctls, forceTracking: this.forced });
+    const { host } = this;
+    const copy = new Firewall({ ...this.options, ...silent, random, sysctls, host, forceTracking: this.forced });
     const cloner = new Cloner();
     cloner.overlay(copy.tracker, this.tracker);
     cloner.overlay(copy.defragmenter, this.defragmenter);
     cloner.overlay(copy.sets, this.sets);
+    cloner.overlay(copy.accounts, this.accounts);
     copy.timers.now = this.timers.now;
     copy.installed.adopt(this.installed, cloner);
     copy.refresh();
@@ -334,6 +365,17 @@ export class Firewall {
     return this.pipeline.tables[family].tracking;
   }
 
+  /** What is known of the host, in place of what was. Throws a RangeError for what cannot be read, and changes nothing. */
+  setHost(facts: HostFacts): void {
+    this.known = readFacts(facts, this.tracker.connections);
+    for (const account of facts.accounts ?? []) this.accounts.add(account);
+  }
+
+  /** The facts given last. */
+  get host(): HostFacts {
+    return this.known.facts;
+  }
+
   forceTracking(on: boolean): void {
     this.forced = on;
     this.changed();
@@ -359,6 +401,7 @@ export class Firewall {
 
   private refresh(): void {
     const { installed } = this;
+    this.tracker.connections.labelling.wanted = installed.wantsLabels;
     for (const family of [4, 6] as const) {
       this.pipeline.tables[family] = {
         raw: installed.table(family, 'raw'),

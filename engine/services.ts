@@ -3,7 +3,10 @@
 import type { Tracker } from '../conntrack/tracker.ts';
 import type { Address } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
-import type { Packet } from '../packet/packet.ts';
+import type { Packet, SecurityAssociation } from '../packet/packet.ts';
+import type { Accounts } from './host/accounts.ts';
+import type { Fingerprint } from './host/fingerprints.ts';
+import type { Socket, SocketQuery } from './host/sockets.ts';
 import type { Sets } from './sets/index.ts';
 
 /** 32 random bits, unsigned. Seeded: every run replays. */
@@ -29,6 +32,8 @@ export type ExtensionEvent =
   | { readonly kind: 'audit' }
   /** IDLETIMER: no packet came for the time of the timer. */
   | { readonly kind: 'idle'; readonly label: string }
+  /** nfacct: the account has reached its quota. */
+  | { readonly kind: 'quota'; readonly account: string }
   /** LED: `blink` is off for a moment, and on again. */
   | { readonly kind: 'led'; readonly trigger: string; readonly state: 'on' | 'off' | 'blink' };
 
@@ -78,6 +83,17 @@ export interface WallClock {
   readonly minutesWest: number;
 }
 
+export interface VirtualConnection {
+  readonly protocol: number;
+  /** The virtual address and port that clients know. */
+  readonly address: Address;
+  readonly port: number;
+  /** How it is forwarded: direct routing, in a tunnel, translated. */
+  readonly method: 'GATE' | 'IPIP' | 'MASQ';
+  /** Port of the connection that controls this one; undefined: none does. */
+  readonly control: number | undefined;
+}
+
 export interface Services {
   readonly tracker: Tracker;
   readonly routes: Routes;
@@ -90,6 +106,16 @@ export interface Services {
    * and port (TPROXY). Left out: there are no sockets.
    */
   transparentSocket?(pkt: Packet, address: Address, port: number): boolean;
+  /** Sockets of the host, for -m socket and cgroup. Left out: there are none. */
+  readonly sockets?: { find(query: SocketQuery): Socket | undefined };
+  /** What IPsec took off the packet, or will put around it, the innermost first, for -m policy. Left out, or undefined: nothing. */
+  ipsec?(pkt: Packet, direction: 'in' | 'out'): readonly SecurityAssociation[] | undefined;
+  /** The connection of IPVS that the packet belongs to. Left out: there is no IPVS. */
+  ipvs?(pkt: Packet): VirtualConnection | undefined;
+  /** Counters by name, for -m nfacct. Left out: rules count for nobody. */
+  readonly accounts?: Accounts;
+  /** Looks of systems, for -m osf. Left out: none is known. */
+  fingerprints?(): readonly Fingerprint[];
   /** Number of the worker that asks, for `-m cpu`. Left out: 0, the only one. */
   readonly cpu?: number;
   /** Group that the host has put a device into (`ip link set group`), for `-m devgroup`. Left out: 0, as devices are made. */

@@ -66,6 +66,18 @@ function layOut(options: readonly (readonly [string, AnyOption])[]): Layout {
 /** Every spelling of an extension's options. */
 export const spellings = (syntax: AnySyntax): ReadonlyMap<string, NamedOption> => layoutOf(syntax).spellings;
 
+/** Whether the options that are given are all that the table wants, and none that exclude each other. */
+export function wants(syntax: AnySyntax, given: Readonly<Record<string, unknown>>): boolean {
+  const { required, demanding } = layoutOf(syntax);
+  for (const name of required) if (given[name] === undefined) return false;
+  for (const { name, also, excludes } of demanding) {
+    if (given[name] === undefined) continue;
+    for (const other of also) if (given[other] === undefined) return false;
+    for (const other of excludes) if (given[other] !== undefined) return false;
+  }
+  return true;
+}
+
 /** One `-m` or `-j` of a rule while it is being read. */
 export class Loaded {
   readonly syntax: AnySyntax;
@@ -92,11 +104,16 @@ export class Loaded {
     const at = words.length > 0 ? { start: words[0].start, end: words[words.length - 1].end } : span;
     const value = option.parse(
       words.map((word) => word.text),
-      valueScope(extension, named, inverted, at, context),
+      valueScope(extension, named, inverted, at, context, () => this.inOrder()),
     );
     const one = { name, value, inverted, span };
     const repeated = option.many ? [...(earlier?.repeated ?? []), one] : undefined;
     this.given.set(name, repeated ? { ...one, repeated } : one);
+  }
+
+  private inOrder(): Given<unknown>[] {
+    const all = [...this.given.values()].flatMap((one) => one.repeated ?? [one]);
+    return all.sort((a, b) => a.span.start - b.span.start);
   }
 
   /** The checks that the option table states, then the extension's own. */
@@ -149,6 +166,7 @@ function valueScope(
   inverted: boolean,
   span: Span,
   context: ReadingContext,
+  before: () => readonly Given<unknown>[],
 ): ValueScope {
   const fail = (message: string, hint?: string): never => {
     throw new RuleError(message, span, hint);
@@ -156,7 +174,7 @@ function valueScope(
   const { family, names, protocol, warn } = context;
   const outOfRange = (min: number | bigint, max: number | bigint, hint?: string): never =>
     fail(`${extension}: bad value for option "--${option}", or out of range (${min}-${max}).`, hint);
-  return { family, extension, option, spelling, inverted, names, protocol, fail, warn, outOfRange };
+  return { family, extension, option, spelling, inverted, names, protocol, before, fail, warn, outOfRange };
 }
 
 /** What a long option means at a point of a rule. */

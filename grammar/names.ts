@@ -19,6 +19,8 @@ export interface Names {
   host(name: string, family: Family): readonly Address[] | undefined;
   /** Name of an address, for -L without -n. */
   hostName(address: Address, family: Family): string | undefined;
+  /** Labels of connections, by name (connlabel.conf); left out: there is no such file. */
+  readonly labels?: ReadonlyMap<string, number>;
   /** A set of ipset; its family is undefined where it is of both. Left out where nobody knows which there are. */
   readonly set?: (name: string) => { readonly family: Family | undefined } | undefined;
 }

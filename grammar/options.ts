@@ -21,6 +21,8 @@ export interface ValueScope {
   readonly names: Names;
   /** The rule's `-p` as read so far. */
   readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
+  /** What the extension was given before this option, in the order of the words. */
+  before(): readonly Given<unknown>[];
   /** Throws a RuleError (exit code 2) at the words of this option. `message` is complete: the real tool's text without prefix. */
   fail(message: string, hint?: string): never;
   /** A whole line for standard error, beside what else the tool says; the rule stands. */

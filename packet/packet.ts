@@ -7,6 +7,7 @@
 // meaning, set metadata (mark, connection, verdict reason), and rewrite bytes in place; whoever changes a length or a header
 // that parse() looked at calls parse() again.
 
+import type { Address } from './address.ts';
 import { u16 } from './bytes.ts';
 import {
   type Family,
@@ -39,6 +40,18 @@ export interface Owner {
   groups?: readonly number[];
   classid?: number;
   cgroup?: string;
+}
+
+/** One protection that IPsec took off a packet, or will put around it. */
+export interface SecurityAssociation {
+  /** IPPROTO_AH, IPPROTO_ESP or IPPROTO_COMP. */
+  readonly protocol: number;
+  readonly mode: 'transport' | 'tunnel';
+  readonly spi: number;
+  readonly reqid: number;
+  /** Ends of the tunnel. */
+  readonly source: Address;
+  readonly destination: Address;
 }
 
 export class Packet {
@@ -78,6 +91,8 @@ export class Packet {
   /** 0 to us, 1 broadcast, 2 multicast, 3 to another host. include/uapi/linux/if_packet.h PACKET_HOST... */
   packetType = 0;
   owner: Owner | undefined = undefined;
+  /** What IPsec took off it on receipt, the innermost first; undefined: nothing that the device knows of. */
+  ipsec: readonly SecurityAssociation[] | undefined = undefined;
   /** Time of arrival, monotonic milliseconds (fractions allowed). */
   now = 0;
   /** virtio-net: the transport checksum holds only the pseudo-header sum (CHECKSUM_PARTIAL), to be finished by the receiver. */
@@ -159,6 +174,7 @@ export class Packet {
     this.linkHeader = undefined;
     this.packetType = 0;
     this.owner = undefined;
+    this.ipsec = undefined;
     this.checksumPartial = false;
     this.checksumStart = 0;
     this.checksumField = 0;

@@ -20,6 +20,8 @@ const noConnections: Connections = {
   setMark: nothing,
   secmark: nothing,
   setSecmark: nothing,
+  hasLabel: nothing,
+  setLabel: nothing,
   sourceOctet: nothing,
   destinationOctet: nothing,
   sourceKey: nothing,

@@ -21,6 +21,7 @@ const scopeOf = (family: Family, extension: string, option: string): ValueScope 
     names,
     protocol: undefined,
     fail,
+    before: () => [],
     warn() {},
     outOfRange: (min, max, hint) =>
       fail(`${extension}: bad value for option "--${option}", or out of range (${min}-${max}).`, hint),

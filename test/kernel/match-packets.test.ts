@@ -36,7 +36,7 @@ function ruleOf({ match, rows }: Sheet, row: string): string {
 
 /** raw has no rules: its policy counts that the packet came as far as the hooks. */
 function scenarioOf({ setup: commands = [] }: Sheet, rule: string, packet: Uint8Array): Scenario {
-  const setup = commands.map((line) => ['ipset', ...line.split(' ')]);
+  const setup = commands.map((line) => line.split(' '));
   const rules = `*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING ${rule} -j ACCEPT\nCOMMIT\n`;
   const steps: Scenario['steps'] = [{ in: 'A', hex: toHex(packet) }, { counters: true }];
   return familyOf(packet) === 4 ? { setup, v4rules: rules, steps } : { setup, v6rules: rules, steps };
@@ -64,7 +64,7 @@ describe.skipIf(!ready('predicates of matches beside the kernel', machine))('pac
     const rows = (sheet.rows.packets ?? []).filter(
       (row) => row[1] instanceof Uint8Array && !apart.some(([, , left]) => left(row)),
     );
-    if (rows.length === 0) continue;
+    if (rows.length === 0 || sheet.lacking !== undefined) continue;
     test(`-m ${sheet.match.name} (${rows.length} packets)`, async () => {
       const results = await Promise.all(
         rows.map(([options, packet]) => twin.run(scenarioOf(sheet, ruleOf(sheet, options), packet as Uint8Array))),

@@ -3,7 +3,12 @@
 // left out of the next attempt.
 
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Family } from '../../packet/numbers.ts';
+import { findProgram } from './support.ts';
 
 export interface Taken {
   /** Save text without `-A CHAIN`. */
@@ -28,22 +33,35 @@ const PROGRAM: Record<Family, string> = { 4: 'iptables-legacy', 6: 'ip6tables-le
 const BATCH = 40;
 const SEPARATOR = '%%%%';
 
-/** `setup`: commands of ipset that run first. `rules`: the words behind `-A CHAIN`. Chains have no reference, so nothing is checked that depends on hooks. */
-export function askRules(
-  family: Family,
-  rules: readonly string[],
-  table = 'mangle',
-  setup: readonly string[] = [],
-): Answer[] {
+export interface Place {
+  readonly table?: string;
+  /** Commands that run first. */
+  readonly setup?: readonly string[];
+  /** A library that plays the kernel: anyRule(). */
+  readonly preload?: string;
+}
+
+/** `rules`: the words behind `-A CHAIN`. Chains have no reference, so nothing is checked that depends on hooks. */
+export function askRules(family: Family, rules: readonly string[], place: Place = {}): Answer[] {
   const answers: Answer[] = [];
   for (let from = 0; from < rules.length; from += BATCH) {
-    const some = rules.slice(from, from + BATCH);
-    answers.push(...askBatch(family, some, table, setup));
+    answers.push(...askBatch(family, rules.slice(from, from + BATCH), place));
   }
   return answers;
 }
 
-function askBatch(family: Family, rules: readonly string[], table: string, setup: readonly string[]): Answer[] {
+/** The library that any-rule.c is; undefined where there is no C compiler. */
+export function anyRule(): string | undefined {
+  const compiler = findProgram('gcc') ?? findProgram('cc');
+  if (!compiler) return undefined;
+  const source = fileURLToPath(new URL('any-rule.c', import.meta.url));
+  const library = join(mkdtempSync(join(tmpdir(), 'sekisho-any-rule-')), 'any-rule.so');
+  const done = spawnSync(compiler, ['-O1', '-shared', '-fPIC', '-o', library, source, '-ldl'], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(done.stderr);
+  return library;
+}
+
+function askBatch(family: Family, rules: readonly string[], place: Place): Answer[] {
   const answers: (Answer | undefined)[] = rules.map(() => undefined);
   for (;;) {
     const open = [...rules.keys()].filter((index) => answers[index] === undefined);
@@ -51,8 +69,7 @@ function askBatch(family: Family, rules: readonly string[], table: string, setup
     const outcome = attempt(
       family,
       open.map((index) => rules[index]),
-      table,
-      setup,
+      place,
     );
     if (Array.isArray(outcome)) {
       open.forEach((index, place) => {
@@ -69,8 +86,7 @@ function askBatch(family: Family, rules: readonly string[], table: string, setup
         const parts = askBatch(
           family,
           part.map((index) => rules[index]),
-          table,
-          setup,
+          place,
         );
         part.forEach((index, place) => {
           answers[index] = parts[place];
@@ -86,16 +102,20 @@ interface Failure {
   readonly code: number;
 }
 
-function attempt(family: Family, rules: readonly string[], table: string, setup: readonly string[]): Taken[] | Failure {
+function attempt(family: Family, rules: readonly string[], place: Place): Taken[] | Failure {
+  const { table = 'mangle', setup = [], preload } = place;
   const program = PROGRAM[family];
   const chains = rules.map((_rule, index) => `:c${index} - [0:0]`);
   const lines = [`*${table}`, ...chains, ...rules.map((rule, index) => `-A c${index} ${rule}`), 'COMMIT', ''];
   const show = `${program}-save -t ${table}; echo ${SEPARATOR}; ${program} -t ${table} -n -L; echo ${SEPARATOR}; ${program} -t ${table} -L`;
-  const first = setup.map((line) => `ipset ${line} < /dev/null; `).join('');
+  const first = setup.map((line) => `${line} < /dev/null; `).join('');
+  const kernel = preload === undefined ? {} : { LD_PRELOAD: preload, ANY_RULE: `${preload}.table` };
+  if (preload !== undefined) rmSync(`${preload}.table`, { force: true });
   const run = spawnSync('unshare', ['-n', 'sh', '-c', `${first}${program}-restore || exit $?; ${show}`], {
     input: lines.join('\n'),
     encoding: 'utf8',
     maxBuffer: 1 << 26,
+    env: { ...process.env, ...kernel },
   });
   if (run.status !== 0) {
     const line = /Error occurred at line: (\d+)/.exec(run.stderr);

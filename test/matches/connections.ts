@@ -18,6 +18,8 @@ export interface Entry {
   readonly timeLeft?: number;
   /** Helper of its master. */
   readonly master?: string;
+  /** Labels that are set; left out: it has no room for any. */
+  readonly labels?: readonly number[];
 }
 
 const ADDRESSES: Record<Family, readonly [string, string, string, string]> = {
@@ -47,6 +49,8 @@ export function inConnection(
     sourceKey: (_id, direction) => keys[2 * direction],
     destinationKey: (_id, direction) => keys[2 * direction + 1],
     timeLeft: () => entry.timeLeft ?? 30_000,
+    hasLabel: (_id, bit) => entry.labels?.includes(bit) ?? false,
+    setLabel: () => entry.labels !== undefined,
   };
   const tracker: Tracker = { ...bare, connections, masterHelper: () => entry.master };
   const services: Partial<Services> = { tracker };

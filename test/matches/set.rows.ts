@@ -64,7 +64,7 @@ const web = tcp({ sport: 1000, dport: 80, flags: 'S' });
 export const sheets = [
   sheet({
     match,
-    setup,
+    setup: setup.map((line) => `ipset ${line}`),
     rows: {
       names: withSets(noNames, sets),
       services: { sets },

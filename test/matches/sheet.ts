@@ -10,8 +10,10 @@ import type { Dice } from '../kernel/dice.ts';
 export interface Sheet {
   readonly match: AnyMatch;
   readonly rows: MatchRows;
-  /** Commands of ipset that the kernel's namespace begins with; the rows bring the same sets as names and services. */
+  /** Commands that the kernel's namespace begins with (ipset, nfacct ...); the rows bring the same as names and services. */
   readonly setup?: readonly string[];
+  /** Why kernels often lack it: then the tool is asked with a kernel that takes every rule (test/kernel/any-rule.c). */
+  readonly lacking?: string;
   /** Options of a random rule, valid or not. Words of the frame go before a semicolon, as in rows. */
   generate?(dice: Dice, family: Family): string;
 }
