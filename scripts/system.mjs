@@ -9,6 +9,12 @@ const PACKAGES = {
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   curl: 'curl',
+  // Whose scripts are run with our tools in place of the real ones.
+  ferm: 'ferm',
+  ufw: 'ufw',
+  'fail2ban-client': 'fail2ban',
+  shorewall: 'shorewall',
+  firewalld: 'firewalld',
 };
 
 export const isRoot = process.getuid?.() === 0;
@@ -38,7 +44,8 @@ export function ensureSystem(tools = Object.keys(PACKAGES)) {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     };
-    const install = () => spawnSync('apt-get', ['install', '-y', '-qq', ...packages], options).status === 0;
+    const install = () =>
+      spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options).status === 0;
     if (!install()) {
       spawnSync('apt-get', ['update', '-qq'], options);
       install();

@@ -1,0 +1,1 @@
+ferm "$SCRIPTS/rules.ferm"
