@@ -17,6 +17,8 @@ import { peerCredentials } from '../tun/os.ts';
 import { placeDevice } from './devices.ts';
 import type { EngineEvent, EngineOptions, LastWords } from './engine.ts';
 import { compileFilter, type EventFilter } from './event-filter.ts';
+import { happenings } from './conntrack-feed.ts';
+import { answerToJson } from './conntrack-requests.ts';
 import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
@@ -165,6 +167,7 @@ export class Daemon {
 
   private happened(event: EngineEvent): void {
     if ('happened' in event) this.bus.publish(event.happened);
+    else if ('connections' in event) for (const one of happenings(event.connections)) this.bus.publish(one);
     else {
       this.bus.publish(logged(event.log));
       this.options.log.packet(event.log);
@@ -181,6 +184,8 @@ export class Daemon {
         return this.status();
       case 'connections':
         return this.ask({ op: 'connections' });
+      case 'conntrack':
+        return answerToJson((await this.ask(request)) as Parameters<typeof answerToJson>[0]);
       case 'proc':
         return this.ask({ op: 'proc', path: request.path, writes: request.writes });
       case 'watch':

@@ -3,6 +3,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import { procLine } from '../conntrack/format.ts';
+import { type ConntrackRequest, ConntrackService } from '../conntrack/service.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
 import type { LogRecord, WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
@@ -11,6 +12,7 @@ import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-s
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Engine, EngineHost } from '../tun/data-plane.ts';
+import { ConnectionFeed, type PackedEvents } from './conntrack-feed.ts';
 import type { EventKind, Happening } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
@@ -35,6 +37,7 @@ export type EngineRequest =
   | { op: 'zero'; rules: number[] }
   | { op: 'counters' }
   | { op: 'connections' }
+  | { op: 'conntrack'; request: ConntrackRequest }
   | { op: 'drops' }
   /** The kinds of events that somebody wants from now on. */
   | { op: 'watch'; kinds: readonly EventKind[] }
@@ -43,7 +46,10 @@ export type EngineRequest =
   | { op: 'ipset'; argv: readonly string[]; stdin: string | undefined; age?: number };
 
 /** What the engine emits. */
-export type EngineEvent = { readonly log: LogRecord } | { readonly happened: Happening };
+export type EngineEvent =
+  | { readonly log: LogRecord }
+  | { readonly happened: Happening }
+  | { readonly connections: PackedEvents };
 
 /** What a dying engine can still say, for the next one. */
 export interface LastWords {
@@ -109,6 +115,14 @@ export function createEngine(host: EngineHost): Engine {
     keyOf: (part: RuleSpec | ChainSpec) => identity.get(part) ?? part,
   });
 
+  const clocks = () => ({ now: firewall.now, epoch: Date.now() - performance.now() });
+  const conntrack = new ConntrackService(firewall.tracker);
+  const feed = new ConnectionFeed(
+    firewall.tracker,
+    (connections) => host.emit({ connections } satisfies EngineEvent),
+    clocks,
+  );
+
   const answers: { [Op in EngineRequest['op']]: (request: Extract<EngineRequest, { op: Op }>) => unknown } = {
     install({ tables }) {
       for (const { spec, keys } of tables) identify(spec, keys, identity);
@@ -120,10 +134,12 @@ export function createEngine(host: EngineHost): Engine {
     counters: () => [...readCounters(firewall)],
     connections: () =>
       [...firewall.tracker.entries(firewall.now)].map((id) => procLine(firewall.tracker, id, firewall.now)),
+    conntrack: ({ request }) => conntrack.answer(request, clocks()),
     drops: () => firewall.dropCounts(),
     watch({ kinds }) {
       watched.clear();
       for (const kind of kinds) watched.add(kind);
+      feed.want(watched.has('connection'));
     },
     sysctl: ({ name, value }) => firewall.setSysctl(name, value),
     ipset({ argv, stdin, age = 0 }): IpsetDone {
@@ -140,6 +156,7 @@ export function createEngine(host: EngineHost): Engine {
     receive: (device, pkt) => firewall.receive(nameOf[device], pkt),
     advance(now) {
       firewall.advance(now);
+      feed.flush();
       return TICK_MS;
     },
     handle(request) {

@@ -25,6 +25,10 @@ export type Happening =
       readonly type: 'new' | 'update' | 'destroy';
       readonly text: string;
       readonly entry: Entry;
+      /** The connection in the words of conntrack/flow.ts, with the names that they speak of, and who did it by a tool. */
+      readonly packed?: readonly number[];
+      readonly names?: readonly string[];
+      readonly by?: string;
     }
   | { readonly kind: 'expectation'; readonly type: 'new' | 'destroy'; readonly text: string }
   /** The daemon: rules loaded, data plane restarted. */

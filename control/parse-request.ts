@@ -1,5 +1,6 @@
 // A line of the control socket, taken apart. Nothing in it is trusted.
 
+import { parseConntrackRequest } from './conntrack-requests.ts';
 import { parseFilter } from './event-filter.ts';
 import { isToolName, type Request, TOOLS, type ToolName } from './protocol.ts';
 
@@ -12,13 +13,15 @@ export function parseRequest(line: string): Request {
     throw new Error('not a JSON text');
   }
   if (typeof message !== 'object' || message === null) throw new Error('a request is a JSON object');
-  const { op, program, argv, stdin, filter } = message as Record<string, unknown>;
+  const { op, program, argv, stdin, filter, request } = message as Record<string, unknown>;
   switch (op) {
     case 'status':
     case 'connections':
     case 'reload':
     case 'stop':
       return { op };
+    case 'conntrack':
+      return { op, request: parseConntrackRequest(request) };
     case 'watch':
       return { op, filter: parseFilter(filter) };
     case 'tool':

@@ -3,6 +3,7 @@
 // The iptables-like tools send their whole command line: the daemon parses it as the tool would have done on the stored rules, so
 // that a user sees no difference between a machine with a daemon and one without.
 
+import type { ConntrackRequest } from '../conntrack/service.ts';
 import type { EventFilter } from './event-filter.ts';
 
 /** Programs that may be asked for by `tool`. */
@@ -35,6 +36,8 @@ export type Request =
   | { op: 'status' }
   /** The connection table, as text lines of /proc/net/nf_conntrack and as objects. */
   | { op: 'connections' }
+  /** What the conntrack tool asks; in JSON as control/conntrack-requests.ts writes it. */
+  | { op: 'conntrack'; request: ConntrackRequest }
   /** Events from now on, each a line `{"event": ...}`, until the client hangs up or reads too slowly: then the last line says why. */
   | { op: 'watch'; filter: EventFilter }
   /** Loads the rule files of the start again. */

@@ -1,0 +1,190 @@
+// What is asked about connections on the control socket, and what is answered: ConntrackRequest and its answers as JSON. Addresses are texts,
+// pages of flows are their words in base64, so that the daemon's main thread passes them on as they came from the data plane.
+
+import type { FlowGiven, NatGiven, TupleGiven } from '../conntrack/editor.ts';
+import type { FlowPage } from '../conntrack/flow.ts';
+import type { Answers, ConntrackRequest } from '../conntrack/service.ts';
+import { formatAddress, parseAddress } from '../packet/address.ts';
+
+/** FlowGiven, with texts for addresses. */
+type TupleJson = Omit<TupleGiven, 'src' | 'dst'> & { src: string; dst: string };
+type NatJson = { address?: string; port?: number };
+export type FlowGivenJson = Omit<FlowGiven, 'orig' | 'reply' | 'sourceNat' | 'destinationNat'> & {
+  orig?: TupleJson;
+  reply?: TupleJson;
+  sourceNat?: NatJson;
+  destinationNat?: NatJson;
+};
+
+export interface PageJson {
+  /** Words of the flows, little end first, in base64. */
+  page: string;
+  names: string[];
+  next: number;
+}
+
+const isPage = (answer: unknown): answer is FlowPage =>
+  typeof answer === 'object' && answer !== null && 'words' in answer;
+
+/** An answer as it goes over the socket. */
+export function answerToJson(answer: Answers[ConntrackRequest['do']]): unknown {
+  if (!isPage(answer)) return answer ?? null;
+  const { words, names, next } = answer;
+  return { page: Buffer.from(words.buffer, words.byteOffset, words.byteLength).toString('base64'), names, next };
+}
+
+/** And back. */
+export function answerFromJson(answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null || !('page' in answer)) return answer ?? undefined;
+  const { page, names, next } = answer as PageJson;
+  return { words: wordsFrom(page), names, next } satisfies FlowPage;
+}
+
+export function wordsFrom(text: string): Int32Array {
+  const octets = Uint8Array.from(Buffer.from(text, 'base64'));
+  return new Int32Array(octets.buffer, 0, octets.length >>> 2);
+}
+
+// --- Requests ------------------------------------------------------------------------------------------------------------
+
+/** A request as it goes over the socket. */
+export function requestToJson(request: ConntrackRequest): unknown {
+  if (!('given' in request)) return request;
+  const { given } = request;
+  return { ...request, given: Array.isArray(given) ? given.map(givenToJson) : givenToJson(given as FlowGiven) };
+}
+
+function givenToJson(given: FlowGiven): FlowGivenJson {
+  const { family, orig, reply, sourceNat, destinationNat } = given;
+  const tuple = (one: TupleGiven | undefined): TupleJson | undefined =>
+    one && { ...one, src: formatAddress(one.src, family), dst: formatAddress(one.dst, family) };
+  const nat = (one: NatGiven | undefined): NatJson | undefined =>
+    one && { address: one.address && formatAddress(one.address, family), port: one.port };
+  return {
+    ...given,
+    orig: tuple(orig),
+    reply: tuple(reply),
+    sourceNat: nat(sourceNat),
+    destinationNat: nat(destinationNat),
+  };
+}
+
+type Members = Record<string, unknown>;
+
+const MOST_DELETED = 4_096;
+
+/** Takes the request of a message apart; throws an Error whose text may be sent back. */
+export function parseConntrackRequest(message: unknown): ConntrackRequest {
+  const members = object('request', message);
+  const by = members.by === undefined ? undefined : text('by', members.by);
+  switch (members.do) {
+    case 'list':
+      return {
+        do: 'list',
+        from: whole('from', members.from, 0x7fffffff),
+        family: members.family === undefined ? undefined : familyOf(members.family),
+        zero: members.zero === true,
+      };
+    case 'flush':
+      return { do: 'flush', from: whole('from', members.from, 0x7fffffff), by };
+    case 'statistics':
+    case 'memory':
+      return { do: members.do };
+    case 'get':
+    case 'create':
+    case 'update':
+      return { do: members.do, given: givenFrom(members.given), by };
+    case 'delete':
+      if (!Array.isArray(members.given) || members.given.length > MOST_DELETED)
+        throw new Error(`"given" is a list of at most ${MOST_DELETED}`);
+      return { do: 'delete', given: members.given.map(givenFrom), by };
+    default:
+      throw new Error('unknown "do"');
+  }
+}
+
+function givenFrom(message: unknown): FlowGiven {
+  const members = object('given', message);
+  const family = familyOf(members.family);
+  const optional = <T>(name: string, read: (name: string, value: unknown) => T): T | undefined =>
+    members[name] === undefined ? undefined : read(name, members[name]);
+  const word = (name: string, value: unknown): number => whole(name, value, 0xffffffff);
+  const zone = (name: string, value: unknown): number => whole(name, value, 0xffff);
+  return {
+    family,
+    orig: optional('orig', (name, value) => tupleFrom(family, object(name, value))),
+    reply: optional('reply', (name, value) => tupleFrom(family, object(name, value))),
+    zone: optional('zone', zone),
+    zoneOrig: optional('zoneOrig', zone),
+    zoneReply: optional('zoneReply', zone),
+    id: optional('id', word),
+    timeout: optional('timeout', word),
+    status: optional('status', word),
+    state: optional('state', (name, value) => whole(name, value, 255)),
+    tags: optional('tags', tagsFrom),
+    mark: optional('mark', word),
+    labels: optional('labels', labelsFrom),
+    sourceNat: optional('sourceNat', (name, value) => natFrom(family, object(name, value))),
+    destinationNat: optional('destinationNat', (name, value) => natFrom(family, object(name, value))),
+  };
+}
+
+function tupleFrom(family: 4 | 6, members: Members): TupleGiven {
+  return {
+    protocol: whole('protocol', members.protocol, 255),
+    src: addressFrom('src', members.src, family),
+    dst: addressFrom('dst', members.dst, family),
+    srcKey: whole('srcKey', members.srcKey, 0xffff),
+    dstKey: whole('dstKey', members.dstKey, 0xffff),
+  };
+}
+
+function natFrom(family: 4 | 6, { address, port }: Members): NatGiven {
+  return {
+    address: address === undefined ? undefined : addressFrom('address', address, family),
+    port: port === undefined ? undefined : whole('port', port, 0xffff),
+  };
+}
+
+function tagsFrom(name: string, value: unknown): [number, number] {
+  if (!Array.isArray(value) || value.length !== 2) throw new Error(`"${name}" is a list of two numbers`);
+  return [whole(name, value[0], 0xffffffff), whole(name, value[1], 0xffffffff)];
+}
+
+function labelsFrom(name: string, value: unknown): NonNullable<FlowGiven['labels']> {
+  const { words, mask } = object(name, value);
+  const four = (list: unknown): number[] => {
+    if (!Array.isArray(list) || list.length !== 4 || !list.every((one) => Number.isInteger(one)))
+      throw new Error(`"${name}" has four words, and a mask of four`);
+    return list.map((one: number) => one | 0);
+  };
+  return { words: four(words), mask: four(mask) };
+}
+
+function object(name: string, value: unknown): Members {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`"${name}" is an object`);
+  return value as Members;
+}
+
+function whole(name: string, value: unknown, most: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > most)
+    throw new Error(`"${name}" is a number from 0 to ${most}`);
+  return value;
+}
+
+function text(name: string, value: unknown): string {
+  if (typeof value !== 'string' || value.length > 100)
+    throw new Error(`"${name}" is a string of at most 100 characters`);
+  return value;
+}
+
+function familyOf(value: unknown): 4 | 6 {
+  if (value !== 4 && value !== 6) throw new Error('"family" is 4 or 6');
+  return value;
+}
+
+function addressFrom(name: string, value: unknown, family: 4 | 6): Uint8Array {
+  const address = typeof value === 'string' ? parseAddress(value, family) : undefined;
+  if (!address) throw new Error(`"${name}" is an address of IPv${family}`);
+  return address;
+}
