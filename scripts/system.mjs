@@ -9,7 +9,10 @@ const PACKAGES = {
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   curl: 'curl',
-  // Whose scripts are run with our tools in place of the real ones.
+};
+
+/** Firewalls whose scripts run on our tools in a test. Their packages start services: they are only put on machines made for tests (CI is set). */
+const FIREWALLS = {
   ferm: 'ferm',
   ufw: 'ufw',
   'fail2ban-client': 'fail2ban',
@@ -36,23 +39,27 @@ const lacking = (tools) => tools.filter((tool) => !has(tool));
 export function ensureSystem(tools = Object.keys(PACKAGES)) {
   const reasons = [];
   if (!isRoot) return ['not root: no namespaces, no TUN devices, no kernel to compare with'];
-  let missing = lacking(tools);
-  if (missing.length > 0 && existsSync('/usr/bin/apt-get')) {
-    const packages = [...new Set(missing.map((tool) => PACKAGES[tool]))];
-    console.error(`installing ${packages.join(', ')} (needed by the tests and the demo)`);
-    const options = {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    };
-    const install = () =>
-      spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options).status === 0;
-    if (!install()) {
-      spawnSync('apt-get', ['update', '-qq'], options);
-      install();
-    }
-    missing = lacking(tools);
-  }
+  install(lacking(tools).map((tool) => PACKAGES[tool]));
+  const missing = lacking(tools);
   for (const tool of missing) reasons.push(`${tool} is missing (Debian package ${PACKAGES[tool]})`);
   if (!existsSync('/dev/net/tun')) reasons.push('/dev/net/tun is missing (modprobe tun)');
   return reasons;
+}
+
+/** What the tests use where it is there, and do without elsewhere. */
+export function ensureOptional() {
+  if (isRoot && process.env.CI) install(lacking(Object.keys(FIREWALLS)).map((tool) => FIREWALLS[tool]));
+}
+
+function install(packages) {
+  if (packages.length === 0 || !existsSync('/usr/bin/apt-get')) return;
+  console.error(`installing ${[...new Set(packages)].join(', ')} (needed by the tests and the demo)`);
+  const options = {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  };
+  const words = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
+  if (spawnSync('apt-get', words, options).status === 0) return;
+  spawnSync('apt-get', ['update', '-qq'], options);
+  spawnSync('apt-get', words, options);
 }

@@ -5,13 +5,14 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureSystem } from './system.mjs';
+import { ensureOptional, ensureSystem } from './system.mjs';
 
 // Some tests start the programs as a user does.
 const built = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' });
 if (built.status !== 0) process.exit(1);
 
 const reasons = ensureSystem();
+ensureOptional();
 const tiers = reasons.length === 0 ? ['pure', 'kernel', 'inline'] : ['pure'];
 const report = join(tmpdir(), `sekisho-test-${process.pid}.json`);
 const { status } = spawnSync(
