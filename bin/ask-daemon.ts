@@ -7,7 +7,11 @@ import type { Request } from '../control/protocol.ts';
 
 const UNREACHABLE = 69;
 
-async function asked(request: Request, show: (result: unknown) => string): Promise<number> {
+const asked = (request: Request, show: (result: unknown) => string): Promise<number> =>
+  reached(async () => show(await ask(statePaths().socket, request)));
+
+/** Prints what the daemon was asked for; the value is the exit code. */
+export async function reached(text: () => Promise<string>): Promise<number> {
   try {
     process.stdout.write(show(await ask(statePaths().socket, request)));
     return 0;

@@ -41,6 +41,8 @@ export type EngineRequest =
   | { op: 'drops' }
   /** The kinds of events that somebody wants from now on. */
   | { op: 'watch'; kinds: readonly EventKind[] }
+  /** Request `proc` of the control socket. */
+  | { op: 'proc'; path: string | undefined; writes: readonly string[] | undefined }
   | { op: 'sysctl'; name: string; value: string | number }
   /** A call of ipset; `age`: it speaks of so many ms ago. */
   | { op: 'ipset'; argv: readonly string[]; stdin: string | undefined; age?: number };
@@ -141,6 +143,7 @@ export function createEngine(host: EngineHost): Engine {
       for (const kind of kinds) watched.add(kind);
       feed.want(watched.has('connection'));
     },
+    proc: ({ path, writes }) => (path === undefined ? firewall.procFiles() : editProc(firewall, path, writes)),
     sysctl: ({ name, value }) => firewall.setSysctl(name, value),
     ipset({ argv, stdin, age = 0 }): IpsetDone {
       const { sets } = firewall;
@@ -168,6 +171,13 @@ export function createEngine(host: EngineHost): Engine {
       sets: runIpset(firewall.sets, { argv: ['save'], names: quickNames, now: firewall.now }).stdout,
     }),
   };
+}
+
+function editProc(firewall: Firewall, path: string, writes: readonly string[] = []): string {
+  for (const text of writes) firewall.writeProc(path, text);
+  const text = firewall.readProc(path);
+  if (text === undefined) throw new Error(`${path}: no rule keeps such a file`);
+  return text;
 }
 
 function identify(spec: TableSpec, keys: TableMessage['keys'], identity: WeakMap<object, number>): void {

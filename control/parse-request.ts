@@ -24,15 +24,26 @@ export function parseRequest(line: string): Request {
       return { op, request: parseConntrackRequest(request) };
     case 'watch':
       return { op, filter: parseFilter(filter) };
+    case 'proc':
+      return procRequest(message as Record<string, unknown>);
     case 'tool':
     case 'ipset':
       if (op === 'tool' && !isToolName(program)) throw new Error(`"program" is one of ${TOOLS.join(', ')}`);
-      if (!Array.isArray(argv) || !argv.every((word) => typeof word === 'string')) {
-        throw new Error('"argv" is a list of strings');
-      }
+      if (!isTexts(argv)) throw new Error('"argv" is a list of strings');
       if (stdin !== undefined && typeof stdin !== 'string') throw new Error('"stdin" is a string');
       return op === 'ipset' ? { op, argv, stdin } : { op, program: program as ToolName, argv, stdin };
     default:
       throw new Error('unknown "op"');
   }
+}
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((word) => typeof word === 'string');
+
+function procRequest({ path, writes }: Record<string, unknown>): Request {
+  if (path !== undefined && typeof path !== 'string') throw new Error('"path" is a string');
+  if (writes !== undefined && (path === undefined || !isTexts(writes))) {
+    throw new Error('"writes" is a list of strings, beside a "path"');
+  }
+  return { op: 'proc', path, writes };
 }

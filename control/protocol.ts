@@ -36,6 +36,8 @@ export type Request =
   | { op: 'status' }
   /** The connection table, as text lines of /proc/net/nf_conntrack and as objects. */
   | { op: 'connections' }
+  /** The files below /proc/net that rules keep (recent, hashlimit): which there are, or what one says after it was written to, in order. */
+  | { op: 'proc'; path?: string; writes?: string[] }
   /** What the conntrack tool asks; in JSON as control/conntrack-requests.ts writes it. */
   | { op: 'conntrack'; request: ConntrackRequest }
   /** Events from now on, each a line `{"event": ...}`, until the client hangs up or reads too slowly: then the last line says why. */

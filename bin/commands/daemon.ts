@@ -11,11 +11,6 @@ export const daemon: CommandFamily = (program, set) => {
     .addHelpText('after', examples('sekisho status', 'sekisho status --json | jq .drops'));
 
   program
-    .command('connections')
-    .description('the connection table of the daemon, as /proc/net/nf_conntrack shows it')
-    .action(() => set(import('../ask-daemon.ts').then(({ connections }) => connections())));
-
-  program
     .command('recent')
     .description('the lists of -m recent, as /proc/net/xt_recent shows them; edits: +ADDRESS, -ADDRESS, / for all')
     .argument('[name]', 'of one list')
@@ -35,6 +30,11 @@ export const daemon: CommandFamily = (program, set) => {
     .option('-6', 'of IPv6 only')
     .action((name, options) => set(import('../proc-files.ts').then(({ hashlimit }) => hashlimit(name, options))))
     .addHelpText('after', examples('sekisho hashlimit', 'sekisho hashlimit -6 web'));
+
+  program
+    .command('connections')
+    .description('the connection table of the daemon, as /proc/net/nf_conntrack shows it')
+    .action(() => set(import('../ask-daemon.ts').then(({ connections }) => connections())));
 
   program
     .command('monitor')

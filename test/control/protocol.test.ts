@@ -28,6 +28,9 @@ describe('a request', () => {
     ['{"op":"tool","program":"iptables","argv":"-S"}', '"argv" is a list of strings'],
     ['{"op":"tool","program":"iptables","argv":[1]}', '"argv" is a list of strings'],
     ['{"op":"tool","program":"iptables-restore","argv":[],"stdin":{}}', '"stdin" is a string'],
+    ['{"op":"proc","path":1}', '"path" is a string'],
+    ['{"op":"proc","writes":["/"]}', '"writes" is a list of strings, beside a "path"'],
+    ['{"op":"proc","path":"xt_recent/a","writes":"/"}', '"writes" is a list of strings'],
   ])('%s is refused: %s', (line, message) => {
     expect(() => parseRequest(line)).toThrow(message);
   });
