@@ -16,5 +16,6 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map([
   ['iptables-apply', apply],
   ['ip6tables-apply', apply],
   ['iptables-xml', async (_name, words) => (await import('./iptables-xml.ts')).main(words)],
+  ['conntrack', async (_name, words) => (await import('./conntrack.ts')).main(words)],
   ['ipset', async (_name, words) => (await import('./ipset.ts')).main(words)],
 ]);

@@ -62,7 +62,7 @@ export function watch(
   });
 }
 
-function connectError(path: string, error: NodeJS.ErrnoException): Error {
+export function connectError(path: string, error: NodeJS.ErrnoException): Error {
   const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
   return nobody ? new NotServed(`no daemon on ${path}`) : error;
 }

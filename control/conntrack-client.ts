@@ -1,0 +1,123 @@
+// The conntrack tool's side of the control socket: one connection for all the pages of a list, another one for events.
+
+import { createConnection, type Socket } from 'node:net';
+import { unpack } from '../conntrack/flow.ts';
+import type { Answers, ConntrackRequest } from '../conntrack/service.ts';
+import type { EventBatch, FlowEvent } from '../conntrack/tool/run.ts';
+import { connectError, watch } from './client.ts';
+import { answerFromJson, requestToJson } from './conntrack-requests.ts';
+import type { DaemonEvent } from './event-stream.ts';
+import { Lines } from './framing.ts';
+import type { Answer } from './protocol.ts';
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** Asks one thing after the other. Rejects with NotServed when nobody listens. */
+export class ConntrackClient {
+  private readonly path: string;
+  private socket: Socket | undefined;
+  private readonly waiting: Waiting[] = [];
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async ask<Request extends ConntrackRequest>(request: Request): Promise<Answers[Request['do']]> {
+    this.socket ??= this.connect();
+    const { socket } = this;
+    const answer = await new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      socket.write(`${JSON.stringify({ op: 'conntrack', request: requestToJson(request) })}\n`);
+    });
+    return answerFromJson(answer) as Answers[Request['do']];
+  }
+
+  close(): void {
+    this.socket?.end();
+  }
+
+  private connect(): Socket {
+    const lines = new Lines();
+    const socket = createConnection(this.path);
+    const fail = (error: Error): void => {
+      this.socket = undefined;
+      for (const { reject } of this.waiting.splice(0)) reject(error);
+    };
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(this.path, error)));
+    socket.on('close', () => fail(new Error(`the daemon on ${this.path} hung up before it answered`)));
+    socket.on('data', (chunk) => {
+      try {
+        for (const line of lines.feed(chunk as Buffer)) this.answered(JSON.parse(line) as Answer);
+      } catch (error) {
+        fail(new Error(`what answers on ${this.path} is no daemon of ours: ${(error as Error).message}`));
+        socket.destroy();
+      }
+    });
+    return socket;
+  }
+
+  private answered(answer: Answer): void {
+    const { resolve, reject } = this.waiting.shift() as Waiting;
+    if (answer.ok) resolve(answer.result);
+    else reject(new Error(answer.error));
+  }
+}
+
+/** Events that may wait here for a slow reader of our own output. */
+const LONGEST_QUEUE = 65_536;
+
+/** Events of connections as they come, until `until` is resolved. A daemon that found us too slow is asked again, and that is told. */
+export async function* connectionEvents(
+  path: string,
+  until: Promise<unknown>,
+  say: (line: string) => void,
+): AsyncGenerator<EventBatch> {
+  let queue: FlowEvent[] = [];
+  let lost = 0;
+  let over = false;
+  let wake = (): void => {};
+  const take = (event: DaemonEvent): void => {
+    const flow = flowOf(event);
+    if (!flow) return;
+    if (queue.length < LONGEST_QUEUE) queue.push(flow);
+    else lost++;
+    wake();
+  };
+  let failure: Error | undefined;
+  const follow = async (): Promise<void> => {
+    try {
+      await watch(path, { kinds: ['connection'] }, take, until);
+      over = true;
+    } catch (error) {
+      if ((error as Error).message.startsWith('too slow')) {
+        say(`WARNING: ${(error as Error).message}; events are missing here`);
+        return follow();
+      }
+      failure = error as Error;
+      over = true;
+    }
+  };
+  void follow().finally(() => wake());
+  for (;;) {
+    if (queue.length > 0 || lost > 0) {
+      const batch = { events: queue, lost };
+      queue = [];
+      lost = 0;
+      yield batch;
+    } else if (failure) throw failure;
+    else if (over) return;
+    else
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  }
+}
+
+function flowOf(event: DaemonEvent): FlowEvent | undefined {
+  if (event.kind !== 'connection' || !event.packed) return undefined;
+  const [flow] = unpack({ words: Int32Array.from(event.packed), names: [...(event.names ?? [])] });
+  return flow && { type: event.type, flow, by: event.by };
+}
