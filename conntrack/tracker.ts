@@ -237,20 +237,27 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
 
   /** An unconfirmed connection, or -1 when there is no room. init_conntrack() */
   private create(tuple: Tuple, template: Template | undefined, pkt: Packet): number {
-    const { table, knobs } = this;
+    const { table } = this;
     const { max } = this.sysctls.limits;
     if (max !== 0 && table.count >= max && !this.earlyDrop(tuple)) {
       this.sweeper.relieve();
       return -1;
     }
     table.limit = max === 0 ? Number.POSITIVE_INFINITY : max;
-    const id = table.open(tuple);
-    this.events.open(id, this.sysctls.limits.events, template?.events ?? 0, template?.expectEvents ?? 0);
-    this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, pkt.now);
-    this.connections.labelling.open(id);
+    const id = this.open(tuple, pkt.now, template);
     const expectation = this.expectations.take(tuple, tuple.zoneOriginal || tuple.zoneReply);
     if (template) this.applyTemplate(id, template, expectation === undefined);
     if (expectation) this.welcome(id, expectation);
+    return id;
+  }
+
+  /** An unconfirmed connection with the areas that the sysctls and rules ask for. */
+  open(tuple: Tuple, now: number, template?: Template): number {
+    const { knobs, sysctls } = this;
+    const id = this.table.open(tuple);
+    this.events.open(id, sysctls.limits.events, template?.events ?? 0, template?.expectEvents ?? 0);
+    this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, now);
+    this.connections.labelling.open(id);
     return id;
   }
 
@@ -501,6 +508,18 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   }
 
   // --- For tools -----------------------------------------------------------------------------------------------------------
+
+  /** A connection that was made by hand goes into the table; that no other one has its tuples is the caller's business. */
+  adopt(id: number): void {
+    this.table.insert(id);
+    this.statistics.insert++;
+  }
+
+  /** An unconfirmed connection that is to be none. */
+  discard(id: number): void {
+    this.table.close(id);
+    this.forget(id);
+  }
 
   /** Ids of all connections in the table whose time is not over at `now`. Do not change the table while walking. */
   *entries(now: number): Generator<number> {
