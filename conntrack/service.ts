@@ -11,7 +11,8 @@ export type ConntrackRequest =
   /** Connections from an id on. `zero`: their counters start anew. */
   | { do: 'list'; from: number; family?: 4 | 6; zero?: boolean }
   | { do: 'get'; given: FlowGiven }
-  | { do: 'create'; given: FlowGiven; by?: string }
+  /** Several, in order, up to the first that cannot be: what came of each. EEXIST does not end it where `content`. */
+  | { do: 'create'; given: readonly FlowGiven[]; content?: boolean; by?: string }
   | { do: 'update'; given: FlowGiven; by?: string }
   /** Several at once; what came of each. */
   | { do: 'delete'; given: readonly FlowGiven[]; by?: string }
@@ -33,7 +34,7 @@ export interface StatisticsAnswer extends Statistics {
 export interface Answers {
   list: FlowPage;
   get: FlowPage | Errno;
-  create: Errno | undefined;
+  create: (Errno | null)[];
   update: Errno | undefined;
   delete: (Errno | null)[];
   flush: Going;
@@ -77,8 +78,9 @@ export class ConntrackService {
       case 'flush':
         return this.as(request.by, () => this.flush(request.from));
       case 'create':
+        return this.as(request.by, () => this.create(request, now));
       case 'update':
-        return this.as(request.by, () => errnoOf(this.editor[request.do](request.given, now)) ?? undefined);
+        return this.as(request.by, () => errnoOf(this.editor.update(request.given, now)) ?? undefined);
       case 'delete':
         return this.as(request.by, () => request.given.map((one) => errnoOf(this.editor.remove(one, now))));
       case 'statistics':
@@ -119,6 +121,16 @@ export class ConntrackService {
     if (typeof id === 'string') return id;
     this.packer.add(this.tracker, id, now, epoch, WHOLE);
     return this.packer.take(-1);
+  }
+
+  private create({ given, content }: Extract<ConntrackRequest, { do: 'create' }>, now: number): (Errno | null)[] {
+    const done: (Errno | null)[] = [];
+    for (const one of given) {
+      const errno = errnoOf(this.editor.create(one, now));
+      done.push(errno);
+      if (errno !== null && !(content && errno === 'EEXIST')) break;
+    }
+    return done;
   }
 
   private flush(from: number): Going {

@@ -71,7 +71,8 @@ function givenToJson(given: FlowGiven): FlowGivenJson {
 
 type Members = Record<string, unknown>;
 
-const MOST_DELETED = 4_096;
+/** Connections made or deleted by one request. */
+const MOST_GIVEN = 4_096;
 
 /** Takes the request of a message apart; throws an Error whose text may be sent back. */
 export function parseConntrackRequest(message: unknown): ConntrackRequest {
@@ -91,16 +92,20 @@ export function parseConntrackRequest(message: unknown): ConntrackRequest {
     case 'memory':
       return { do: members.do };
     case 'get':
-    case 'create':
     case 'update':
       return { do: members.do, given: givenFrom(members.given), by };
+    case 'create':
+      return { do: 'create', given: severalFrom(members.given), content: members.content === true, by };
     case 'delete':
-      if (!Array.isArray(members.given) || members.given.length > MOST_DELETED)
-        throw new Error(`"given" is a list of at most ${MOST_DELETED}`);
-      return { do: 'delete', given: members.given.map(givenFrom), by };
+      return { do: 'delete', given: severalFrom(members.given), by };
     default:
       throw new Error('unknown "do"');
   }
+}
+
+function severalFrom(given: unknown): FlowGiven[] {
+  if (!Array.isArray(given) || given.length > MOST_GIVEN) throw new Error(`"given" is a list of at most ${MOST_GIVEN}`);
+  return given.map(givenFrom);
 }
 
 function givenFrom(message: unknown): FlowGiven {

@@ -81,8 +81,25 @@ async function loadFile(path: string, world: ToolWorld): Promise<number> {
     runs.push(new Run(command, world, true));
   }
   let code = 0;
-  for (const run of runs) code |= await run.run();
+  for (let at = 0; at < runs.length; ) {
+    const alike = createdTogether(runs, at);
+    if (alike.length > 1) await alike[0].create(alike);
+    else code |= await runs[at].run();
+    at += alike.length;
+  }
   return code;
+}
+
+/** Connections made by one request. */
+const MOST_TOGETHER = 512;
+
+/** The run at `at`, and those behind it that make connections with the same command. */
+function createdTogether(runs: readonly Run[], at: number): Run[] {
+  const { letter } = runs[at].command;
+  if (letter !== 'I' && letter !== 'A') return [runs[at]];
+  let end = at + 1;
+  while (end < runs.length && end - at < MOST_TOGETHER && runs[end].command.letter === letter) end++;
+  return runs.slice(at, end);
 }
 
 const nameOf = ({ letter, table }: Command, argv: readonly string[]): string => {
@@ -117,7 +134,7 @@ function errorText(errno: Errno, letter: Command['letter']): string {
 }
 
 class Run {
-  private readonly command: Command;
+  readonly command: Command;
   private readonly world: ToolWorld;
   private readonly printer: Printer;
   /** Of a file: no counts are told. */
@@ -232,11 +249,15 @@ class Run {
     return this.done('flow entries have been shown', this.count > 0 ? 0 : 1);
   }
 
-  private async create(): Promise<number> {
+  /** `runs`: those whose connections are made by the same request. */
+  async create(runs: readonly Run[] = [this]): Promise<number> {
     const { letter } = this.command;
-    const errno = await this.world.ask({ do: 'create', given: this.wanted(), by: this.world.by });
-    if (errno && !(errno === 'EEXIST' && letter === 'A')) this.fail(errno);
-    if (!errno) this.count++;
+    const content = letter === 'A';
+    const given = runs.map((run) => run.wanted());
+    const done = await this.world.ask({ do: 'create', given, content, by: this.world.by });
+    const failed = done.find((errno) => errno !== null && !(content && errno === 'EEXIST'));
+    if (failed) this.fail(failed);
+    this.count += done.filter((errno) => errno === null).length;
     return this.done(letter === 'A' ? 'flow entries have been added' : 'flow entries have been created', 0);
   }
 
