@@ -33,7 +33,7 @@ import { GreKeys } from './gre-keys.ts';
 import type { HelpedTracker, HostOfHelpers } from './helper-call.ts';
 import { Helping } from './helping.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
-import { setClosing as closeTcp, forgetWindows } from './l4/tcp.ts';
+import { setClosing as closeTcp, forgetWindows, missedPackets } from './l4/tcp.ts';
 import type { NatParts } from './nat/mapping.ts';
 import { Nat, type Translator } from './nat/nat.ts';
 import { isSameFlow } from './same-tuple.ts';
@@ -484,6 +484,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   // --- Time --------------------------------------------------------------------------------------------------------------
 
   private setClock(now: number): void {
+    this.time = now;
     this.now = Math.floor(now) | 0;
   }
 
@@ -491,7 +492,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   advance(now: number): void {
     this.setClock(now);
     this.sweeper.advance(now);
-    this.time = now;
     this.expectations.advance();
   }
 
@@ -505,6 +505,11 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       if (!table.live(id) || table.family(id) !== family || table.protocol(id) !== IPPROTO_TCP) continue;
       forgetWindows(this, id);
     }
+  }
+
+  /** The same for one connection out of a snapshot, of whose packets we missed some. */
+  relearn(id: number): void {
+    if (this.table.protocol(id) === IPPROTO_TCP) missedPackets(this, id);
   }
 
   // --- For tools -----------------------------------------------------------------------------------------------------------

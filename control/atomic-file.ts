@@ -10,6 +10,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -21,27 +22,56 @@ import { dirname } from 'node:path';
  * One writer at a time, who holds the lock of the file: what a crash left half written is written over by the next.
  */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
-  const target = targetOf(path);
-  const before = statSync(target, { throwIfNoEntry: false });
-  const beside = `${target}.new`;
+  const file = new AtomicFile(path);
   try {
-    rmSync(beside, { force: true });
-    const fd = openSync(beside, 'wx', 0o600);
-    try {
-      const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-      if (before) fchmodSync(fd, before.mode & 0o7777);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    if (before && before.uid !== process.geteuid?.()) chownSync(beside, before.uid, before.gid);
-    renameSync(beside, target);
+    file.write(typeof content === 'string' ? Buffer.from(content) : content);
+    file.commit();
   } catch (error) {
-    rmSync(beside, { force: true });
+    file.abandon();
     throw error;
   }
-  syncDirectory(dirname(target));
+}
+
+/** The same in pieces. commit() or abandon() end it. */
+export class AtomicFile {
+  private readonly target: string;
+  private readonly before: Stats | undefined;
+  private readonly beside: string;
+  private fd: number;
+
+  constructor(path: string) {
+    this.target = targetOf(path);
+    this.before = statSync(this.target, { throwIfNoEntry: false });
+    this.beside = `${this.target}.new`;
+    rmSync(this.beside, { force: true });
+    this.fd = openSync(this.beside, 'wx', 0o600);
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
+  }
+
+  /** What was written is the file from now on. */
+  commit(): void {
+    const { before, beside, fd } = this;
+    if (before) fchmodSync(fd, before.mode & 0o7777);
+    fsyncSync(fd);
+    this.close();
+    if (before && before.uid !== process.geteuid?.()) chownSync(beside, before.uid, before.gid);
+    renameSync(beside, this.target);
+    syncDirectory(dirname(this.target));
+  }
+
+  /** The old file stays. */
+  abandon(): void {
+    this.close();
+    rmSync(this.beside, { force: true });
+  }
+
+  private close(): void {
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
+  }
 }
 
 /** The rename itself must reach the disk. */

@@ -23,6 +23,7 @@ import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 import { type BackOff, type Death, Keeper } from './keeper.ts';
+import { LiveConnections } from './live-connections.ts';
 import { type AskEngine, LiveRules } from './live-rules.ts';
 import { LiveSets } from './live-sets.ts';
 import { Lock } from './lock.ts';
@@ -80,6 +81,7 @@ export class Daemon {
   private readonly sets: LiveSets;
   private readonly rules: LiveRules;
   private readonly store: RuleStore;
+  private readonly connections: LiveConnections;
   private readonly started = performance.now();
   private keeper: Keeper | undefined;
   private askFirst: AskEngine | undefined;
@@ -119,6 +121,7 @@ export class Daemon {
 
   private async begin(): Promise<void> {
     const { say, onGone, backOff } = this.options;
+    this.connections = new LiveConnections(this.ask, paths.connections, options.say);
     const { devices, namespace, paths, saveEveryMs } = this.settings;
     const engine: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
@@ -165,6 +168,7 @@ export class Daemon {
     for (const device of this.settings.devices) placeDevice(device, this.settings.namespace);
   }
 
+    await this.connections.giveBack(ask, lastWords?.connections);
   private happened(event: EngineEvent): void {
     if ('happened' in event) this.bus.publish(event.happened);
     else if ('connections' in event) for (const one of happenings(event.connections)) this.bus.publish(one);
@@ -282,6 +286,11 @@ async function stateLock({ lock: path }: StatePaths): Promise<Lock> {
   if (!lock) throw new Error(`${path}: held by another program for more than ${LOCK_WAIT_MS / 1000} s`);
   return lock;
 }
+    try {
+      await this.connections.save();
+    } catch (error) {
+      this.options.say(`the connections could not be saved: ${(error as Error).message}`);
+    }
 
 /** The socket's mode keeps others out already; this holds where its folder was opened up by hand. */
 function stranger(descriptor: number): string | undefined {

@@ -4,6 +4,7 @@
 import { randomFillSync } from 'node:crypto';
 import { procLine } from '../conntrack/format.ts';
 import { type ConntrackRequest, ConntrackService } from '../conntrack/service.ts';
+import { restoreSnapshot, Snapshot, wholeSnapshot } from '../conntrack/snapshot/snapshot.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
 import type { LogRecord, WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
@@ -39,6 +40,10 @@ export type EngineRequest =
   | { op: 'connections' }
   | { op: 'conntrack'; request: ConntrackRequest }
   | { op: 'drops' }
+  /** The next piece of a snapshot of the connections, or with `begin` (ms since 1970) the first one of another. Undefined: that was all. */
+  | { op: 'snapshot'; begin?: number }
+  /** Connections of a snapshot go on; ms since 1970. */
+  | { op: 'restore'; bytes: Uint8Array; wallClock: number }
   /** The kinds of events that somebody wants from now on. */
   | { op: 'watch'; kinds: readonly EventKind[] }
   /** Request `proc` of the control socket. */
@@ -58,6 +63,8 @@ export interface LastWords {
   readonly counters: readonly TableCounters[];
   /** The text of `ipset save`. */
   readonly sets: string;
+  /** A snapshot. */
+  readonly connections: Uint8Array;
 }
 
 export interface IpsetDone {
@@ -103,6 +110,7 @@ export function createEngine(host: EngineHost): Engine {
   const nameOf = host.devices.map(({ name }) => name);
   const identity = new WeakMap<object, number>();
   const watched = new Set<EventKind>();
+  let snapshot: Snapshot | undefined;
   const firewall = new Firewall({
     mode,
     sysctls,
@@ -138,6 +146,12 @@ export function createEngine(host: EngineHost): Engine {
       [...firewall.tracker.entries(firewall.now)].map((id) => procLine(firewall.tracker, id, firewall.now)),
     conntrack: ({ request }) => conntrack.answer(request, clocks()),
     drops: () => firewall.dropCounts(),
+    snapshot({ begin }) {
+      if (begin !== undefined) snapshot = new Snapshot(firewall.tracker, begin);
+      return snapshot?.next();
+    },
+    restore: ({ bytes, wallClock }) =>
+      restoreSnapshot(firewall.tracker, bytes, { now: performance.now(), wallClock, missed: true }),
     watch({ kinds }) {
       watched.clear();
       for (const kind of kinds) watched.add(kind);
@@ -169,6 +183,7 @@ export function createEngine(host: EngineHost): Engine {
     lastWords: (): LastWords => ({
       counters: [...readCounters(firewall)],
       sets: runIpset(firewall.sets, { argv: ['save'], names: quickNames, now: firewall.now }).stdout,
+      connections: wholeSnapshot(firewall.tracker, Date.now()),
     }),
   };
 }

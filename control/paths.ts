@@ -15,6 +15,8 @@ export interface StatePaths {
   rules(family: Family): string;
   /** The text of `ipset save`. */
   readonly sets: string;
+  /** Snapshot of a daemon's connections. */
+  readonly connections: string;
 }
 
 /** SEKISHO_STATE_DIR, else /var/lib/sekisho for root, else the XDG state directory of the user. */
@@ -33,6 +35,7 @@ export function statePaths(directory = stateDirectory(), env: NodeJS.ProcessEnv 
     daemonLock: join(directory, 'daemon.lock'),
     rules: (family) => join(directory, `rules.v${family}`),
     sets: join(directory, 'ipsets'),
+    connections: join(directory, 'connections'),
   };
 }
 

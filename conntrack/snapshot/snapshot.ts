@@ -107,6 +107,14 @@ export class Snapshot {
   }
 }
 
+/** All of it at once. */
+export function wholeSnapshot(tracker: ConnectionTracker, wallClock: number): Uint8Array {
+  const snapshot = new Snapshot(tracker, wallClock);
+  const pieces: Uint8Array[] = [];
+  for (let piece = snapshot.next(); piece; piece = snapshot.next()) pieces.push(piece);
+  return joined(pieces);
+}
+
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
@@ -117,11 +125,13 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-export interface RestoreTimes {
+export interface RestoreOptions {
   /** Monotonic ms, the clock of the packets to come. */
   readonly now: number;
   /** Milliseconds since 1970. */
   readonly wallClock: number;
+  /** Packets passed since the snapshot: TCP windows are learned anew from the next ones, as after a time without rules. */
+  readonly missed?: boolean;
 }
 
 /** What became of a snapshot. */
@@ -138,15 +148,15 @@ export interface Restored {
  * Puts what a snapshot holds into the tracker, beside what is there. Throws a SnapshotError, before anything is changed, for octets that
  * are not a whole snapshot.
  */
-export function restoreSnapshot(tracker: ConnectionTracker, bytes: Uint8Array, times: RestoreTimes): Restored {
+export function restoreSnapshot(tracker: ConnectionTracker, bytes: Uint8Array, options: RestoreOptions): Restored {
   const frames = readFrames(bytes);
-  const elapsed = elapsedSince(frames[0], times.wallClock);
+  const elapsed = elapsedSince(frames[0], options.wallClock);
   // Read once for nothing: what is wrong shall show before the first connection is in the table.
   const { connections, expectations } = countAll(tracker, frames);
   const told = new OctetReader(frames.at(-1)!.payload);
   if (told.f64() !== connections || told.f64() !== expectations) throw new SnapshotError('not all of it is there');
 
-  tracker.advance(times.now);
+  tracker.advance(options.now);
   const restored: Restored = {
     connections: 0,
     expectations: 0,
@@ -161,6 +171,7 @@ export function restoreSnapshot(tracker: ConnectionTracker, bytes: Uint8Array, t
         if (typeof given === 'string') restored.leftOut[given]++;
         else {
           restored.connections++;
+          if (options.missed) tracker.relearn(given);
           if (image.master) masters.push([given, image.master]);
         }
       });

@@ -237,6 +237,33 @@ describe('a snapshot', () => {
     expect(leftAfter(-10_000)).toEqual([0, 0, [30, 120]]);
   });
 
+  test('of a flow that has gone on since: its windows are learned anew', () => {
+    const segment = (sport: number, dport: number, seq: number, ack: number, flags = 'A') =>
+      build.ip4({}, build.tcp({ sport, dport, flags, seq, ack: flags === 'S' ? 0 : ack, window: 1_000, data: 0 }));
+    const there = (seq: number, ack: number, flags?: string) => segment(40_000, 80, seq, ack, flags);
+    const back = (seq: number, ack: number, flags?: string) =>
+      build.ip4(
+        { src: '10.0.2.2', dst: '10.0.1.2' },
+        build.tcp({ sport: 80, dport: 40_000, flags: flags ?? 'A', seq, ack, window: 1_000 }),
+      );
+    const tracker = another();
+    tracker.sysctls.set('net.netfilter.nf_conntrack_tcp_loose', 0);
+    pass(tracker, there(100, 0, 'S'), 0);
+    pass(tracker, back(500, 101, 'SA'), 1);
+    pass(tracker, there(101, 501), 2);
+    const bytes = written(tracker);
+    const later = (missed: boolean) => {
+      const next = another();
+      restoreSnapshot(next, bytes, { now: 3, wallClock: WALL + 30_000, missed });
+      const far = 1_000_000_000;
+      return [there(far, far), back(far, far), back(far + 1_000_000, far, 'RA'), there(far, far)].map((octets, index) =>
+        ctStateName(pass(next, octets, 4 + index)),
+      );
+    };
+    expect(later(false)).toEqual(['INVALID', 'INVALID', 'INVALID', 'INVALID']);
+    expect(later(true)).toEqual(['ESTABLISHED', 'ESTABLISHED', 'INVALID', 'ESTABLISHED']);
+  });
+
   test('fills a table up to its limit, and leaves alone what is there', () => {
     const tracker = another();
     for (let sport = 1; sport <= 10; sport++) pass(tracker, build.ip4({}, build.udp({ sport })), 0);
