@@ -124,6 +124,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     this.greKeys = new GreKeys(this.table);
     this.seqadj = new SequenceAdjustments(this.table);
     this.sysctls.onExchange = (protocol) => this.flush(protocol);
+    this.sysctls.addReading('count', () => this.table.count);
     this.connections = new ConnectionColumns(this.table, (id, bits) => this.events.note(id, bits));
   }
 
@@ -133,7 +134,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
    * Finds or makes the connection of `pkt` and sets its direction and ctstate. `pkt` is whole (after reassembly). A new connection is
    * unconfirmed until the last hook. A header that is cut short or a wrong checksum gives INVALID; nothing throws for any
    * input bytes. Source: nf_conntrack_in()
-    this.sysctls.addReading('count', () => this.table.count);
    */
   track(pkt: Packet): 0 | 1 {
     // Attached to the connection that it answers, come by the loopback device, or not to be tracked.

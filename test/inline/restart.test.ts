@@ -1,143 +1,94 @@
-// The daemon restarted under traffic, behind rules that let nothing through but what began with a SYN that they saw: connections, and the
-// addresses that they were given, go on.
+// The data plane fails under traffic: nothing passes, and then everything is as before.
 
-import type { ChildProcess } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { PROGRAM } from '../bin/program.ts';
-import { probe, ready } from '../kernel/support.ts';
+import { spawnSync } from 'node:child_process';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Status } from '../../control/daemon.ts';
+import { bundleProgram, probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { type Running, Site } from './running.ts';
 
-const may = ready('the daemon restarted under traffic', probe('ip', 'iperf3', 'ss', 'sysctl'));
-const IDLE = join(import.meta.dirname, 'idle.mjs');
-const COUNT = 1_000;
-const TRANSLATED = '10.77.0.9';
+const may = ready('a data plane that fails', probe('ip', 'ping', 'python3'));
 
-const RULES = `*nat
--A POSTROUTING -s ${ADDRESS.client.v4}/32 -j SNAT --to-source ${TRANSLATED}
-COMMIT
-*filter
-:FORWARD DROP [0:0]
--A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A FORWARD -s ${ADDRESS.client.v4}/32 -p tcp --syn -m conntrack --ctstate NEW -j ACCEPT
-COMMIT
-`;
-
-class Talker {
-  private readonly child: ChildProcess;
-  private said = '';
-
-  constructor(child: ChildProcess) {
-    this.child = child;
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.said += text;
-    });
-  }
-
-  async says(pattern: RegExp): Promise<string> {
-    for (let tries = 0; tries < 400; tries++) {
-      const found = pattern.exec(this.said);
-      if (found) return found[1];
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`not said within 20 s: ${pattern}, but "${this.said}"`);
-  }
-
-  /** How many connections were answered. */
-  async speak(): Promise<number> {
-    this.said = '';
-    this.child.kill('SIGUSR2');
-    return Number(await this.says(/(\d+) answered/));
-  }
-}
-
-describe.skipIf(!may)('a restart of the daemon', () => {
+describe.skipIf(!may)('when the data plane fails', () => {
   let site: Site;
-  let config: string;
-  beforeEach(() => {
+  let daemon: Running;
+  let program: string;
+  let engine: string;
+  beforeAll(() => {
+    program = bundleProgram('test/inline/faulty-run.ts');
+    engine = bundleProgram('test/inline/faulty-engine.ts');
+  });
+  beforeEach(async () => {
     site = new Site();
-    config = site.file('sekisho.yaml');
-    const { client, server } = { client: site.device('client'), server: site.device('server') };
-    const device = (words: string, host: 'client' | 'server') =>
-      `  ${words.split(',')[0]}: {netns: ${site.lab.namespace(host)}, host: [${ADDRESS[host].v4}/24, "${ADDRESS[host].v6}/64"]}\n`;
-    writeFileSync(site.file('rules.v4'), RULES);
-    writeFileSync(
-      config,
-      `state: state\ndevices:\n${device(client, 'client')}${device(server, 'server')}rules: [rules.v4]\n` +
-        'sysctls: {net.netfilter.nf_conntrack_tcp_loose: 0}\nsave-every: 1s\n',
-    );
   });
   afterEach(() => site.close());
 
-  async function start(): Promise<Running> {
-    const running = site.spawn(PROGRAM, 'run', '--config', config);
-    await running.serves();
-    return running;
-  }
+  const begin = async (...more: string[]): Promise<void> => {
+    daemon = site.spawn(program, engine, site.device('client'), site.device('server'), ...more);
+    await daemon.serves();
+  };
+  const status = (): Status => JSON.parse(site.sekisho('status --json').stdout) as Status;
+  /** One UDP packet with that text. */
+  const tell = (text: string): unknown =>
+    site.lab.run('client', [
+      'python3',
+      '-c',
+      `import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'${text}', ('${ADDRESS.server.v4}', 9))`,
+    ]);
 
-  async function talk(): Promise<Talker> {
-    const { lab } = site;
-    lab.start('server', [process.execPath, IDLE, 'serve', ADDRESS.server.v4, '7000']);
-    await lab.listening('server', 7_000);
-    const talker = new Talker(
-      lab.start('client', [process.execPath, IDLE, 'open', ADDRESS.server.v4, '7000', `${COUNT}`]),
-    );
-    expect(await talker.says(/(\d+) open/)).toBe(`${COUNT}`);
-    return talker;
-  }
-
-  const saved = () => site.file('state/connections');
-  const peers = () =>
-    site.lab.run('server', ['ss', '-Htn', 'sport = :7000']).stdout.match(new RegExp(TRANSLATED, 'g'))?.length;
-
-  test('told to end: a transfer and 1,000 idle connections go on, translated as before', {
-    timeout: 90_000,
-  }, async () => {
-    const first = await start();
-    const talker = await talk();
-    expect(peers()).toBe(COUNT);
-    site.lab.start('server', ['iperf3', '-s', '-1']);
-    await site.lab.listening('server', 5_201);
-    const transfer = site.lab.finish('client', ['iperf3', '-c', ADDRESS.server.v4, '-t', '6', '-J']);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-
-    expect(await first.end('SIGTERM')).toBe(0);
-    expect(statSync(saved()).size).toBeGreaterThan(COUNT * 60);
-    const second = await start();
-    expect(second.said).toMatch(/1,?00\d connections of \d+ s ago go on/);
-
-    expect(await talker.speak()).toBe(COUNT);
-    expect(peers()).toBe(COUNT);
-    const { status, stdout } = await transfer;
-    expect(status).toBe(0);
-    const seconds = (JSON.parse(stdout) as { intervals: { sum: { start: number; bytes: number } }[] }).intervals;
-    const after = seconds.filter(({ sum }) => sum.start >= 4).reduce((bytes, { sum }) => bytes + sum.bytes, 0);
-    expect(after, 'octets after the restart').toBeGreaterThan(1_000_000);
+  test.each([
+    ['fall over', 'fell over, as told'],
+    ['end at once', 'ended with code 3'],
+    ['stand still', 'the data plane hung'],
+  ])('%s: rules, counters and sets are there again, and traffic goes on', async (fault, reason) => {
+    await begin();
+    site.sekisho('ipset create friends hash:ip family inet6');
+    site.sekisho(`ipset add friends ${ADDRESS.client.v6}`);
+    site.sekisho('ip6tables -A FORWARD -m set --match-set friends src -p icmpv6 --icmpv6-type echo-request -j ACCEPT');
+    site.sekisho('ip6tables -A FORWARD -p icmpv6 --icmpv6-type echo-request -j DROP');
+    expect(await site.pings(5)).toBe(5);
+    // Listed, and so known, whatever the data plane can say at its end.
+    expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +5 +520 ACCEPT/);
+    tell(fault);
+    await daemon.says('the data plane runs again (restart 1)');
+    expect(daemon.said).toContain(reason);
+    expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +5 +520 ACCEPT/);
+    expect(await site.pings(5)).toBe(5);
+    expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +10 +1040 ACCEPT/);
+    expect(status().dataPlane).toMatchObject({
+      state: 'running',
+      restarts: 1,
+      lastDeath: { reason: expect.stringContaining(reason) },
+    });
+    expect(site.sekisho('status').stdout).toContain(reason);
+    expect(await daemon.end('SIGTERM')).toBe(0);
+    expect([site.linked('client'), site.linked('server')]).toEqual([false, false]);
   });
 
-  test('killed: what is older than the interval goes on; without a snapshot nothing does', {
-    timeout: 90_000,
-  }, async () => {
-    const first = await start();
-    const talker = await talk();
-    const before = statSync(saved(), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    for (let round = 0, last = before; round < 2; ) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      const { mtimeMs } = statSync(saved(), { throwIfNoEntry: false }) ?? { mtimeMs: last };
-      if (mtimeMs !== last) round++;
-      last = mtimeMs;
+  test('again and again, and rules can be edited meanwhile: whoever asks waits', async () => {
+    await begin();
+    for (let round = 1; round <= 4; round++) {
+      tell('fall over');
+      expect(site.sekisho(`ip6tables -A FORWARD -p tcp --dport ${round}`)).toMatchObject({ status: 0, stderr: '' });
+      await daemon.says(`(restart ${round})`);
     }
-    expect(await first.end('SIGKILL')).toBeNull();
-    const second = await start();
-    expect(await talker.speak()).toBe(COUNT);
+    expect(site.sekisho('ip6tables -S FORWARD').stdout.match(/--dport \d/g)).toEqual(
+      [1, 2, 3, 4].map((n) => `--dport ${n}`),
+    );
+    expect(await site.pings(3)).toBe(3);
+  });
 
-    await second.end('SIGKILL');
-    writeFileSync(saved(), readFileSync(saved()).subarray(0, 1_000));
-    const third = await start();
-    expect(third.said).toContain('cut short');
-    expect(third.said).toContain('connections.refused');
-    expect(await talker.speak()).toBe(0);
+  test('one that does not come to life again: the daemon ends, nothing passes, rules are kept', async () => {
+    await begin('3');
+    site.sekisho('ip6tables -A FORWARD -p tcp --dport 7');
+    // Here, where it is made anew, its name is taken by a device that is no TUN.
+    const [name] = site.device('client').split(',');
+    spawnSync('ip', ['link', 'add', name, 'type', 'bridge']);
+    tell('fall over');
+    expect(await daemon.end()).toBe(1);
+    spawnSync('ip', ['link', 'delete', name]);
+    expect(daemon.said).toMatch(/next try in 0.04 s[\s\S]*gone: /);
+    expect(site.linked('client')).toBe(false);
+    expect(site.sekisho('ip6tables -S FORWARD').stdout).toContain('--dport 7');
   });
 });

@@ -1,0 +1,143 @@
+// The daemon restarted under traffic, behind rules that let nothing through but what began with a SYN that they saw: connections, and the
+// addresses that they were given, go on.
+
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { PROGRAM } from '../bin/program.ts';
+import { probe, ready } from '../kernel/support.ts';
+import { ADDRESS } from './lab.ts';
+import { type Running, Site } from './running.ts';
+
+const may = ready('the daemon restarted under traffic', probe('ip', 'iperf3', 'ss', 'sysctl'));
+const IDLE = join(import.meta.dirname, 'idle.mjs');
+const COUNT = 1_000;
+const TRANSLATED = '10.77.0.9';
+
+const RULES = `*nat
+-A POSTROUTING -s ${ADDRESS.client.v4}/32 -j SNAT --to-source ${TRANSLATED}
+COMMIT
+*filter
+:FORWARD DROP [0:0]
+-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -s ${ADDRESS.client.v4}/32 -p tcp --syn -m conntrack --ctstate NEW -j ACCEPT
+COMMIT
+`;
+
+class Talker {
+  private readonly child: ChildProcess;
+  private said = '';
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.said += text;
+    });
+  }
+
+  async says(pattern: RegExp): Promise<string> {
+    for (let tries = 0; tries < 400; tries++) {
+      const found = pattern.exec(this.said);
+      if (found) return found[1];
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`not said within 20 s: ${pattern}, but "${this.said}"`);
+  }
+
+  /** How many connections were answered. */
+  async speak(): Promise<number> {
+    this.said = '';
+    this.child.kill('SIGUSR2');
+    return Number(await this.says(/(\d+) answered/));
+  }
+}
+
+describe.skipIf(!may)('a restart of the daemon', () => {
+  let site: Site;
+  let config: string;
+  beforeEach(() => {
+    site = new Site();
+    config = site.file('sekisho.yaml');
+    const { client, server } = { client: site.device('client'), server: site.device('server') };
+    const device = (words: string, host: 'client' | 'server') =>
+      `  ${words.split(',')[0]}: {netns: ${site.lab.namespace(host)}, host: [${ADDRESS[host].v4}/24, "${ADDRESS[host].v6}/64"]}\n`;
+    writeFileSync(site.file('rules.v4'), RULES);
+    writeFileSync(
+      config,
+      `state: state\ndevices:\n${device(client, 'client')}${device(server, 'server')}rules: [rules.v4]\n` +
+        'sysctls: {net.netfilter.nf_conntrack_tcp_loose: 0}\nsave-every: 1s\n',
+    );
+  });
+  afterEach(() => site.close());
+
+  async function start(): Promise<Running> {
+    const running = site.spawn(PROGRAM, 'run', '--config', config);
+    await running.serves();
+    return running;
+  }
+
+  async function talk(): Promise<Talker> {
+    const { lab } = site;
+    lab.start('server', [process.execPath, IDLE, 'serve', ADDRESS.server.v4, '7000']);
+    await lab.listening('server', 7_000);
+    const talker = new Talker(
+      lab.start('client', [process.execPath, IDLE, 'open', ADDRESS.server.v4, '7000', `${COUNT}`]),
+    );
+    expect(await talker.says(/(\d+) open/)).toBe(`${COUNT}`);
+    return talker;
+  }
+
+  const saved = () => site.file('state/connections');
+  const peers = () =>
+    site.lab.run('server', ['ss', '-Htn', 'sport = :7000']).stdout.match(new RegExp(TRANSLATED, 'g'))?.length;
+
+  test('told to end: a transfer and 1,000 idle connections go on, translated as before', {
+    timeout: 90_000,
+  }, async () => {
+    const first = await start();
+    const talker = await talk();
+    expect(peers()).toBe(COUNT);
+    site.lab.start('server', ['iperf3', '-s', '-1']);
+    await site.lab.listening('server', 5_201);
+    const transfer = site.lab.finish('client', ['iperf3', '-c', ADDRESS.server.v4, '-t', '6', '-J']);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+
+    expect(await first.end('SIGTERM')).toBe(0);
+    expect(statSync(saved()).size).toBeGreaterThan(COUNT * 60);
+    const second = await start();
+    expect(second.said).toMatch(/1,?00\d connections of \d+ s ago go on/);
+
+    expect(await talker.speak()).toBe(COUNT);
+    expect(peers()).toBe(COUNT);
+    const { status, stdout } = await transfer;
+    expect(status).toBe(0);
+    const seconds = (JSON.parse(stdout) as { intervals: { sum: { start: number; bytes: number } }[] }).intervals;
+    const after = seconds.filter(({ sum }) => sum.start >= 4).reduce((bytes, { sum }) => bytes + sum.bytes, 0);
+    expect(after, 'octets after the restart').toBeGreaterThan(1_000_000);
+  });
+
+  test('killed: what is older than the interval goes on; without a snapshot nothing does', {
+    timeout: 90_000,
+  }, async () => {
+    const first = await start();
+    const talker = await talk();
+    const before = statSync(saved(), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    for (let round = 0, last = before; round < 2; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const { mtimeMs } = statSync(saved(), { throwIfNoEntry: false }) ?? { mtimeMs: last };
+      if (mtimeMs !== last) round++;
+      last = mtimeMs;
+    }
+    expect(await first.end('SIGKILL')).toBeNull();
+    const second = await start();
+    expect(await talker.speak()).toBe(COUNT);
+
+    await second.end('SIGKILL');
+    writeFileSync(saved(), readFileSync(saved()).subarray(0, 1_000));
+    const third = await start();
+    expect(third.said).toContain('cut short');
+    expect(third.said).toContain('connections.refused');
+    expect(await talker.speak()).toBe(0);
+  });
+});
