@@ -112,7 +112,6 @@ export class ConnectionColumns implements Connections {
 
   /** The connection is gone, and its id may be another's next. */
   forget(id: number): void {
-    this.labelling.forget(id);
     this.secmarks.delete(id);
     if (this.watched.size === 0) return;
     const told = this.watched.get(id);

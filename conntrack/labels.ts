@@ -12,12 +12,10 @@ export class Labels {
   wanted = false;
   private readonly area = new Area(WORDS);
 
+  /** A new connection. Those of the one that had the id before are still there: its last packet may have asked for them. */
   open(id: number): void {
-    if (this.wanted) this.area.give(id);
-  }
-
-  forget(id: number): void {
     this.area.take(id);
+    if (this.wanted) this.area.give(id);
   }
 
   /** Four words, bit 0 the lowest of the first; undefined: no room for any. A copy. */

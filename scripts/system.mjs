@@ -9,6 +9,7 @@ const PACKAGES = {
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   curl: 'curl',
+  nfacct: 'nfacct',
 };
 
 /** Firewalls whose scripts run on our tools in a test. Their packages start services: they are only put on machines made for tests (CI is set). */

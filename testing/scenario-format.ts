@@ -1,6 +1,8 @@
 // The scenario format: what goes into `sekisho play` and into a twin that runs the same on the real kernel, and what comes out of
 // both, so that two results compare as JSON. Everything but `steps` may be left out; unknown keys are ignored.
 
+import type { HostFacts } from '../engine/host/facts.ts';
+
 export type Side = 'A' | 'B';
 
 export interface Place {
@@ -42,7 +44,9 @@ export interface Scenario {
   force_ct?: boolean;
   /** Collect what LOG prints. */
   log?: boolean;
-  /** Commands run inside the namespace before the rules are loaded. */
+  /** What is known of the host around the firewall; a kernel has its own, and takes no notice. */
+  host?: HostFacts;
+  /** Commands run inside the namespace before the rules are loaded; in memory ipset and nfacct. */
   setup?: string[][];
   steps: Step[];
 }

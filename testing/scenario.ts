@@ -5,7 +5,9 @@
 
 import { expectProcLine } from '../conntrack/expect-format.ts';
 import { dump } from '../conntrack/format.ts';
+import { helpers } from '../conntrack/helpers/index.ts';
 import { Firewall } from '../engine/firewall.ts';
+import { runNfacct } from '../engine/host/nfacct.ts';
 import type { Module } from '../engine/registry.ts';
 import { Registry } from '../engine/registry.ts';
 import { type RestoreResult, restore } from '../engine/restore.ts';
@@ -17,7 +19,6 @@ import type { Topology } from '../engine/stack/index.ts';
 import type { SendResult } from '../engine/walk.ts';
 import { type Names, noNames } from '../grammar/names.ts';
 import { TABLES, type TableName } from '../grammar/tables.ts';
-import { helpers } from '../conntrack/helpers/index.ts';
 import { matches } from '../matches/index.ts';
 import { fromHex, putU16, toHex } from '../packet/bytes.ts';
 import * as ipv4 from '../packet/ipv4.ts';
@@ -80,6 +81,7 @@ class Player {
         this.emitted.push({ out: device.slice(-1) as Side, hex: toHex(pkt.bytes, pkt.l3, pkt.end) }),
       onLog: (record) => this.logged?.push(record),
       forceTracking: scenario.force_ct,
+      host: scenario.host,
       interpreted,
     });
     this.firewall.advance(this.now);
@@ -102,7 +104,7 @@ class Player {
   step(step: Step): StepResult {
     const result = this.take(step);
     const lines = (this.logged ?? [])
-      .map(({ level, text }) => ({ level, msg: text }))
+      .map(({ level, text }) => ({ level, msg: escaped(text) }))
       .filter(({ msg }) => ofDevices(msg));
     if (lines.length > 0) result.log = lines;
     if (this.logged) this.logged = [];
@@ -118,7 +120,11 @@ class Player {
       return { out: this.drain() };
     }
     const { tracker } = this.firewall;
-    if ('ct' in step) return { ct: dump(tracker, this.now).map((entry) => ({ ...entry })), expect: Array.from(tracker.expectations.entries(), (one) => expectProcLine(tracker, one)) };
+    if ('ct' in step)
+      return {
+        ct: dump(tracker, this.now).map((entry) => ({ ...entry })),
+        expect: Array.from(tracker.expectations.entries(), (one) => expectProcLine(tracker, one)),
+      };
     if ('counters' in step) return this.counters();
     if ('rules' in step) return optionalError(this.load(step.rules));
     if ('exec' in step) return this.execute(step.exec);
@@ -135,8 +141,12 @@ class Player {
     if (rc !== 0) throw new Error(`setup: ${argv.join(' ')}: ${stderr}`);
   }
 
-  /** Of the programs beside a kernel, ipset works on our sets. */
+  /** Of the programs beside a kernel, ipset works on our sets, nfacct on our accounts. */
   private execute([program, ...argv]: readonly string[]): StepResult {
+    if (program === 'nfacct') {
+      const done = runNfacct(this.firewall.accounts, argv);
+      return { rc: done.exitCode, stdout: done.stdout, stderr: done.stderr };
+    }
     if (program !== 'ipset') throw new Error(`"${program}" runs beside a kernel: not in memory`);
     const { stdout, stderr, exitCode } = runIpset(this.firewall.sets, { argv, names: this.names, now: this.now });
     return { rc: exitCode, stdout, stderr };
@@ -227,6 +237,10 @@ class Player {
 }
 
 const belowProcNet = (path: string): string => path.replace(/^\/proc\/(self\/|thread-self\/)?net\//, '');
+
+/** As /dev/kmsg has it: control characters and backslashes by their number. */
+const escaped = (text: string): string =>
+  text.replace(/[\0-\x1f\\\x7f]/g, (odd) => `\\x${odd.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
 /** A raw socket is root's. */
 const SENDER: Owner = { uid: 0, gid: 0 };

@@ -354,6 +354,27 @@ export const MATCHES: readonly RandomExtension[] = [
       `--hashlimit-upto 1/hour --hashlimit-burst ${dice.int(1, 9)} --hashlimit-mode ${dice.pick(['srcip', 'dstip', 'srcip,dstip'])} --hashlimit-name h${dice.int(0, 999_999)}`,
   },
   {
+    name: 'connlabel',
+    weight: 2,
+    write: ({ dice, not }) => `${not()}--label ${dice.pick([0, 1, 127])}${dice.chance(0.5) ? ' --set' : ''}`,
+  },
+  // There is no IPsec, and no socket, in the twin.
+  {
+    name: 'policy',
+    weight: 0.5,
+    fits: ({ userChain }) => !userChain,
+    write({ dice, chain }) {
+      const ways = { PREROUTING: ['in'], INPUT: ['in'], FORWARD: ['in', 'out'], OUTPUT: ['out'], POSTROUTING: ['out'] };
+      return `--dir ${dice.pick(ways[chain as keyof typeof ways])} --pol ${dice.pick(['none', 'ipsec'])}`;
+    },
+  },
+  {
+    name: 'socket',
+    weight: 0.5,
+    fits: inChain('PREROUTING', 'INPUT'),
+    write: ({ dice }) => dice.pick(['', '--transparent', '--nowildcard']),
+  },
+  {
     name: 'rpfilter',
     fits: (context) => inTable('raw', 'mangle')(context) && inChain('PREROUTING')(context),
     write: ({ dice }) => dice.pick(['', '--loose', '--invert', '--validmark']),
