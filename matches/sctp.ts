@@ -1,10 +1,10 @@
 import { defineMatch, type Predicate } from '../engine/extension.ts';
 import type { ListScope, ValueScope } from '../grammar/options.ts';
-import { type NumberRange, own, printRange, strictPortRange } from '../grammar/values.ts';
+import { type NumberRange, own, printRange } from '../grammar/values.ts';
 import { u16 } from '../packet/bytes.ts';
 import { IPPROTO_SCTP } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
-import { listPorts, portRangeTest } from './shared/ports.ts';
+import { listPorts, onlyOne, portRangeTest, STRICT_PORTS } from './shared/ports.ts';
 import { within } from './shared/ranges.ts';
 import { option, upperHex, words } from './shared/text.ts';
 
@@ -142,7 +142,6 @@ interface Checked {
   readonly chunks?: Chunks & { readonly inverted: boolean };
 }
 
-const once = (name: string): string => `Only one \`--${name}' allowed`;
 const savePort = (name: string, ports: Ports | undefined): string | undefined =>
   ports && option(name, printRange(ports.range), ports.inverted);
 const listPort = (name: string, ports: Ports | undefined, scope: ListScope): string | undefined =>
@@ -156,22 +155,11 @@ export const sctp = defineMatch({
   placement: { protocols: [IPPROTO_SCTP] },
   effect: 'pure',
   options: {
-    'source-port': strictPortRange({
-      help: 'source port or ports',
-      invert: true,
-      alias: 'sport',
-      twice: once('source-port'),
-    }),
-    'destination-port': strictPortRange({
-      help: 'destination port or ports',
-      invert: true,
-      alias: 'dport',
-      twice: once('destination-port'),
-    }),
+    ...STRICT_PORTS,
     'chunk-types': own(chunkKind, {
       help: 'chunks that are there',
       invert: true,
-      twice: once('chunk-types'),
+      twice: onlyOne('chunk-types'),
       missing: '--chunk-types requires two args',
     }),
   },

@@ -1,11 +1,11 @@
 import { defineMatch, type Predicate } from '../engine/extension.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { wholeNumber } from '../grammar/scan.ts';
-import { flag, type NumberRange, own, strictPortRange } from '../grammar/values.ts';
+import { flag, type NumberRange, own } from '../grammar/values.ts';
 import { IPPROTO_TCP } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import * as tcpHeader from '../packet/tcp.ts';
-import { ANY_PORT, listPorts, savePorts } from './shared/ports.ts';
+import { ANY_PORT, listPorts, onlyOne, STRICT_PORTS, savePorts } from './shared/ports.ts';
 import { octetsEqual, within } from './shared/ranges.ts';
 import { bang, option, upperHex, words } from './shared/text.ts';
 
@@ -59,7 +59,6 @@ const optionKind = {
   print: (kind: number): string => kind.toString(),
 };
 
-const once = (name: string): string => `Only one \`--${name}' allowed`;
 const FLAGS_ONCE = "Only one of `--syn' or `--tcp-flags'  allowed";
 
 interface Checked {
@@ -85,25 +84,18 @@ export const tcp = defineMatch({
   placement: { protocols: [IPPROTO_TCP] },
   effect: 'pure',
   options: {
-    'source-port': strictPortRange({
-      help: 'source port or ports',
-      invert: true,
-      alias: 'sport',
-      twice: once('source-port'),
-    }),
-    'destination-port': strictPortRange({
-      help: 'destination port or ports',
-      invert: true,
-      alias: 'dport',
-      twice: once('destination-port'),
-    }),
+    ...STRICT_PORTS,
     syn: flag({ help: 'SYN without ACK, RST, FIN', invert: true, twice: FLAGS_ONCE }),
     'tcp-flags': own(tcpFlags, {
       help: 'of the flags in MASK exactly those in COMP are set',
       invert: true,
       twice: FLAGS_ONCE,
     }),
-    'tcp-option': own(optionKind, { help: 'an option of this kind is there', invert: true, twice: once('tcp-option') }),
+    'tcp-option': own(optionKind, {
+      help: 'an option of this kind is there',
+      invert: true,
+      twice: onlyOne('tcp-option'),
+    }),
   },
   check(given, scope): Checked {
     const flags = given.syn ?? given['tcp-flags'];

@@ -1,8 +1,27 @@
-// Port ranges of tcp, udp, sctp and dccp: how they print.
+// Port ranges of tcp, udp, sctp and dccp: how they are asked for, and how they print.
 
 import type { ListScope } from '../../grammar/options.ts';
-import { type NumberRange, printRange } from '../../grammar/values.ts';
+import { type NumberRange, printRange, strictPortRange } from '../../grammar/values.ts';
 import { bang, option } from './text.ts';
+
+/** What tcp and sctp say of an option that stands twice. */
+export const onlyOne = (name: string): string => `Only one \`--${name}' allowed`;
+
+/** The port options of tcp and sctp, which say more of mistakes than those of udp. */
+export const STRICT_PORTS = {
+  'source-port': strictPortRange({
+    help: 'source port or ports',
+    invert: true,
+    alias: 'sport',
+    twice: onlyOne('source-port'),
+  }),
+  'destination-port': strictPortRange({
+    help: 'destination port or ports',
+    invert: true,
+    alias: 'dport',
+    twice: onlyOne('destination-port'),
+  }),
+};
 
 export const ANY_PORT: NumberRange = [0, 0xffff];
 
