@@ -25,6 +25,8 @@ export async function reached(text: () => Promise<string>): Promise<number> {
 export const status = ({ json }: { json?: boolean }): Promise<number> =>
   asked({ op: 'status' }, (result) => (json ? `${JSON.stringify(result)}\n` : statusText(result as Status)));
 
+export const metrics = (): Promise<number> => asked({ op: 'metrics' }, (result) => String(result));
+
 export const connections = (): Promise<number> =>
   asked({ op: 'connections' }, (result) => (result as string[]).map((line) => `${line}\n`).join(''));
 

@@ -14,11 +14,11 @@ import type { LogRecord } from '../engine/services.ts';
 import type { DeviceCounts } from '../tun/device.ts';
 import { provideNamespace } from '../tun/namespace.ts';
 import { peerCredentials } from '../tun/os.ts';
+import { happenings } from './conntrack-feed.ts';
+import { answerToJson } from './conntrack-requests.ts';
 import { placeDevice } from './devices.ts';
 import type { EngineEvent, EngineOptions, LastWords } from './engine.ts';
 import { compileFilter, type EventFilter } from './event-filter.ts';
-import { happenings } from './conntrack-feed.ts';
-import { answerToJson } from './conntrack-requests.ts';
 import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
@@ -27,6 +27,7 @@ import { LiveConnections } from './live-connections.ts';
 import { type AskEngine, LiveRules } from './live-rules.ts';
 import { LiveSets } from './live-sets.ts';
 import { Lock } from './lock.ts';
+import { type Facts, Observer } from './observer.ts';
 import { builtModule } from './package-root.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolName } from './protocol.ts';
@@ -80,8 +81,9 @@ export class Daemon {
   private readonly bus = new EventBus((kinds) => void this.ask({ op: 'watch', kinds: [...kinds] }).catch(() => {}));
   private readonly sets: LiveSets;
   private readonly rules: LiveRules;
-  private readonly store: RuleStore;
   private readonly connections: LiveConnections;
+  private readonly store: RuleStore;
+  private readonly observer: Observer;
   private readonly started = performance.now();
   private keeper: Keeper | undefined;
   private askFirst: AskEngine | undefined;
@@ -115,13 +117,15 @@ export class Daemon {
     const { paths } = this.settings;
     this.sets = new LiveSets(this.ask, paths);
     const names = { ...hostNames(), set: this.sets.find };
-    this.rules = new LiveRules({ registry: builtinRegistry(), names, ask: this.ask });
+    const registry = builtinRegistry();
+    this.rules = new LiveRules({ registry, names, ask: this.ask });
+    this.observer = new Observer(this.ask, this.rules, { lookup: registry, names }, () => this.facts());
     this.store = new RuleStore(this.rules, paths);
+    this.connections = new LiveConnections(this.ask, paths.connections, options.say);
   }
 
   private async begin(): Promise<void> {
     const { say, onGone, backOff } = this.options;
-    this.connections = new LiveConnections(this.ask, paths.connections, options.say);
     const { devices, namespace, paths, saveEveryMs } = this.settings;
     const engine: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
@@ -164,11 +168,11 @@ export class Daemon {
       await this.sets.load(this.settings.sets);
       await this.store.load(this.settings.rules);
     }
+    await this.connections.giveBack(ask, lastWords?.connections);
     await ask({ op: 'watch', kinds: [...this.bus.kinds] });
     for (const device of this.settings.devices) placeDevice(device, this.settings.namespace);
   }
 
-    await this.connections.giveBack(ask, lastWords?.connections);
   private happened(event: EngineEvent): void {
     if ('happened' in event) this.bus.publish(event.happened);
     else if ('connections' in event) for (const one of happenings(event.connections)) this.bus.publish(one);
@@ -192,6 +196,10 @@ export class Daemon {
         return answerToJson((await this.ask(request)) as Parameters<typeof answerToJson>[0]);
       case 'proc':
         return this.ask({ op: 'proc', path: request.path, writes: request.writes });
+      case 'metrics':
+        return this.observer.metrics();
+      case 'overview':
+        return this.observer.overview(request.wish);
       case 'watch':
         return this.watch(request.filter);
       case 'reload':
@@ -234,6 +242,23 @@ export class Daemon {
     }
   }
 
+  /** Prometheus' text format. */
+  metrics(): Promise<string> {
+    return this.observer.metrics();
+  }
+
+  private facts(): Facts {
+    const counts = this.keeper?.deviceCounts();
+    return {
+      mode: this.settings.mode,
+      running: this.keeper?.running ?? false,
+      restarts: this.keeper?.restarts ?? 0,
+      eventsLost: this.keeper?.eventsLost ?? 0,
+      linesLost: this.options.log.lost(),
+      devices: this.settings.devices.map(({ name }, index) => [name, counts?.[index]] as const),
+    };
+  }
+
   async status(): Promise<Status> {
     const { keeper } = this;
     const counts = keeper?.deviceCounts();
@@ -261,6 +286,11 @@ export class Daemon {
     } catch (error) {
       this.options.say(`the rules could not be saved: ${(error as Error).message}`);
     }
+    try {
+      await this.connections.save();
+    } catch (error) {
+      this.options.say(`the connections could not be saved: ${(error as Error).message}`);
+    }
   }
 
   /** No more requests, rules saved, devices closed. */
@@ -286,11 +316,6 @@ async function stateLock({ lock: path }: StatePaths): Promise<Lock> {
   if (!lock) throw new Error(`${path}: held by another program for more than ${LOCK_WAIT_MS / 1000} s`);
   return lock;
 }
-    try {
-      await this.connections.save();
-    } catch (error) {
-      this.options.say(`the connections could not be saved: ${(error as Error).message}`);
-    }
 
 /** The socket's mode keeps others out already; this holds where its folder was opened up by hand. */
 function stranger(descriptor: number): string | undefined {

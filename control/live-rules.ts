@@ -5,6 +5,7 @@ import type { Registry } from '../engine/registry.ts';
 import { type CounterStore, Ruleset } from '../engine/ruleset.ts';
 import type { Names } from '../grammar/names.ts';
 import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { EngineRequest, TableCounters, TableMessage } from './engine.ts';
 import type { ToolAnswer } from './protocol.ts';
@@ -25,6 +26,17 @@ export interface Edited {
   readonly answer: ToolAnswer;
   /** Tables, or counters that were set to zero. */
   readonly changed: boolean;
+}
+
+/** A table in force, with what it counted. */
+export interface CountedTable {
+  readonly family: Family;
+  readonly name: TableName;
+  readonly chains: readonly {
+    readonly spec: ChainSpec;
+    readonly policy: Counters | undefined;
+    readonly rules: readonly { readonly rule: RuleSpec; readonly counters: Counters }[];
+  }[];
 }
 
 type Snapshot = Record<Family, readonly TableSpec[]>;
@@ -200,6 +212,20 @@ export class LiveRules {
         });
       }
     }
+  }
+
+  /** All that is in force, with the counters of this moment. */
+  async countedTables(): Promise<CountedTable[]> {
+    await this.refresh();
+    return [...this.inForce.values()].map(({ family, name, chains }) => ({
+      family,
+      name,
+      chains: [...chains.values()].map((spec) => ({
+        spec,
+        policy: spec.builtin ? this.counters.chain(spec) : undefined,
+        rules: spec.rules.map((rule) => ({ rule, counters: this.counters.rule(rule) })),
+      })),
+    }));
   }
 
   /** As they are now; to look at, not to change. */

@@ -1,6 +1,6 @@
 // Where the built program lies: worker threads and engine modules are files of their own there.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -14,6 +14,10 @@ export function packageRoot(): string {
   }
   return directory;
 }
+
+/** The version of this package. */
+export const programVersion = (): string =>
+  (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 
 /** A built module; throws when the package was not built. */
 export function builtModule(path: string): URL {

@@ -2,6 +2,7 @@
 
 import { parseConntrackRequest } from './conntrack-requests.ts';
 import { parseFilter } from './event-filter.ts';
+import type { OverviewWish } from './overview.ts';
 import { isToolName, type Request, TOOLS, type ToolName } from './protocol.ts';
 
 /** Takes a line apart. Throws an Error whose text may be sent back; nothing in a message is trusted. */
@@ -16,14 +17,17 @@ export function parseRequest(line: string): Request {
   const { op, program, argv, stdin, filter, request } = message as Record<string, unknown>;
   switch (op) {
     case 'status':
+    case 'metrics':
     case 'connections':
     case 'reload':
     case 'stop':
       return { op };
-    case 'conntrack':
-      return { op, request: parseConntrackRequest(request) };
     case 'watch':
       return { op, filter: parseFilter(filter) };
+    case 'overview':
+      return { op, wish: parseWish(message as Record<string, unknown>) };
+    case 'conntrack':
+      return { op, request: parseConntrackRequest(request) };
     case 'proc':
       return procRequest(message as Record<string, unknown>);
     case 'tool':
@@ -35,6 +39,18 @@ export function parseRequest(line: string): Request {
     default:
       throw new Error('unknown "op"');
   }
+}
+
+/** Lines of an overview that a terminal could show. */
+const MOST_LINES = 1_000;
+
+function parseWish({ wish }: Record<string, unknown>): OverviewWish {
+  const { lines = 50, sort = 'rate', filter = '' } = (wish ?? {}) as Record<string, unknown>;
+  if (typeof lines !== 'number' || !(lines >= 0 && lines <= MOST_LINES))
+    throw new Error(`"lines" is 0 to ${MOST_LINES}`);
+  if (sort !== 'rate' && sort !== 'total') throw new Error('"sort" is rate or total');
+  if (typeof filter !== 'string') throw new Error('"filter" is a string');
+  return { lines, sort, filter };
 }
 
 const isTexts = (value: unknown): value is string[] =>

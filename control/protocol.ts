@@ -5,6 +5,7 @@
 
 import type { ConntrackRequest } from '../conntrack/service.ts';
 import type { EventFilter } from './event-filter.ts';
+import type { OverviewWish } from './overview.ts';
 
 /** Programs that may be asked for by `tool`. */
 export const TOOLS = [
@@ -34,6 +35,10 @@ export type Request =
   | { op: 'ipset'; argv: string[]; stdin?: string }
   /** What the daemon is and how it fares. */
   | { op: 'status' }
+  /** Metrics in Prometheus' text format. */
+  | { op: 'metrics' }
+  /** What is going on, with rates since the last look. */
+  | { op: 'overview'; wish: OverviewWish }
   /** The connection table, as text lines of /proc/net/nf_conntrack and as objects. */
   | { op: 'connections' }
   /** The files below /proc/net that rules keep (recent, hashlimit): which there are, or what one says after it was written to, in order. */

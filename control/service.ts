@@ -6,7 +6,8 @@
 import { notifyServiceManager } from '../tun/os.ts';
 import { Daemon } from './daemon.ts';
 import { type LogOutput, openLog } from './log-output.ts';
-import { needsRestart, type Settings } from './settings.ts';
+import { type MetricsServer, serveMetrics } from './metrics-server.ts';
+import { needsRestart, type Settings, same } from './settings.ts';
 
 /** Reads the settings again, and throws an Error whose text is all that is wrong with them. */
 export type Reread = () => Promise<Settings>;
@@ -16,6 +17,7 @@ export class Service {
   private log: LogOutput;
   private readonly reread: Reread;
   private daemon: Daemon | undefined;
+  private metrics: MetricsServer | undefined;
   private watchdog: NodeJS.Timeout | undefined;
   private finish: (code: number) => void = () => {};
   private reloading: Promise<unknown> = Promise.resolve();
@@ -44,6 +46,12 @@ export class Service {
       },
       onStop: () => this.finish(0),
     });
+    try {
+      await this.changeMetrics(this.settings);
+    } catch (error) {
+      await this.daemon.stop();
+      throw error;
+    }
     const { mode, devices, paths } = this.settings;
     const what = `${mode} between ${devices.map(({ name }) => name).join(' and ')}`;
     this.say(`${what}; control socket ${paths.socket}`);
@@ -53,6 +61,7 @@ export class Service {
     const code = await finished;
     clearInterval(this.watchdog);
     notifyServiceManager('STOPPING=1\nSTATUS=saving');
+    await this.metrics?.close();
     await this.daemon.stop();
     this.log.close();
     return code;
@@ -83,6 +92,7 @@ export class Service {
       const kept = needsRestart(this.settings, next);
       await this.daemon?.change(next);
       this.changeLog(next);
+      if (!same(next.metrics, this.settings.metrics)) await this.changeMetrics(next);
       // What cannot change stays as it is, also in what the next reload is compared with.
       const { mode, devices, namespace, paths } = this.settings;
       this.settings = { ...next, mode, devices, namespace, paths };
@@ -92,8 +102,14 @@ export class Service {
     }
   }
 
+  private async changeMetrics({ metrics }: Settings): Promise<void> {
+    await this.metrics?.close();
+    const { daemon } = this;
+    this.metrics = metrics && daemon && (await serveMetrics(metrics, () => daemon.metrics()));
+  }
+
   private changeLog({ log }: Settings): void {
-    if (JSON.stringify(log) === JSON.stringify(this.settings.log)) {
+    if (same(log, this.settings.log)) {
       this.log.reopen();
       return;
     }

@@ -65,12 +65,14 @@ export function modeOf({ mode, devices }: Pick<Settings, 'mode' | 'devices'>): M
   return { kind: 'router', topology: Object.fromEntries(topology) };
 }
 
+/** Whether two settings say the same. */
+export const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
 /** What of `next` differs from what runs and cannot be changed while it runs, in words. */
 export function needsRestart(running: Settings, next: Settings): string[] {
-  const differ = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
   return [
     ...(running.mode === next.mode ? [] : ['mode']),
-    ...(differ(running.devices, next.devices) ? ['devices'] : []),
+    ...(same(running.devices, next.devices) ? [] : ['devices']),
     ...(running.namespace === next.namespace ? [] : ['namespace']),
     ...(running.paths.directory === next.paths.directory ? [] : ['state']),
     ...(running.paths.socket === next.paths.socket ? [] : ['socket']),

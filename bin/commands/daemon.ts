@@ -37,6 +37,15 @@ export const daemon: CommandFamily = (program, set) => {
     .action(() => set(import('../ask-daemon.ts').then(({ connections }) => connections())));
 
   program
+    .command('metrics')
+    .description('what the daemon counts, in the text format of Prometheus')
+    .action(() => set(import('../ask-daemon.ts').then(({ metrics }) => metrics())))
+    .addHelpText(
+      'after',
+      examples('sekisho metrics | grep sekisho_drops_total', 'sekisho metrics > /var/lib/node_exporter/sekisho.prom'),
+    );
+
+  program
     .command('monitor')
     .description('what happens in the daemon, a line each: packets of LOG rules, traces, connections, notes')
     .argument('[kinds...]', 'log, trace, connection, expectation, note; none: all')
