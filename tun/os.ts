@@ -10,6 +10,7 @@ const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const SOL_SOCKET = 1;
+const SO_BROADCAST = 6;
 const SO_PEERCRED = 17;
 const IPPROTO_RAW = 255;
 const EFD_NONBLOCK = 0o4000;
@@ -100,6 +101,8 @@ export function sendRaw(octets: Uint8Array): void {
   const address = is4 ? socketAddress4(octets, 16) : socketAddress6(octets, 24);
   const socket = must(libc().socket(is4 ? AF_INET : AF_INET6, SOCK_RAW | O_CLOEXEC, IPPROTO_RAW), 'raw socket');
   try {
+    // To all hosts of a link, too.
+    if (is4) must(libc().setsockopt(socket, SOL_SOCKET, SO_BROADCAST, Int32Array.of(1), 4), 'raw socket');
     must(libc().sendto(socket, octets, octets.length, 0, address, address.length), 'raw socket');
   } finally {
     libc().close(socket);

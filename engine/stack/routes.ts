@@ -141,6 +141,16 @@ class Table implements RouteTable {
   mtu(device: string): number {
     return this.mtus[device] ?? 0;
   }
+
+  broadcastMask(device: string, word: number): number {
+    for (const own of this.own[4]) {
+      // RFC 3021: a network of two has no broadcast address.
+      if (own.device !== device || own.length > 30) continue;
+      const mask = own.length === 0 ? 0 : -1 << (32 - own.length);
+      if ((u32(own.address, 12) | ~mask) === (word | 0)) return mask;
+    }
+    return 0;
+  }
 }
 
 function pick4(candidates: readonly Own[], towards: Address): Address | undefined {

@@ -99,5 +99,7 @@ export interface RouteTable extends Routes {
   find(bytes: Uint8Array, at: number, family: Family, only?: string): Route | undefined;
   /** Whether this is an address of ours on any device. Reads the packet in place; `at` is the offset of the address. */
   isLocal(bytes: Uint8Array, at: number, family: Family): boolean;
+  /** Netmask of the own network of `device` whose broadcast address is `word`; 0: none is. */
+  broadcastMask(device: string, word: number): number;
   readonly devices: readonly string[];
 }

@@ -1,5 +1,7 @@
 // FTP dialogues. All were confirmed by a 6.18 kernel (test/kernel/helpers.test.ts asks again).
 
+import { icmpErrorAbout, ip, tcp } from '../../../packet/build.ts';
+import { toHex } from '../../../packet/bytes.ts';
 import { end, type Family, type HelperRow, HOSTS, packet, rules, Talk } from './talk.ts';
 
 const SNAT = '*nat\n-A POSTROUTING -o tunB -j MASQUERADE\nCOMMIT\n';
@@ -256,6 +258,24 @@ function forwarded(family: Family, answer: string, grows: number): HelperRow {
   };
 }
 
+/** Errors about a connection whose client's numbers are shifted, twice: from the server's side, and from the client. */
+function errors(from: 'client' | 'server'): Talk {
+  const talk = new Talk(4, end('client', 4, 40_000), end('server', 4, 21, { address: OUTSIDE, port: 40_000 }));
+  talk.open().server('220 hi\r\n').client('USER x\r\n').server('331 ok\r\n');
+  for (const low of [6, 7]) {
+    talk.raw(0, { flags: 'PA', data: `PORT 10,1,0,5,5,${low}\r\n` }, 19);
+    talk.shifted(1, 5).server('200 ok\r\n');
+  }
+  const [client, server] = [HOSTS.client[4], HOSTS.server[4]];
+  const about =
+    from === 'client'
+      ? ip(4, { src: server, dst: client }, tcp({ sport: 21, dport: 40_000, flags: 'A', seq: 5_018, ack: 1_028 }))
+      : ip(4, { src: OUTSIDE, dst: server }, tcp({ sport: 40_000, dport: 21, flags: 'A', seq: 1_028, ack: 5_018 }));
+  return talk.also({ in: from === 'client' ? 'A' : 'B', hex: toHex(icmpErrorAbout(about, { type: 3, code: 1 })) });
+}
+const OUTSIDE = '203.0.113.200';
+const GROWING = `*nat\n-A POSTROUTING -o tunB -j SNAT --to-source ${OUTSIDE}\nCOMMIT\n`;
+
 /** Somebody else expects the port already: another one is announced. */
 function portTaken(): HelperRow {
   const one = masqueraded(4, 'PORT 10,1,0,5,5,6\r\n', 0, 1_286).steps.slice(0, -3);
@@ -286,4 +306,15 @@ export const ftpRows: readonly HelperRow[] = [
   forwarded(4, '229 Entering Extended Passive Mode (|||2311|)\r\n', 0),
   forwarded(6, '229 Entering Extended Passive Mode (|||2311|)\r\n', 0),
   portTaken(),
+  {
+    name: 'an error of the server about shifted numbers',
+    scenario: { v4rules: rules('ftp', 'tcp', 21, GROWING), steps: errors('server').steps },
+    expects: [],
+  },
+  {
+    name: 'an error of the client about shifted numbers',
+    scenario: { v4rules: rules('ftp', 'tcp', 21, GROWING), steps: errors('client').steps },
+    expects: [],
+    differs: 'the kernel takes it for a TCP segment',
+  },
 ];

@@ -4,7 +4,7 @@ import { sheets } from './sheets.ts';
 import type { HelperRow } from './talk.ts';
 
 /** The lines of the last look at the table, without the time left. */
-export const expectations = (row: HelperRow): string[] =>
+const expectations = (row: HelperRow): string[] =>
   (play(row.scenario).steps.findLast(({ expect: lines }) => lines)?.expect ?? [])
     .map((line) => line.replace(/^\d+ /, '').trimEnd())
     .sort();

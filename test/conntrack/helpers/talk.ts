@@ -129,6 +129,10 @@ ${more}`;
 export interface HelperRow {
   readonly name: string;
   readonly scenario: Scenario;
+  /** Commands that bring the twin's namespace to what our router is anyway. */
+  readonly kernelSetup?: string[][];
+  /** Why the kernel does something else. */
+  readonly differs?: string;
   /** Lines of /proc/net/nf_conntrack_expect at the last look at the table, without the time left. */
   readonly expects: readonly string[];
 }
