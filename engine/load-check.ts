@@ -24,34 +24,67 @@ export interface Extensions {
 export function checkTable(table: TableSpec, extensions: Extensions): void {
   const reached = reachingHooks(table);
   for (const chain of orderedChains(table)) {
-    for (const rule of chain.rules) checkRule(rule, chain, table, reached.get(rule) ?? 0, extensions);
+    const { bits, rules } = reached.get(chain) ?? UNREACHED;
+    const checker = new Checker(chain, table, extensions);
+    for (let index = 0; index < chain.rules.length; index++)
+      checker.check(chain.rules[index], index < rules ? bits : 0);
   }
 }
 
-/** Bits of the hooks that reach each rule. */
-function reachingHooks(table: TableSpec): ReadonlyMap<RuleSpec, number> {
-  const reached = new Map<RuleSpec, number>();
+/** Bits of the hooks that reach a chain, and how many of its rules they reach: those up to one that ends the walk of every packet. */
+interface Reached {
+  bits: number;
+  readonly rules: number;
+}
+
+const UNREACHED: Reached = { bits: 0, rules: 0 };
+
+function reachingHooks(table: TableSpec): ReadonlyMap<ChainSpec, Reached> {
+  const reached = new Map<ChainSpec, Reached>();
+  const jumps = new Map<ChainSpec, readonly RuleSpec[]>();
   for (const chain of table.chains.values()) {
-    if (chain.builtin !== undefined) walk(table, chain, 1 << HOOKS.indexOf(chain.builtin), reached);
+    const last = chain.rules.findIndex(endsEveryWalk);
+    const rules = last < 0 ? chain.rules.length : last + 1;
+    reached.set(chain, { bits: 0, rules });
+    jumps.set(chain, firstJumps(chain.rules, rules));
+  }
+  for (const chain of table.chains.values()) {
+    if (chain.builtin !== undefined) walk(table, chain, 1 << HOOKS.indexOf(chain.builtin), reached, jumps);
   }
   return reached;
 }
 
+/** The first rule that jumps to each chain, of those that are reached. */
+function firstJumps(rules: readonly RuleSpec[], count: number): readonly RuleSpec[] {
+  const found = new Map<string, RuleSpec>();
+  for (let index = 0; index < count; index++) {
+    const name = jumpOf(rules[index]);
+    if (name !== undefined && !found.has(name)) found.set(name, rules[index]);
+  }
+  return [...found.values()];
+}
+
 /** Depth first, with a stack of our own: chains may be nested deeper than ours reaches. */
-function walk(table: TableSpec, start: ChainSpec, hook: number, reached: Map<RuleSpec, number>): void {
+function walk(
+  table: TableSpec,
+  start: ChainSpec,
+  hook: number,
+  reached: ReadonlyMap<ChainSpec, Reached>,
+  jumps: ReadonlyMap<ChainSpec, readonly RuleSpec[]>,
+): void {
   const done = new Set<ChainSpec>([start]);
   const onPath = new Set<ChainSpec>([start]);
   const path = [{ chain: start, next: 0 }];
+  reached.get(start)!.bits |= hook;
   while (path.length > 0) {
     const step = path[path.length - 1];
-    const rule = step.chain.rules[step.next++];
-    if (rule) reached.set(rule, (reached.get(rule) ?? 0) | hook);
-    if (!rule || endsEveryWalk(rule)) {
+    const rule = jumps.get(step.chain)![step.next++];
+    if (!rule) {
       onPath.delete(step.chain);
       path.pop();
       continue;
     }
-    const callee = jumpOf(rule) === undefined ? undefined : table.chains.get(jumpOf(rule)!);
+    const callee = table.chains.get(jumpOf(rule)!);
     if (!callee) continue;
     if (onPath.has(callee)) {
       const names = [...path.map(({ chain }) => chain.name), callee.name];
@@ -60,6 +93,7 @@ function walk(table: TableSpec, start: ChainSpec, hook: number, reached: Map<Rul
     }
     if (done.has(callee)) continue;
     done.add(callee);
+    reached.get(callee)!.bits |= hook;
     onPath.add(callee);
     path.push({ chain: callee, next: 0 });
   }
@@ -80,37 +114,75 @@ export const endsEveryWalk = (rule: RuleSpec): boolean =>
   !rule.allProtocols &&
   !rule.fragment;
 
-function checkRule(rule: RuleSpec, chain: ChainSpec, table: TableSpec, bits: number, extensions: Extensions): void {
-  const { family, protocol, matches, target } = rule;
-  if (matches.length === 0 && target?.kind !== 'extension') return;
-  const hooks = HOOKS.filter((_hook, index) => bits & (1 << index));
-  const hasHelper = (name: string, of: number) =>
-    extensions.helper === undefined || extensions.helper(name, family, of) !== undefined;
-  const place: PlaceContext = { family, table: table.name, hooks, protocol, matches, hasHelper };
-  for (const { name, checked } of matches) {
-    refuse(`-m ${name}`, extensions.match(name, family)?.placement, checked, place, rule, chain);
-  }
-  if (target?.kind === 'extension') {
-    refuse(`-j ${target.name}`, extensions.target(target.name, family)?.placement, target.checked, place, rule, chain);
-  }
-}
+/** Checks the rules of one chain. */
+class Checker {
+  private readonly chain: ChainSpec;
+  private readonly table: TableSpec;
+  private readonly extensions: Extensions;
+  /** Rules that were read from the same words share their matches: the last ones that were in their place. */
+  private passed: RuleSpec | undefined = undefined;
+  private passedBits = -1;
 
-function refuse(
-  what: string,
-  // biome-ignore lint/suspicious/noExplicitAny: the checked form is the extension's own
-  placement: Placement<any> | undefined,
-  checked: unknown,
-  place: PlaceContext,
-  rule: RuleSpec,
-  chain: ChainSpec,
-): void {
-  if (!placement) return;
-  const reason =
-    wrongTable(what, placement.tables, place) ??
-    wrongHooks(what, placement.hooks, place, chain) ??
-    wrongProtocol(what, placement.protocols, place) ??
-    placement.refuses?.(checked, place);
-  if (reason !== undefined) throw new Refusal('Invalid argument', rule, reason, true);
+  constructor(chain: ChainSpec, table: TableSpec, extensions: Extensions) {
+    this.chain = chain;
+    this.table = table;
+    this.extensions = extensions;
+  }
+
+  check(rule: RuleSpec, bits: number): void {
+    const { passed } = this;
+    const { matches, target, protocol, family } = rule;
+    if (matches.length === 0 && target?.kind !== 'extension') return;
+    if (
+      passed &&
+      bits === this.passedBits &&
+      matches === passed.matches &&
+      target === passed.target &&
+      protocol === passed.protocol
+    ) {
+      return;
+    }
+    for (const { name, checked } of matches) {
+      this.refuse('-m', name, this.extensions.match(name, family)?.placement, checked, rule, bits);
+    }
+    if (target?.kind === 'extension') {
+      this.refuse(
+        '-j',
+        target.name,
+        this.extensions.target(target.name, family)?.placement,
+        target.checked,
+        rule,
+        bits,
+      );
+    }
+    this.passed = rule;
+    this.passedBits = bits;
+  }
+
+  private refuse(
+    option: string,
+    name: string,
+    // biome-ignore lint/suspicious/noExplicitAny: the checked form is the extension's own
+    placement: Placement<any> | undefined,
+    checked: unknown,
+    rule: RuleSpec,
+    bits: number,
+  ): void {
+    if (!placement) return;
+    const { family, protocol, matches } = rule;
+    const hooks = HOOKS.filter((_hook, index) => bits & (1 << index));
+    const { extensions } = this;
+    const hasHelper = (helper: string, of: number): boolean =>
+      extensions.helper === undefined || extensions.helper(helper, family, of) !== undefined;
+    const place: PlaceContext = { family, table: this.table.name, hooks, protocol, matches, hasHelper };
+    const what = `${option} ${name}`;
+    const reason =
+      wrongTable(what, placement.tables, place) ??
+      wrongHooks(what, placement.hooks, place, this.chain) ??
+      wrongProtocol(what, placement.protocols, place) ??
+      placement.refuses?.(checked, place);
+    if (reason !== undefined) throw new Refusal('Invalid argument', rule, reason, true);
+  }
 }
 
 const wrongTable = (what: string, tables: readonly string[] | undefined, place: PlaceContext): string | undefined =>

@@ -10,6 +10,7 @@ import { NAME_LENGTH, OtherFamily } from '../grammar/frame-words.ts';
 import type { Lookup } from '../grammar/lookup.ts';
 import type { Names } from '../grammar/names.ts';
 import { readCommand } from '../grammar/parser.ts';
+import { QuickReader } from '../grammar/quick.ts';
 import { Reader } from '../grammar/reader.ts';
 import type { Counters, TableSpec } from '../grammar/rule-spec.ts';
 import { type Line, type LineContent, linesOf, type Prefix, readLine } from '../grammar/save-lines.ts';
@@ -62,6 +63,7 @@ class Restore {
   private readonly options: RestoreOptions;
   private ruleset: Ruleset;
   private draft: Draft | undefined;
+  private quick: QuickReader | undefined;
   private table = '';
   /** The open table is none of ours: its lines are passed over to find more problems elsewhere. */
   private unknownTable = false;
@@ -80,12 +82,28 @@ class Restore {
   run(): RestoreResult {
     for (const line of linesOf(this.source)) {
       this.lastLine = line.number;
+      if (this.quickly(line)) continue;
       this.guarded(line, () => this.take(line));
       if (this.ended || this.diagnostics.length >= ENOUGH) break;
     }
     if (this.inTable && !this.ended && this.diagnostics.length < ENOUGH) this.commitMissing();
     const { stdout, warnings, diagnostics } = this;
     return { stdout, warnings, diagnostics, exitCode: diagnostics[0]?.code ?? 0 };
+  }
+
+  /** A rule of a plain form, appended without more ado. What is refused is read again by the grammar, which says why. */
+  private quickly({ start, end, number }: Line): boolean {
+    const { draft, quick } = this;
+    if (!draft || !quick) return false;
+    const append = quick.read(this.source, start, end, number, this.options.counters ?? false);
+    if (!append) return false;
+    try {
+      draft.checkTarget(append.rule);
+      draft.append(append.chain, append.rule);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   private get inTable(): boolean {
@@ -130,6 +148,12 @@ class Restore {
       const hint = didYouMean(name.text.trim(), Object.keys(TABLES));
       throw new RuleError(`${program}: unable to initialize table '${name.text}'`, name, hint);
     }
+    const { family, printing } = this.ruleset;
+    const { lookup, names } = printing;
+    const isChain = (chain: string): boolean => this.draft?.has(chain) === true;
+    // Each rule is described with -v.
+    const file = this.options.file ?? '';
+    this.quick = verbose ? undefined : new QuickReader({ family, lookup, names, file, isChain }, name.text);
     if (noflush) return;
     if (verbose) for (const chain of this.draft.ordered()) this.say(`Flushing chain \`${chain.name}'\n`);
     if (verbose) for (const chain of this.draft.userChains()) this.say(`Deleting chain \`${chain}'\n`);

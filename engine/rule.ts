@@ -3,7 +3,7 @@
 // counters and state stay. A rule is "the same" when its RuleSpec is the same object, or what BindContext.keyOf makes of it.
 
 import { RuleError } from '../grammar/error.ts';
-import type { ChainSpec, RuleSpec } from '../grammar/rule-spec.ts';
+import type { ChainSpec, MatchSpec, RuleSpec, TargetSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Counts } from './counters.ts';
@@ -12,6 +12,7 @@ import {
   type AnyMatch,
   type AnyTarget,
   type CompileContext,
+  type Constraints,
   type Predicate,
   turnsTrackingOn,
 } from './extension.ts';
@@ -59,6 +60,8 @@ export interface Rule {
   /** One per `spec.matches`, same order. */
   readonly matches: readonly AnyMatch[];
   readonly predicates: readonly Predicate[];
+  /** What its matches declare, from the first one on, as far as a rule may be skipped by that (constraintsOf). */
+  readonly constraints: readonly Constraints[];
   /** Only where the target is an extension. */
   readonly target: AnyTarget | undefined;
   readonly action: Action | undefined;
@@ -87,54 +90,138 @@ export const EXTENSION = 4;
 const DOES = { verdict: VERDICT, jump: JUMP, goto: GOTO, extension: EXTENSION } as const;
 const VERDICTS = { ACCEPT, DROP, QUEUE, RETURN } as const;
 
-/** Throws RuleError (exit code 2) when an extension is not attached. `states` hands earlier state back, in the order of asking. */
-export function bindRule(spec: RuleSpec, context: BindContext, earlier: readonly unknown[] = []): Rule {
-  const { family } = spec;
-  const states: unknown[] = [];
-  const sharedNames: string[] = [];
-  const compileContext: CompileContext = {
-    family,
-    table: context.table,
-    services: context.services,
-    state<T>(make: () => T): T {
-      const state = states.length < earlier.length ? (earlier[states.length] as T) : make();
-      states.push(state);
-      return state;
-    },
-    shared(name, make, families = 'each') {
-      const key = `${families === 'both' ? 'both' : family} ${name}`;
-      sharedNames.push(key);
-      return context.shared.get(key, make);
-    },
-  };
-  const matches = spec.matches.map((match) => known(context.extensions.match(match.name, family), match.name, spec));
-  const predicates = matches.map((match, index) => match.compile(spec.matches[index].checked, compileContext));
-  let target: AnyTarget | undefined;
-  let action: Action | undefined;
-  if (spec.target?.kind === 'extension') {
-    target = known(context.extensions.target(spec.target.name, family), spec.target.name, spec);
-    action = target.compile(spec.target.checked, compileContext);
+/** What the matches of a rule come to. Rules that were read from the same words share it, unless it keeps state. */
+interface Matching {
+  readonly matches: readonly AnyMatch[];
+  readonly predicates: readonly Predicate[];
+  readonly constraints: readonly Constraints[];
+  readonly needsTracking: boolean;
+  readonly states: readonly unknown[];
+  readonly sharedNames: readonly string[];
+}
+
+const NOTHING: readonly never[] = [];
+const NO_MATCHES: Matching = {
+  matches: NOTHING,
+  predicates: NOTHING,
+  constraints: NOTHING,
+  needsTracking: false,
+  states: NOTHING,
+  sharedNames: NOTHING,
+};
+
+/** Binds rules, one after the other. */
+export class Binder {
+  private readonly context: BindContext;
+  private readonly stateless: Record<Family, Map<readonly MatchSpec[], Matching>> = { 4: new Map(), 6: new Map() };
+
+  constructor(context: BindContext) {
+    this.context = context;
   }
-  const needsTracking =
-    matches.some((match, index) => turnsTrackingOn(match, spec.matches[index].checked)) ||
-    (target !== undefined && spec.target?.kind === 'extension' && turnsTrackingOn(target, spec.target.checked));
-  const slot = context.counts.take(spec.counters?.packets, spec.counters?.bytes);
-  return {
-    spec,
-    slot,
-    matches,
-    predicates,
-    target,
-    action,
-    states,
-    sharedNames,
-    needsTracking,
-    does: spec.target ? DOES[spec.target.kind] : COUNT,
-    verdict: spec.target?.kind === 'verdict' ? VERDICTS[spec.target.name] : CONTINUE,
-    asked: predicates,
-    reason: '',
+
+  /** Throws RuleError (exit code 2) when an extension is not attached. `states` hands earlier state back, in the order of asking. */
+  bind(spec: RuleSpec, earlier: readonly unknown[] = NOTHING): Rule {
+    const matching = this.matchingOf(spec, earlier);
+    const acting =
+      spec.target?.kind === 'extension' ? this.actingOf(spec, earlier.slice(matching.states.length)) : undefined;
+    return {
+      spec,
+      slot: this.context.counts.take(spec.counters?.packets, spec.counters?.bytes),
+      matches: matching.matches,
+      predicates: matching.predicates,
+      constraints: matching.constraints,
+      target: acting?.target,
+      action: acting?.action,
+      states: acting ? joined(matching.states, acting.states) : matching.states,
+      sharedNames: acting ? joined(matching.sharedNames, acting.sharedNames) : matching.sharedNames,
+      needsTracking: matching.needsTracking || acting?.needsTracking === true,
+      does: spec.target ? DOES[spec.target.kind] : COUNT,
+      verdict: spec.target?.kind === 'verdict' ? VERDICTS[spec.target.name] : CONTINUE,
+      asked: matching.predicates,
+      reason: '',
+    };
+  }
+
+  private matchingOf(spec: RuleSpec, earlier: readonly unknown[]): Matching {
+    if (spec.matches.length === 0) return NO_MATCHES;
+    const known = this.stateless[spec.family].get(spec.matches);
+    if (known) return known;
+    const matching = this.bindMatches(spec, earlier);
+    const { matches, states, sharedNames } = matching;
+    if (states.length + sharedNames.length === 0 && matches.every(({ effect }) => effect === 'pure')) {
+      this.stateless[spec.family].set(spec.matches, matching);
+    }
+    return matching;
+  }
+
+  private bindMatches(spec: RuleSpec, earlier: readonly unknown[]): Matching {
+    const { extensions } = this.context;
+    const { family } = spec;
+    const asking = new Asking(this.context, family, earlier);
+    const matches = spec.matches.map((match) => known(extensions.match(match.name, family), match.name, spec));
+    const predicates = matches.map((match, index) => match.compile(spec.matches[index].checked, asking));
+    const needsTracking = matches.some((match, index) => turnsTrackingOn(match, spec.matches[index].checked));
+    const { states, sharedNames } = asking;
+    return { matches, predicates, constraints: constraintsOf(spec, matches), needsTracking, states, sharedNames };
+  }
+
+  private actingOf(spec: RuleSpec, earlier: readonly unknown[]) {
+    const { name, checked } = spec.target as TargetSpec & { kind: 'extension' };
+    const asking = new Asking(this.context, spec.family, earlier);
+    const target = known(this.context.extensions.target(name, spec.family), name, spec);
+    const action = target.compile(checked, asking);
+    const needsTracking = turnsTrackingOn(target, checked);
+    return { target, action, needsTracking, states: asking.states, sharedNames: asking.sharedNames };
+  }
+}
+
+/** Up to the first match that is stateful, which must be asked whenever those before it said yes, or that declares nothing, and might drop. */
+function constraintsOf({ family, matches: given }: RuleSpec, matches: readonly AnyMatch[]): readonly Constraints[] {
+  const found: Constraints[] = [];
+  for (let index = 0; index < matches.length; index++) {
+    const { effect, constrain } = matches[index];
+    const constraints = effect === 'pure' ? constrain?.(given[index].checked, family) : undefined;
+    if (!constraints) break;
+    found.push(constraints);
+  }
+  return found;
+}
+
+/** What extensions ask while they are compiled. */
+class Asking implements CompileContext {
+  readonly family: Family;
+  readonly table: TableName;
+  readonly services: Services;
+  readonly states: unknown[] = [];
+  readonly sharedNames: string[] = [];
+  private readonly earlier: readonly unknown[];
+  private readonly sharing: SharedState;
+
+  constructor({ table, services, shared }: BindContext, family: Family, earlier: readonly unknown[]) {
+    this.family = family;
+    this.table = table;
+    this.services = services;
+    this.sharing = shared;
+    this.earlier = earlier;
+  }
+
+  // Functions of their own: extensions take them out of the context.
+  readonly state = <T>(make: () => T): T => {
+    const { states, earlier } = this;
+    const state = states.length < earlier.length ? (earlier[states.length] as T) : make();
+    states.push(state);
+    return state;
+  };
+
+  readonly shared = <T>(name: string, make: () => T, families: 'each' | 'both' = 'each'): T => {
+    const key = `${families === 'both' ? 'both' : this.family} ${name}`;
+    this.sharedNames.push(key);
+    return this.sharing.get(key, make);
   };
 }
+
+const joined = <T>(a: readonly T[], b: readonly T[]): readonly T[] =>
+  b.length === 0 ? a : a.length === 0 ? b : [...a, ...b];
 
 function known<T>(extension: T | undefined, name: string, spec: RuleSpec): T {
   if (extension) return extension;

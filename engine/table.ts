@@ -12,7 +12,7 @@ import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import { Program } from './classifier/program.ts';
 import { type Interpreted, interpret, type Observer, policyReason } from './reference.ts';
-import { type BindContext, bindRule, type Rule } from './rule.ts';
+import { type BindContext, Binder, type Rule } from './rule.ts';
 import { RuleIndex } from './rule-index.ts';
 import { ACCEPT, DROP, type Verdict } from './verdict.ts';
 
@@ -132,6 +132,7 @@ class Planner {
   private readonly earlier: Table | undefined;
   private readonly statesOf: (rule: RuleSpec) => readonly unknown[] | undefined;
   private readonly index: RuleIndex;
+  private readonly binder: Binder;
   private readonly chains = new Map<string, Chain>();
   private readonly programs = new Map<string, Program>();
   private readonly differences = new Map<string, Difference>();
@@ -151,6 +152,7 @@ class Planner {
     this.context = context;
     this.earlier = earlier;
     this.statesOf = statesOf;
+    this.binder = new Binder(context);
     this.index = earlier?.ruleOf ?? new RuleIndex(context);
   }
 
@@ -238,7 +240,7 @@ class Planner {
       throw new RuleError('the same rule object stands in two places', spec.origin?.span);
     }
     if (known) return known;
-    const rule = bindRule(spec, this.context, this.statesOf(spec));
+    const rule = this.binder.bind(spec, this.statesOf(spec));
     this.fresh.set(key, rule);
     return rule;
   }

@@ -93,7 +93,8 @@ function masked(address: Address, mask: Address): Address {
 const MASKS: Record<Family, (Address | undefined)[]> = { 4: [], 6: [] };
 
 /** One object for each length: nobody changes a rule's mask. */
-const maskOf = (length: number, family: Family): Address => (MASKS[family][length] ??= prefixMask(length, family));
+export const maskOf = (length: number, family: Family): Address =>
+  (MASKS[family][length] ??= prefixMask(length, family));
 
 function readHost(host: string, family: Family, names: Names): readonly Address[] | undefined {
   const literal = family === 4 ? (parseDotted(host) ?? parseAton(host)) : parseAddress6(host);

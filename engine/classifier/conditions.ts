@@ -7,7 +7,7 @@
 //
 //   | how many + FINAL | how many of them, in front, are EQUAL | op, a, b | op, a, b | ...
 
-import type { InterfaceSpec, MaskedAddress } from '../../grammar/rule-spec.ts';
+import type { InterfaceSpec, MaskedAddress, RuleSpec } from '../../grammar/rule-spec.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { Constraints, Predicate, Range } from '../extension.ts';
 import type { Rule } from '../rule.ts';
@@ -76,16 +76,16 @@ export class ConditionList {
     if (outInterface && isPlain(outInterface)) this.push(EQUAL, OUT, -1, deviceNumber(outInterface.name));
     if (protocol && !protocol.inverted) this.push(EQUAL, PROTOCOL, -1, protocol.number);
     if (fragment) this.push(EQUAL, LATER, -1, fragment.inverted ? 0 : 1);
-    const declared = declaredBy(rule);
-    this.ports(declared);
+    const ports = hasPorts(spec);
+    if (ports) this.ports(rule.constraints);
     this.words[at + 1] = (this.used - at - HEAD) / 3;
     if (source?.inverted) this.notAddress(source, SOURCE, family);
     if (destination?.inverted) this.notAddress(destination, DESTINATION, family);
     if (inInterface && !isPlain(inInterface)) this.device(inInterface, IN);
     if (outInterface && !isPlain(outInterface)) this.device(outInterface, OUT);
     if (protocol?.inverted) this.push(UNEQUAL, PROTOCOL, -1, protocol.number);
-    for (const { constraints, hasPorts } of declared) this.others(constraints, hasPorts);
-    rule.asked = askedOf(rule, declared);
+    for (const constraints of rule.constraints) this.others(constraints, ports);
+    rule.asked = askedOf(rule);
     this.words[at] = (this.used - at - HEAD) / 3 + (rule.asked.length === 0 && endsHere(rule) ? FINAL : 0);
     return at;
   }
@@ -125,30 +125,31 @@ export class ConditionList {
   }
 
   /** The leading bits that the ports within all ranges share, as one condition. */
-  private ports(declared: readonly Declared[]): void {
-    let mask = 0;
-    let value = 0;
-    for (const { constraints, hasPorts } of declared) {
-      if (!hasPorts) continue;
-      for (const [ranges, shift] of [
-        [constraints.sourcePort, 16],
-        [constraints.destinationPort, 0],
-      ] as const) {
-        if (!ranges || ranges.length === 0) continue;
-        const bits = commonBits(ranges) << shift;
-        const wanted = (ranges[0][0] << shift) & bits;
-        if (((wanted ^ value) & mask & bits) !== 0) this.push(EQUAL, PORTS, 0, 1); // two matches that exclude each other
-        mask |= bits;
-        value |= wanted;
-      }
+  private ports(all: readonly Constraints[]): void {
+    for (const { sourcePort, destinationPort } of all) {
+      if (sourcePort && sourcePort.length > 0) this.portBits(sourcePort, 16);
+      if (destinationPort && destinationPort.length > 0) this.portBits(destinationPort, 0);
     }
-    if (mask !== 0) this.push(EQUAL, PORTS, mask, value);
+    if (this.portMask !== 0) this.push(EQUAL, PORTS, this.portMask, this.portValue);
+    this.portMask = this.portValue = 0;
   }
 
-  private others({ sourcePort, destinationPort, ctState }: Constraints, hasPorts: boolean): void {
+  private portMask = 0;
+  private portValue = 0;
+
+  private portBits(ranges: readonly Range[], shift: number): void {
+    const mask = commonBits(ranges) << shift;
+    const wanted = (ranges[0][0] << shift) & mask;
+    // Two matches that exclude each other.
+    if (((wanted ^ this.portValue) & this.portMask & mask) !== 0) this.push(EQUAL, PORTS, 0, 1);
+    this.portMask |= mask;
+    this.portValue |= wanted;
+  }
+
+  private others({ sourcePort, destinationPort, ctState }: Constraints, ports: boolean): void {
     if (ctState) this.push(SOME_BIT, STATE, bitsOf(ctState), 0);
-    if (hasPorts && sourcePort) this.ranges(sourcePort, SOURCE_PORT);
-    if (hasPorts && destinationPort) this.ranges(destinationPort, DESTINATION_PORT);
+    if (ports && sourcePort) this.ranges(sourcePort, SOURCE_PORT);
+    if (ports && destinationPort) this.ranges(destinationPort, DESTINATION_PORT);
   }
 
   private ranges(ranges: readonly Range[], op: number): void {
@@ -164,40 +165,25 @@ const ADDRESS_FROM: Record<Family, number> = { 4: 12, 6: 0 };
 
 const isPlain = ({ name, inverted }: InterfaceSpec): boolean => !inverted && !name.endsWith('+');
 
-interface Declared {
-  readonly constraints: Constraints;
-  /** The rule is for one protocol that has ports. */
-  readonly hasPorts: boolean;
-}
-
-/** Constraints of the matches at the front of the rule. */
-function declaredBy({ spec, matches }: Rule): readonly Declared[] {
-  if (matches.length === 0) return NOTHING;
-  const { protocol, family } = spec;
-  const hasPorts = protocol !== undefined && !protocol.inverted && HEADER[protocol.number] !== 0;
-  const declared: Declared[] = [];
-  for (let index = 0; index < matches.length; index++) {
-    const { effect, constrain } = matches[index];
-    const constraints = effect === 'pure' ? constrain?.(spec.matches[index].checked, family) : undefined;
-    if (!constraints) break;
-    declared.push({ constraints, hasPorts });
-  }
-  return declared;
-}
-
-const NOTHING: readonly Declared[] = [];
+/** Whether the rule is for one protocol that has ports. */
+const hasPorts = ({ protocol }: RuleSpec): boolean =>
+  protocol !== undefined && !protocol.inverted && HEADER[protocol.number] !== 0;
 
 /** What conditions do not say in full. */
-function askedOf({ predicates }: Rule, declared: readonly Declared[]): readonly Predicate[] {
-  const left = predicates.filter((_predicate, index) => !(index < declared.length && isSaid(declared[index])));
-  return left.length > 0 ? left : NONE;
+function askedOf({ predicates, constraints, spec }: Rule): readonly Predicate[] {
+  const ports = hasPorts(spec);
+  let said = 0;
+  for (const one of constraints) if (isSaid(one, ports)) said++;
+  if (said === 0) return predicates;
+  if (said === predicates.length) return NONE;
+  return predicates.filter((_predicate, index) => !(index < constraints.length && isSaid(constraints[index], ports)));
 }
 
-function isSaid({ constraints, hasPorts }: Declared): boolean {
+function isSaid(constraints: Constraints, ports: boolean): boolean {
   for (const name of Object.keys(constraints) as (keyof Constraints)[]) {
     if (constraints[name] === undefined || name === 'ctState') continue;
     if (name !== 'sourcePort' && name !== 'destinationPort') return false;
-    if (!hasPorts || constraints[name].length > MANY) return false;
+    if (!ports || constraints[name].length > MANY) return false;
   }
   return true;
 }
