@@ -1,7 +1,7 @@
 // Random tables and packets that meet each other often: few addresses, devices, protocols and masks, odd ones among them.
 
 import fc from 'fast-check';
-import type { AnyMatch, AnyTarget } from '../../engine/extension.ts';
+import type { AnyMatch, AnyTarget, Constraints, Range } from '../../engine/extension.ts';
 import type { Extensions } from '../../engine/rule.ts';
 import { ACCEPT, CONTINUE, DROP, RETURN, STOLEN } from '../../engine/verdict.ts';
 import type {
@@ -16,8 +16,9 @@ import type {
 import { HOOKS, type HookName, TABLES, type TableName } from '../../grammar/tables.ts';
 import { parseAddress } from '../../packet/address.ts';
 import { fragment, icmp, ip4, ip6, raw, tcp, udp } from '../../packet/build.ts';
+import { u16 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
-import { Packet } from '../../packet/packet.ts';
+import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, Packet } from '../../packet/packet.ts';
 
 const ADDRESSES: Record<Family, string[]> = {
   4: ['10.0.1.2', '10.0.1.3', '10.1.0.1', '192.168.7.9'],
@@ -54,7 +55,7 @@ const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined, freq: 2 });
 
 // Only what the engine looks at: these are never parsed or printed.
-const oddMatchOf = (match: Pick<AnyMatch, 'name' | 'effect' | 'compile'>): AnyMatch => match as AnyMatch;
+const oddMatchOf = (match: Pick<AnyMatch, 'name' | 'effect' | 'compile' | 'constrain'>): AnyMatch => match as AnyMatch;
 const oddTargetOf = (target: Pick<AnyTarget, 'name' | 'compile'>): AnyTarget => target as AnyTarget;
 
 /** Matches and targets that touch everything the engine promises: state, hot drops, rewriting, odd verdicts. */
@@ -64,6 +65,29 @@ export const oddExtensions: Extensions = {
 };
 
 const ODD_MATCHES: Record<string, AnyMatch> = {
+  // What tcp, udp, multiport and conntrack are to the engine: exact constraints, beside a predicate that may drop.
+  ports: oddMatchOf({
+    name: 'ports',
+    effect: 'pure',
+    compile:
+      ({ sourcePort, destinationPort }: Constraints) =>
+      (pkt) => {
+        // As placements have it: for protocols with ports only.
+        if (pkt.fragmentOffset !== 0 || (pkt.protocol !== 6 && pkt.protocol !== 17)) return false;
+        if (pkt.l4 + 4 > pkt.end) return pkt.hotDrop();
+        return inside(sourcePort, u16(pkt.bytes, pkt.l4)) && inside(destinationPort, u16(pkt.bytes, pkt.l4 + 2));
+      },
+    constrain: (constraints: Constraints) => constraints,
+  }),
+  state: oddMatchOf({
+    name: 'state',
+    effect: 'pure',
+    compile:
+      ({ ctState }: Constraints) =>
+      (pkt) =>
+        inside(ctState, pkt.ctState),
+    constrain: (constraints: Constraints) => constraints,
+  }),
   everyNth: oddMatchOf({
     name: 'everyNth',
     effect: 'stateful',
@@ -116,7 +140,37 @@ const ODD_TARGETS: Record<string, AnyTarget> = {
   verdict: oddTargetOf({ name: 'verdict', compile: (verdict) => () => verdict }),
 };
 
+const inside = (ranges: readonly Range[] | undefined, value: number): boolean =>
+  ranges?.some(([low, high]) => low <= value && value <= high) ?? true;
+
+const portRanges: fc.Arbitrary<Range[]> = fc.constantFrom<Range[]>(
+  [[1, 1]],
+  [[0, 1]],
+  [[1, 2]],
+  [[0, 0xffff]],
+  [
+    [0, 0],
+    [2, 0xffff],
+  ],
+  [
+    [0, 0],
+    [2, 2],
+    [4, 9],
+  ],
+  [],
+);
+const ports = fc.record(
+  { sourcePort: portRanges, destinationPort: portRanges },
+  // One that says nothing of ports looks at no ports.
+  { requiredKeys: ['destinationPort'] },
+) as fc.Arbitrary<Constraints>;
+const states: fc.Arbitrary<Constraints> = fc
+  .subarray([0, CT_INVALID, CT_ESTABLISHED, CT_RELATED, CT_NEW])
+  .map((bits) => ({ ctState: bits.map((bit): Range => [bit, bit]) }));
+
 const oddMatch: fc.Arbitrary<MatchSpec> = fc.oneof(
+  fc.record({ name: fc.constant('ports'), checked: ports }),
+  fc.record({ name: fc.constant('state'), checked: states }),
   fc.record({ name: fc.constantFrom('everyNth', 'together'), checked: fc.integer({ min: 1, max: 4 }) }),
   fc.record({ name: fc.constant('marked'), checked: fc.integer({ min: 0, max: 3 }) }),
   fc.record({ name: fc.constant('picky'), checked: fc.constantFrom(1, 41, 60) }),
@@ -187,6 +241,7 @@ export interface Sent {
   readonly inDevice: string;
   readonly outDevice: string;
   readonly mark: number;
+  readonly ctState: number;
 }
 
 export function sent(family: Family): fc.Arbitrary<Sent> {
@@ -194,6 +249,9 @@ export function sent(family: Family): fc.Arbitrary<Sent> {
     fc.record({ sport: fc.nat(3), dport: fc.nat(3) }).map((ports) => tcp({ ...ports, flags: 'S' })),
     fc.record({ sport: fc.nat(3), dport: fc.nat(3) }).map((ports) => udp(ports)),
     fc.constant(icmp({ type: 8 })),
+    // A header that is cut short, in its ports and behind them.
+    fc.constantFrom(2, 6, 12).map((length) => raw(6, new Uint8Array(length))),
+    fc.constantFrom(3, 7).map((length) => raw(17, new Uint8Array(length))),
     // A header chain that runs out of the packet, in IPv6.
     fc.constantFrom(43, 60, 51).map((protocol) => raw(protocol, Uint8Array.of(17))),
     fc.constantFrom(59, 50, 99).map((protocol) => raw(protocol, new Uint8Array(12))),
@@ -208,6 +266,7 @@ export function sent(family: Family): fc.Arbitrary<Sent> {
       inDevice: fc.constantFrom(...DEVICES),
       outDevice: fc.constantFrom(...DEVICES),
       mark: fc.nat(3),
+      ctState: fc.constantFrom(0, CT_INVALID, CT_ESTABLISHED, CT_NEW),
     })
     .map(({ src, dst, layer, piece, ...rest }) => {
       const octets =
@@ -218,11 +277,12 @@ export function sent(family: Family): fc.Arbitrary<Sent> {
     });
 }
 
-export function packetOf({ octets, inDevice, outDevice, mark }: Sent, hook: number): Packet {
+export function packetOf({ octets, inDevice, outDevice, mark, ctState }: Sent, hook: number): Packet {
   const pkt = Packet.of(octets);
   pkt.inDevice = inDevice;
   pkt.outDevice = outDevice;
   pkt.mark = mark;
+  pkt.ctState = ctState;
   pkt.hook = hook;
   return pkt;
 }

@@ -4,17 +4,24 @@
 //   SEKISHO_TWIN_SEED=7           where to begin: the seeds are this one and those after it; 1 unless set, so that every run of
 //                                 the suite does the same. A soak takes another beginning each time.
 //   SEKISHO_TWIN_WITHOUT=ecn,LOG  extensions to leave out
+//   SEKISHO_TWIN_WAY='by the tree' how chains are walked on our side: test/engine/ways.ts
 //
 // A scenario that differs is shrunk to the few rules and packets that matter, and printed so that it can be given to `sekisho play`.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { play } from '../../testing/scenario.ts';
+import { force } from '../engine/ways.ts';
 import { compareResults } from './compare.ts';
 import { minimise, type RandomCase, randomCase, scenarioOf } from './random.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 
-const { SEKISHO_TWIN_SCENARIOS, SEKISHO_TWIN_SEED, SEKISHO_TWIN_WITHOUT = '' } = process.env;
+const {
+  SEKISHO_TWIN_SCENARIOS,
+  SEKISHO_TWIN_SEED,
+  SEKISHO_TWIN_WITHOUT = '',
+  SEKISHO_TWIN_WAY = 'as it comes',
+} = process.env;
 const first = Number(SEKISHO_TWIN_SEED ?? 1);
 const count = Number(SEKISHO_TWIN_SCENARIOS ?? 250);
 const without = SEKISHO_TWIN_WITHOUT.split(',');
@@ -23,10 +30,15 @@ const SHOWN = 5;
 
 describe.skipIf(!ready('random scenarios beside the kernel', probeTwin()))('random scenarios', () => {
   let twin: Twin;
+  let restore: () => void;
   beforeAll(async () => {
+    restore = force(SEKISHO_TWIN_WAY);
     twin = await Twin.start();
   });
-  afterAll(() => twin.stop());
+  afterAll(() => {
+    restore();
+    return twin.stop();
+  });
 
   /** What differs between the kernel and us; a ruleset that both refuse is no difference. */
   async function differences(given: RandomCase): Promise<string[]> {
