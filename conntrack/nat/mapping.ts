@@ -248,7 +248,6 @@ export class Mapping {
     }
     if (found < 0) return false;
     const rival = found >>> 1;
-    if ((found & 1) === 0) return true;
     if (parts.table.status(rival) & (IPS_SRC_NAT | IPS_DST_NAT | IPS_SEQ_ADJUST)) return true;
     return !(sameTuple(parts.table, rival, 0, id, 1) && sameTuple(parts.table, rival, 1, id, 0));
   }
