@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { play } from '../../testing/scenario.ts';
+import { given, rulesOf } from '../conntrack/helpers/given.rows.ts';
 import { sheets } from '../conntrack/helpers/sheets.ts';
 import type { HelperRow } from '../conntrack/helpers/talk.ts';
 import { compareResults } from './compare.ts';
@@ -25,5 +26,13 @@ describe.skipIf(!ready('helpers beside the kernel', probeTwin()))('the kernel', 
     for (const row of rows.filter(({ differs }) => differs !== undefined)) {
       test(`${row.name}: ${row.differs}`, async () => expect(await differences(row)).not.toEqual([]));
     }
+  });
+
+  describe.each([4, 6] as const)('IPv%i', (family) => {
+    test.each(given)('%s', async (words, families) => {
+      const loaded = twin.run({ [`v${family}rules`]: rulesOf(words), steps: [] });
+      if (families.includes(family)) await expect(loaded).resolves.toBeDefined();
+      else await expect(loaded).rejects.toThrow();
+    });
   });
 });

@@ -177,6 +177,40 @@ function arrivals(family: Family): HelperRow {
   };
 }
 
+/** What rules see of master and data connection: each counts. */
+function asked(): HelperRow {
+  const questions = [
+    '-m helper --helper ftp',
+    '-m helper ! --helper ftp',
+    '-m helper --helper ftp-2121',
+    '-m helper --helper tftp',
+    '-m helper --helper ""',
+    '-m conntrack --ctstatus EXPECTED',
+    '-m conntrack ! --ctstatus EXPECTED',
+    '-m conntrack --ctstatus EXPECTED,ASSURED',
+    '-m conntrack --ctstate RELATED --ctproto tcp',
+    '-m conntrack --ctstate RELATED --ctdir REPLY',
+    `-m conntrack --ctstate RELATED --ctorigsrc ${HOSTS.server[4]} --ctrepldst ${HOSTS.server[4]}`,
+    '-m conntrack --ctstate ESTABLISHED --ctorigdstport 1286',
+    '-m conntrack --ctstate RELATED --ctexpire 0',
+    '-m connmark --mark 7',
+  ];
+  const filter = `*filter\n${questions.map((words) => `-A FORWARD ${words}`).join('\n')}\nCOMMIT\n`;
+  const text = rules('ftp', 'tcp', 21, filter).replace(
+    '*mangle',
+    '*mangle\n-A PREROUTING -p tcp --dport 21 -j CONNMARK --set-mark 7',
+  );
+  const talk = plain(4)
+    .client('USER x\r\n')
+    .server('331 ok\r\n')
+    .client(`PORT ${commas(V4)},5,6\r\n`);
+  const data = new Talk(4, { ...end('server', 4, 20), seq: 9 }, { ...end('client', 4, 1_286), seq: 30 })
+    .open()
+    .client('x');
+  const steps = [...talk.steps, ...data.steps, { ct: true as const }, { counters: true as const }];
+  return { name: 'what rules see of it', scenario: { v4rules: text, steps }, expects: [] };
+}
+
 /** The master ends: nothing more is expected. */
 function goneMaster(): HelperRow {
   const talk = plain(4)
@@ -301,6 +335,7 @@ export const ftpRows: readonly HelperRow[] = [
   arrivals(4),
   arrivals(6),
   goneMaster(),
+  asked(),
   ...TRANSLATED,
   forwarded(4, '227 Entering Passive Mode (10,1,0,5,9,7)\r\n', 1),
   forwarded(4, '229 Entering Extended Passive Mode (|||2311|)\r\n', 0),
