@@ -2,5 +2,6 @@
 
 import { styleText } from 'node:util';
 
-export const colored = (color: 'green' | 'red', text: string): string =>
-  process.stdout.isTTY && !process.env.NO_COLOR ? styleText(color, text) : text;
+export const mayColor = (): boolean => process.stdout.isTTY && !process.env.NO_COLOR;
+
+export const colored = (color: 'green' | 'red', text: string): string => (mayColor() ? styleText(color, text) : text);

@@ -1,5 +1,6 @@
 // Commands that ask or tell the daemon.
 
+import { Option } from 'commander';
 import { type CommandFamily, examples, many } from './family.ts';
 
 export const daemon: CommandFamily = (program, set) => {
@@ -32,9 +33,49 @@ export const daemon: CommandFamily = (program, set) => {
     .addHelpText('after', examples('sekisho hashlimit', 'sekisho hashlimit -6 web'));
 
   program
+    .command('attach')
+    .description("adds the matches and targets of a file to the daemon's language, while packets flow")
+    .argument('<file>', 'a JavaScript module (docs/own-extensions.md)')
+    .action((file) => set(import('../attach.ts').then(({ attach }) => attach(file))))
+    .addHelpText('after', examples('sekisho attach examples/own-match/dnsname.mjs'));
+
+  program
+    .command('detach')
+    .description('takes a match or target that came from a file away again, unless a rule uses it')
+    .argument('<name>', 'as rules call it')
+    .action((name) => set(import('../attach.ts').then(({ detach }) => detach(name))));
+
+  program
+    .command('nfacct')
+    .description('the accounts that -m nfacct counts into, in the words of the nfacct tool')
+    .argument(
+      '<command...>',
+      'list [reset] [json|xml], add NAME [packet|byte QUOTA], get NAME [reset], delete NAME, flush, restore',
+    )
+    .action((argv) => set(import('../attach.ts').then(({ nfacct }) => nfacct(argv))))
+    .addHelpText('after', examples('sekisho nfacct add web byte 1000000', 'sekisho nfacct list reset json'));
+
+  program
     .command('connections')
     .description('the connection table of the daemon, as /proc/net/nf_conntrack shows it')
     .action(() => set(import('../ask-daemon.ts').then(({ connections }) => connections())));
+
+  program
+    .command('top')
+    .description('what goes on in the daemon, live: rules and connections by rate, drops by reason, devices')
+    .option('--once', 'print it once, without a terminal; also done where there is none')
+    .option('--json', 'once, as JSON')
+    .option('--interval <seconds>', 'between two looks (1)')
+    .option('--filter <text>', 'only lines with that text')
+    .option('--lines <number>', 'of each list, with --once (20)')
+    .addOption(new Option('--sort <by>', 'rate or total').choices(['rate', 'total']).default('rate'))
+    .action((options) => set(import('../top/top.ts').then(({ top }) => top(options))))
+    .addHelpText(
+      'after',
+      `${examples('sekisho top', 'sekisho top --once --filter DROP', "sekisho top --json | jq '.rules[0]'")}
+Keys: r c d lists, s sort, / filter, arrows scroll, p pause, h help, q quit.
+`,
+    );
 
   program
     .command('metrics')
