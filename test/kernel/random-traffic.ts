@@ -65,6 +65,8 @@ interface Ends {
   server: string;
   /** The server is the router: it answers by itself. */
   toSelf: boolean;
+  /** Where answers come from and go to, if not from the server to the client. */
+  seen?: Seen;
 }
 
 type Talk = Generator<Sent, void>;
@@ -75,6 +77,22 @@ export interface TrafficOptions {
   families: readonly Family[];
   /** Names of protocols beyond TCP, UDP and ICMP that may appear: "gre", "udplite", "sctp", "esp", "ah", "other". */
   protocols: ReadonlySet<string>;
+  /** Talks at a time; 4 unless set. */
+  talks?: number;
+  /** Share of packets that arrive later than those sent after them. */
+  late?: number;
+  /** How the ends see each other where rules translate; left as it is: each other's own addresses. */
+  translate?(seen: Seen): void;
+}
+
+/** Addresses that packets of a talk have; rules between the ends may make others of them. */
+export interface Seen {
+  readonly family: Family;
+  readonly side: Side;
+  /** What the server takes the client for. */
+  client: string;
+  /** Who answers in the server's place. */
+  server: string;
 }
 
 export function randomTraffic(dice: Dice, options: TrafficOptions): Sent[] {
@@ -99,13 +117,24 @@ class Traffic {
 
   make(): Sent[] {
     while (this.sent.length < this.options.packets) {
-      if (this.talks.length < 4 || this.dice.chance(0.05)) this.talks.push(this.newTalk());
+      if (this.talks.length < (this.options.talks ?? 4) || this.dice.chance(0.05)) this.talks.push(this.newTalk());
       const talk = this.dice.pick(this.talks);
       const next = talk.next();
       if (next.done) this.talks.splice(this.talks.indexOf(talk), 1);
       else this.onTheWay(next.value);
     }
-    return this.sent;
+    return this.delayed(this.sent);
+  }
+
+  /** Some packets change places with those behind them. */
+  private delayed(sent: Sent[]): Sent[] {
+    const { late = 0 } = this.options;
+    if (late === 0) return sent;
+    const order = sent.map((_, index) => (this.dice.chance(late) ? index + this.dice.int(1, 8) + 0.5 : index));
+    return sent
+      .map((_, index) => index)
+      .sort((a, b) => order[a] - order[b])
+      .map((index) => sent[index]);
   }
 
   private newTalk(): Talk {
@@ -138,7 +167,9 @@ class Traffic {
       : toSelf
         ? SELF[family][dice.pick(['A', 'B'] as const)]
         : dice.pick(HOSTS[family][dice.chance(0.97) ? other(side) : side]);
-    return { family, side, client, server, toSelf };
+    const seen: Seen = { family, side, client, server };
+    this.options.translate?.(seen);
+    return { family, side, client, server, toSelf, seen };
   }
 
   private *otherTalk(ends: Ends): Talk {
@@ -243,7 +274,8 @@ const isFromSelf = (octets: Uint8Array): boolean => {
 
 /** A packet of a talk, from the client (0) or the server (1), in the headers that real ones come in, mostly. */
 function send(dice: Dice, ends: Ends, from: 0 | 1, ...layers: Layer[]): Sent {
-  const [src, dst] = from === 0 ? [ends.client, ends.server] : [ends.server, ends.client];
+  const seen = ends.seen ?? ends;
+  const [src, dst] = from === 0 ? [ends.client, ends.server] : [seen.server, seen.client];
   const side = from === 0 ? ends.side : other(ends.side);
   const ttl = dice.chance(0.93) ? 64 : dice.pick([0, 1, 2, 3, 128, 255]);
   const tos = dice.chance(0.85) ? 0 : dice.pick([0x10, 0x28, 0xb8, 0x02, 0x03, 0xff]);

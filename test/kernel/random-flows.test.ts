@@ -1,0 +1,52 @@
+// Random flows through the kernel's tracker and ours: the same bytes out, the same counters, the same connections, again and again on the way.
+//
+//   SEKISHO_FLOW_PACKETS=500000   how many packets; 20,000 unless set
+//   SEKISHO_TWIN_SEED=7           where to begin; 1 unless set, so that every run of the suite does the same
+//
+// A scenario that differs is shrunk and printed so that it can be given to `sekisho play`.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { play } from '../../testing/scenario.ts';
+import { compareResults } from './compare.ts';
+import { minimise, type RandomCase, scenarioOf } from './random.ts';
+import { randomFlows } from './random-flows.ts';
+import { probeTwin, ready } from './support.ts';
+import { Twin } from './twin.ts';
+
+const first = Number(process.env.SEKISHO_TWIN_SEED ?? 1);
+const wanted = Number(process.env.SEKISHO_FLOW_PACKETS ?? 20_000);
+/** Of one scenario. */
+const PACKETS = 1_000;
+const EVERY = 100;
+const SHOWN = 5;
+
+describe.skipIf(!ready('random flows beside the kernel', probeTwin()))('random flows', () => {
+  let twin: Twin;
+  beforeAll(async () => {
+    twin = await Twin.start();
+  });
+  afterAll(() => twin.stop());
+
+  async function differences(given: RandomCase): Promise<string[]> {
+    const scenario = scenarioOf(given);
+    return compareResults(await twin.run(scenario), play(scenario), scenario);
+  }
+
+  test(`${wanted} packets from seed ${first} on`, { timeout: 7_200_000 }, async () => {
+    const reports: string[] = [];
+    let packets = 0;
+    let seed = first;
+    for (; packets < wanted && reports.length < SHOWN; seed++) {
+      const given = randomFlows(seed, { packets: PACKETS, every: EVERY });
+      packets += given.steps.filter((step) => 'in' in step || 'local' in step).length;
+      if ((await differences(given)).length > 0) reports.push(await report(given));
+    }
+    console.info(`${packets} packets, seeds ${first} to ${seed - 1}, ${reports.length} differ`);
+    expect(reports.join('\n\n'), `${reports.length} differ`).toBe('');
+  });
+
+  async function report(given: RandomCase): Promise<string> {
+    const small = await minimise(given, async (candidate) => (await differences(candidate)).length > 0);
+    return [`seed ${given.seed}, shrunk:`, JSON.stringify(scenarioOf(small)), ...(await differences(small))].join('\n');
+  }
+});
