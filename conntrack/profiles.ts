@@ -21,7 +21,7 @@ const RFC6092: Readonly<Record<string, number>> = {
   [`${NF}generic_timeout`]: IDLE * 2, // RFC 6092 REC-12; the kernel's ten minutes are enough
   [`${NF}gre_timeout`]: IDLE,
   [`${NF}gre_timeout_stream`]: IDLE,
-  // RFC 5508 REQ-1: 60 s
+  // RFC 5508 REQ-2: 60 s
   [`${NF}icmp_timeout`]: MINUTE,
   [`${NF}icmpv6_timeout`]: MINUTE,
   [`${NF}tcp_timeout_syn_sent`]: TRANSITORY,
