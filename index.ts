@@ -2,21 +2,24 @@
 //
 //   import { builtins, Firewall, Packet, parseSave, Registry } from 'sekisho';
 
-import type { Module } from './engine/registry.ts';
 import { helpers } from './conntrack/helpers/index.ts';
+import type { Module } from './engine/registry.ts';
 import { matches } from './matches/index.ts';
 import { targets } from './targets/index.ts';
 
 /** Every match, target and helper of the package, to be handed to a Registry. */
 export const builtins: Module = { matches, targets, helpers };
 
-export { dump as dumpConnections, type Entry, procLine } from './conntrack/format.ts';
 export { expectProcLine } from './conntrack/expect-format.ts';
+export { dump as dumpConnections, type Entry, procLine } from './conntrack/format.ts';
 export { type AnyHelper, defineHelper, type ExpectPolicy, type Helper } from './conntrack/helper.ts';
 export type { Expected, HelperCall } from './conntrack/helper-call.ts';
 export { type FtpOptions, ftpHelper } from './conntrack/helpers/ftp.ts';
 export * from './engine/extension.ts';
 export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts';
+export type { AccountSpec, Quota } from './engine/host/accounts.ts';
+export type { HostFacts, IpsecFlow, IpsecTransform, VirtualService } from './engine/host/facts.ts';
+export type { SocketSpec } from './engine/host/sockets.ts';
 export { Refusal } from './engine/refusal.ts';
 export { type Module, Registry } from './engine/registry.ts';
 export { type ParsedSave, parseSave, type RestoreOptions, type RestoreResult, restore } from './engine/restore.ts';
@@ -35,6 +38,8 @@ export { parseCommand } from './grammar/parse-rule.ts';
 export { printRule, printSave } from './grammar/print.ts';
 export * from './grammar/rule-spec.ts';
 export * from './grammar/tables.ts';
+/** Value kinds for options of extensions: kinds.u32({ help: '...' }). */
+export * as kinds from './grammar/values.ts';
 export { describe, describeBytes } from './packet/describe.ts';
 export { Packet } from './packet/packet.ts';
 export { readCapture, writePcap } from './packet/pcap.ts';

@@ -1,5 +1,7 @@
 // sekisho run: the daemon in the foreground.
 
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { checkEverything, checkSettings, type Report } from '../control/config/check.ts';
 import { loadConfig, tryConfig } from '../control/config/load.ts';
 import { ConfigError } from '../control/config/reader.ts';
@@ -8,6 +10,7 @@ import { statePaths } from '../control/paths.ts';
 import { RulesRefused } from '../control/rule-store.ts';
 import { Service } from '../control/service.ts';
 import { DEFAULT_LOG, DEFAULT_SAVE_MS, type Settings } from '../control/settings.ts';
+import type { HostFacts } from '../engine/host/facts.ts';
 import { parseDevice } from './device-spec.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
 
@@ -22,6 +25,8 @@ export interface RunOptions extends RuleOptions {
   namespace?: string;
   log?: string;
   metrics?: string;
+  extension?: readonly string[];
+  fingerprints?: string;
 }
 
 const USAGE = 2;
@@ -60,6 +65,8 @@ function settingsOfWords(options: RunOptions): Settings {
       rules: ruleFiles(options),
       sets: undefined,
       sysctls: Object.fromEntries((options.sysctl ?? []).map(sysctl)),
+      extensions: (options.extension ?? []).map((file) => resolve(file)),
+      host: hostOf(options),
       log: { ...DEFAULT_LOG, to: logTarget(options.log ?? 'stderr') },
       metrics: options.metrics === undefined ? undefined : listenOf(options.metrics),
       saveEveryMs: DEFAULT_SAVE_MS,
@@ -68,6 +75,14 @@ function settingsOfWords(options: RunOptions): Settings {
     const { message, hint } = error as Error & { hint?: string };
     throw new ConfigError(`sekisho: ${message}${hint ? ` (${hint})` : ''}\n`);
   }
+}
+
+/** Where distributions put it that ship one. */
+const FINGERPRINTS = '/usr/share/xtables/pf.os';
+
+function hostOf({ fingerprints }: RunOptions): HostFacts {
+  const file = fingerprints ?? (existsSync(FINGERPRINTS) ? FINGERPRINTS : undefined);
+  return file === undefined ? {} : { fingerprints: readFileSync(file, 'utf8') };
 }
 
 const logTarget = (to: string): Settings['log']['to'] => (to === 'stderr' || to === 'syslog' ? to : { file: to });

@@ -10,13 +10,14 @@
 
 import type { DropCount } from '../engine/drops.ts';
 import type { Mode } from '../engine/firewall.ts';
+import type { HostFacts } from '../engine/host/facts.ts';
 import type { LogRecord } from '../engine/services.ts';
 import type { DeviceCounts } from '../tun/device.ts';
 import { provideNamespace } from '../tun/namespace.ts';
 import { peerCredentials } from '../tun/os.ts';
 import { happenings } from './conntrack-feed.ts';
 import { answerToJson } from './conntrack-requests.ts';
-import { placeDevice } from './devices.ts';
+import { groupsOf, placeDevice } from './devices.ts';
 import type { EngineEvent, EngineOptions, LastWords } from './engine.ts';
 import { compileFilter, type EventFilter } from './event-filter.ts';
 import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
@@ -24,6 +25,7 @@ import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 import { type BackOff, type Death, Keeper } from './keeper.ts';
 import { LiveConnections } from './live-connections.ts';
+import { LiveExtensions } from './live-extensions.ts';
 import { type AskEngine, LiveRules } from './live-rules.ts';
 import { LiveSets } from './live-sets.ts';
 import { Lock } from './lock.ts';
@@ -82,6 +84,7 @@ export class Daemon {
   private readonly sets: LiveSets;
   private readonly rules: LiveRules;
   private readonly connections: LiveConnections;
+  private readonly extensions: LiveExtensions;
   private readonly store: RuleStore;
   private readonly observer: Observer;
   private readonly started = performance.now();
@@ -118,6 +121,7 @@ export class Daemon {
     this.sets = new LiveSets(this.ask, paths);
     const names = { ...hostNames(), set: this.sets.find };
     const registry = builtinRegistry();
+    this.extensions = new LiveExtensions(registry, this.ask);
     this.rules = new LiveRules({ registry, names, ask: this.ask });
     this.observer = new Observer(this.ask, this.rules, { lookup: registry, names }, () => this.facts());
     this.store = new RuleStore(this.rules, paths);
@@ -161,16 +165,19 @@ export class Daemon {
   /** What a data plane needs before it may pass packets: the first one, and each that takes over from another. */
   private async prepare(ask: AskEngine, lastWords: LastWords | undefined): Promise<void> {
     if (this.keeper) {
+      await this.extensions.giveBack(ask);
       await this.sets.giveBack(ask, lastWords?.sets);
       await this.rules.giveBack(ask, lastWords?.counters);
     } else {
       this.askFirst = ask;
+      await this.extensions.load(this.settings.extensions);
       await this.sets.load(this.settings.sets);
       await this.store.load(this.settings.rules);
     }
     await this.connections.giveBack(ask, lastWords?.connections);
     await ask({ op: 'watch', kinds: [...this.bus.kinds] });
     for (const device of this.settings.devices) placeDevice(device, this.settings.namespace);
+    await ask({ op: 'host', facts: hostFacts(this.settings) });
   }
 
   private happened(event: EngineEvent): void {
@@ -194,6 +201,12 @@ export class Daemon {
         return this.ask({ op: 'connections' });
       case 'conntrack':
         return answerToJson((await this.ask(request)) as Parameters<typeof answerToJson>[0]);
+      case 'attach':
+        return this.extensions.attach(request.file);
+      case 'detach':
+        return this.extensions.detach(request.name);
+      case 'nfacct':
+        return this.ask({ op: 'nfacct', argv: request.argv, stdin: request.stdin });
       case 'proc':
         return this.ask({ op: 'proc', path: request.path, writes: request.writes });
       case 'metrics':
@@ -222,7 +235,8 @@ export class Daemon {
     for (const [name, value] of Object.entries(sysctlsOf(next))) {
       if (before[name] !== value) await this.ask({ op: 'sysctl', name, value });
     }
-    this.settings = { ...this.settings, rules: next.rules, sysctls: next.sysctls };
+    await this.ask({ op: 'host', facts: hostFacts(next) });
+    this.settings = { ...this.settings, rules: next.rules, sysctls: next.sysctls, host: next.host };
     this.bus.publish({ kind: 'note', text: 'rules loaded again' });
   }
 
@@ -316,6 +330,12 @@ async function stateLock({ lock: path }: StatePaths): Promise<Lock> {
   if (!lock) throw new Error(`${path}: held by another program for more than ${LOCK_WAIT_MS / 1000} s`);
   return lock;
 }
+
+/** What was said of the host, and what the kernel says of our devices. */
+const hostFacts = ({ host, devices, namespace }: Settings): HostFacts => ({
+  ...host,
+  deviceGroups: { ...groupsOf(devices, namespace), ...host.deviceGroups },
+});
 
 /** The socket's mode keeps others out already; this holds where its folder was opened up by hand. */
 function stranger(descriptor: number): string | undefined {

@@ -23,6 +23,21 @@ export function placeDevice(device: HostSide, madeIn: string | undefined): void 
   else inNamespace(provideNamespace(madeIn), () => place(device));
 }
 
+/** Groups of devices by name, as the kernel has them where they are; those that cannot be found are in none. */
+export function groupsOf(devices: readonly HostSide[], madeIn: string | undefined): Record<string, number> {
+  const groups: Record<string, number> = {};
+  for (const { name, netns } of devices) {
+    const home = netns ?? madeIn;
+    const read = (): number => withNetlink((netlink) => netlink.group(netlink.linkIndex(name)));
+    try {
+      groups[name] = home === undefined ? read() : inNamespace(provideNamespace(home), read);
+    } catch {
+      // Its namespace, or the device in it, is gone: whoever lives there ended.
+    }
+  }
+  return groups;
+}
+
 function place({ name, netns, hosts, hostRoutes = [], mtu }: HostSide): void {
   const configure = (): void =>
     withNetlink((netlink) => {

@@ -6,6 +6,8 @@ import { procLine } from '../conntrack/format.ts';
 import { type ConntrackRequest, ConntrackService } from '../conntrack/service.ts';
 import { restoreSnapshot, Snapshot, wholeSnapshot } from '../conntrack/snapshot/snapshot.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
+import type { HostFacts } from '../engine/host/facts.ts';
+import { runNfacct } from '../engine/host/nfacct.ts';
 import type { LogRecord, WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
 import type { Names } from '../grammar/names.ts';
@@ -15,6 +17,7 @@ import type { Family } from '../packet/numbers.ts';
 import type { Engine, EngineHost } from '../tun/data-plane.ts';
 import { ConnectionFeed, type PackedEvents } from './conntrack-feed.ts';
 import type { EventKind, Happening } from './event-stream.ts';
+import { loadExtension } from './extension-files.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 
@@ -48,6 +51,13 @@ export type EngineRequest =
   | { op: 'watch'; kinds: readonly EventKind[] }
   /** Request `proc` of the control socket. */
   | { op: 'proc'; path: string | undefined; writes: readonly string[] | undefined }
+  /** The extensions of a file, and away with one of them. */
+  | { op: 'attach'; file: string }
+  | { op: 'detach'; name: string }
+  /** What is known of the host around the firewall, in place of what was. */
+  | { op: 'host'; facts: HostFacts }
+  /** A call of nfacct. */
+  | { op: 'nfacct'; argv: readonly string[]; stdin: string | undefined }
   | { op: 'sysctl'; name: string; value: string | number }
   /** A call of ipset; `age`: it speaks of so many ms ago. */
   | { op: 'ipset'; argv: readonly string[]; stdin: string | undefined; age?: number };
@@ -156,9 +166,14 @@ export function createEngine(host: EngineHost): Engine {
       watched.clear();
       for (const kind of kinds) watched.add(kind);
       feed.want(watched.has('connection'));
+      feed.wantExpectations(watched.has('expectation'), (happened) => host.emit({ happened } satisfies EngineEvent));
     },
     proc: ({ path, writes }) => (path === undefined ? firewall.procFiles() : editProc(firewall, path, writes)),
     sysctl: ({ name, value }) => firewall.setSysctl(name, value),
+    attach: ({ file }) => firewall.attach(loadExtension(file)),
+    detach: ({ name }) => firewall.detach(name),
+    host: ({ facts }) => firewall.setHost(facts),
+    nfacct: ({ argv, stdin }) => runNfacct(firewall.accounts, argv, stdin),
     ipset({ argv, stdin, age = 0 }): IpsetDone {
       const { sets } = firewall;
       const now = firewall.now;

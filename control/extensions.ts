@@ -1,8 +1,11 @@
 // The built-in extensions, named in one place for the programs and the daemon.
 
-import { Registry } from '../engine/registry.ts';
 import { helpers } from '../conntrack/helpers/index.ts';
+import { Registry } from '../engine/registry.ts';
 import { matches } from '../matches/index.ts';
 import { targets } from '../targets/index.ts';
+import { filesOfEnvironment, loadExtension } from './extension-files.ts';
 
-export const builtinRegistry = (): Registry => new Registry({ matches, targets, helpers });
+/** With those of the files that SEKISHO_EXTENSIONS names. */
+export const builtinRegistry = (): Registry =>
+  new Registry({ matches, targets, helpers }, ...filesOfEnvironment().map(loadExtension));

@@ -14,7 +14,7 @@ export function parseRequest(line: string): Request {
     throw new Error('not a JSON text');
   }
   if (typeof message !== 'object' || message === null) throw new Error('a request is a JSON object');
-  const { op, program, argv, stdin, filter, request } = message as Record<string, unknown>;
+  const { op, program, argv, stdin, filter, request, file, name } = message as Record<string, unknown>;
   switch (op) {
     case 'status':
     case 'metrics':
@@ -30,12 +30,19 @@ export function parseRequest(line: string): Request {
       return { op, request: parseConntrackRequest(request) };
     case 'proc':
       return procRequest(message as Record<string, unknown>);
+    case 'attach':
+      if (typeof file !== 'string' || !file.startsWith('/')) throw new Error('"file" is a path from the root on');
+      return { op, file };
+    case 'detach':
+      if (typeof name !== 'string') throw new Error('"name" is a string');
+      return { op, name };
     case 'tool':
     case 'ipset':
+    case 'nfacct':
       if (op === 'tool' && !isToolName(program)) throw new Error(`"program" is one of ${TOOLS.join(', ')}`);
       if (!isTexts(argv)) throw new Error('"argv" is a list of strings');
       if (stdin !== undefined && typeof stdin !== 'string') throw new Error('"stdin" is a string');
-      return op === 'ipset' ? { op, argv, stdin } : { op, program: program as ToolName, argv, stdin };
+      return op !== 'tool' ? { op, argv, stdin } : { op, program: program as ToolName, argv, stdin };
     default:
       throw new Error('unknown "op"');
   }

@@ -47,6 +47,12 @@ export type Request =
   | { op: 'conntrack'; request: ConntrackRequest }
   /** Events from now on, each a line `{"event": ...}`, until the client hangs up or reads too slowly: then the last line says why. */
   | { op: 'watch'; filter: EventFilter }
+  /** Attaches the extensions of a file, named by its whole path; the result is their names. */
+  | { op: 'attach'; file: string }
+  /** Takes an extension that came from a file away. */
+  | { op: 'detach'; name: string }
+  /** Works on the accounts of -m nfacct as the nfacct tool does. */
+  | { op: 'nfacct'; argv: string[]; stdin?: string }
   /** Loads the rule files of the start again. */
   | { op: 'reload' }
   /** Saves the state and ends. */

@@ -1,6 +1,7 @@
 // What a daemon is to be, from the command line or a configuration file.
 
 import type { Mode } from '../engine/firewall.ts';
+import type { HostFacts } from '../engine/host/facts.ts';
 import type { HostSide } from './devices.ts';
 import type { StatePaths } from './paths.ts';
 import type { RuleFile } from './rule-store.ts';
@@ -38,6 +39,10 @@ export interface Settings {
   /** What `ipset save` printed, to start with; without it, what the state directory holds. */
   readonly sets: string | undefined;
   readonly sysctls: Readonly<Record<string, string | number>>;
+  /** Files with extensions of the user's own. */
+  readonly extensions: readonly string[];
+  /** What rules may ask of the host around the firewall. */
+  readonly host: HostFacts;
   readonly log: LogSettings;
   readonly metrics: MetricsSettings | undefined;
   /** Between two savings of counters, sets and connections. */
@@ -73,6 +78,7 @@ export function needsRestart(running: Settings, next: Settings): string[] {
   return [
     ...(running.mode === next.mode ? [] : ['mode']),
     ...(same(running.devices, next.devices) ? [] : ['devices']),
+    ...(same(running.extensions, next.extensions) ? [] : ['extensions (sekisho attach and detach do it)']),
     ...(running.namespace === next.namespace ? [] : ['namespace']),
     ...(running.paths.directory === next.paths.directory ? [] : ['state']),
     ...(running.paths.socket === next.paths.socket ? [] : ['socket']),

@@ -18,7 +18,14 @@ import { type Condition, conditionsOf } from './conditions.ts';
 import type { MakeCounts } from './counters.ts';
 import { type DropCount, Drops } from './drops.ts';
 import { Accounts } from './host/accounts.ts';
-import { type HostFacts, type HostServices, type KnownHost, readFacts } from './host/facts.ts';
+import {
+  associations,
+  type HostFacts,
+  type HostServices,
+  type IpsecTransform,
+  type KnownHost,
+  readFacts,
+} from './host/facts.ts';
 import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
@@ -76,6 +83,8 @@ export interface TraceOptions {
   readonly owner?: Owner;
   /** As received: 14 octets of an Ethernet header. */
   readonly linkHeader?: Uint8Array;
+  /** What IPsec took off it on receipt, the innermost first. */
+  readonly ipsec?: readonly IpsecTransform[];
   /** Walk for real: counters, connections and the state of extensions move, and packets are sent. */
   readonly live?: boolean;
 }
@@ -303,6 +312,7 @@ export class Firewall {
       pkt.now = now;
       pkt.mark = options.mark ?? 0;
       pkt.linkHeader = options.linkHeader;
+      if (options.ipsec) pkt.ipsec = associations(options.ipsec);
       firewall.receive(options.device, pkt);
     }
     firewall.pipeline.observer = observer;

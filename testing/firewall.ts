@@ -7,8 +7,10 @@
 // Packets go through the plain interpreter, which sees every rule at work and is tested to decide as the compiled tables do.
 
 import { dump, type Entry } from '../conntrack/format.ts';
+import { helpers } from '../conntrack/helpers/index.ts';
 import type { Condition } from '../engine/conditions.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
+import type { HostFacts, IpsecTransform } from '../engine/host/facts.ts';
 import { type Module, Registry } from '../engine/registry.ts';
 import { apply, Ruleset } from '../engine/ruleset.ts';
 import type { LogRecord } from '../engine/services.ts';
@@ -20,7 +22,6 @@ import { parseCommand } from '../grammar/parse-rule.ts';
 import { type Printing, printRule } from '../grammar/print.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
-import { helpers } from '../conntrack/helpers/index.ts';
 import { matches } from '../matches/index.ts';
 import { addressAt } from '../packet/address.ts';
 import { fromHex } from '../packet/bytes.ts';
@@ -54,6 +55,10 @@ export interface FirewallSetup extends RuleSources {
   readonly names?: Names;
   /** Extensions instead of the built-in ones. */
   readonly extensions?: Module;
+  /** Extensions of one's own beside them. */
+  readonly attach?: readonly Module[];
+  /** What rules may ask of the host around the firewall: sockets, IPsec, device groups and the like. */
+  readonly host?: HostFacts;
   /** For what is random (`-m statistic`, port choice): the same seed, the same run. */
   readonly seed?: number;
   /** Time of day at the start, for `-m time`: '2026-03-01T12:00:00Z'. */
@@ -72,6 +77,8 @@ export interface SendOptions {
   readonly mac?: string;
   /** The whole Ethernet header of that frame, 14 octets. */
   readonly linkHeader?: Uint8Array;
+  /** What IPsec took off it on receipt, the innermost first, for `-m policy --dir in`. */
+  readonly ipsec?: readonly IpsecTransform[];
 }
 
 /** Octets from the IP header on, or words for them. */
@@ -102,7 +109,7 @@ export class TestFirewall {
     this.setup = setup;
     this.mode = modeOf(setup);
     this.routes = this.mode.kind === 'router' ? createRoutes(this.mode.topology) : undefined;
-    this.registry = new Registry(setup.extensions ?? { matches, targets, helpers });
+    this.registry = new Registry(setup.extensions ?? { matches, targets, helpers }, ...(setup.attach ?? []));
     this.sets = setsText(setup.sets);
     this.rules = rules ?? this.read(setup);
     this.engine = this.start();
@@ -116,6 +123,7 @@ export class TestFirewall {
       registry,
       random: seeded(setup.seed ?? 1),
       sysctls: setup.sysctls,
+      host: setup.host,
       openPorts: true,
       interpreted: true,
       wallClock: setup.date === undefined ? undefined : clockFrom(setup.date),
@@ -154,8 +162,9 @@ export class TestFirewall {
     const device = this.deviceOf(octets, options);
     const linkHeader = options.mac === undefined ? options.linkHeader : frameFrom(options.mac, octets);
     this.marks = [];
-    const { mark, owner } = options;
-    const trace = this.engine.trace(octets, { device: device || undefined, mark, owner, linkHeader, live: true });
+    const { mark, owner, ipsec } = options;
+    const said = { device: device || undefined, mark, owner, linkHeader, ipsec };
+    const trace = this.engine.trace(octets, { ...said, live: true });
     this.observations.note(trace);
     return new Outcome({ firewall: this, octets, device, at: this.now, trace, marks: this.marks, linkHeader });
   }

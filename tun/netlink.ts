@@ -31,6 +31,7 @@ const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
 const IFLA_MTU = 4;
 const IFLA_IFNAME = 3;
+const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
@@ -96,9 +97,18 @@ export class Netlink {
 
   /** MTU in octets. */
   mtu(index: number): number {
+    return this.linkAttribute(index, IFLA_MTU, 'MTU');
+  }
+
+  /** What `ip link set group` put it into; 0 (default) at first. */
+  group(index: number): number {
+    return this.linkAttribute(index, IFLA_GROUP, 'group') >>> 0;
+  }
+
+  private linkAttribute(index: number, type: number, what: string): number {
     const answer = this.request(RTM_GETLINK, 0, linkHeader(index, 0, 0), `device ${index}`, RTM_NEWLINK);
-    const found = findAttribute(answer, 32, IFLA_MTU);
-    if (found < 0) throw new Error(`device ${index} tells no MTU`);
+    const found = findAttribute(answer, 32, type);
+    if (found < 0) throw new Error(`device ${index} tells no ${what}`);
     return int32At(answer, found);
   }
 

@@ -29,6 +29,8 @@ export const inline: CommandFamily = (program, set) => {
         'namespace',
         'log',
         'metrics',
+        'extension',
+        'fingerprints',
       ]),
     )
     .option('--dry-run', 'check everything, say all that is wrong, change nothing')
@@ -61,6 +63,10 @@ export const inline: CommandFamily = (program, set) => {
     .option('--state-dir <dir>', 'where rules and socket are (SEKISHO_STATE_DIR)')
     .option('--namespace <ns>', 'make the devices there: a name, a path, pid:NUMBER or new:NAME, as for netns=')
     .option('--log <where>', 'lines of LOG rules and our own: stderr (default), syslog, or a file')
+    .addOption(
+      many('--extension <file>', "matches and targets of one's own: a JavaScript module (docs/own-extensions.md)"),
+    )
+    .option('--fingerprints <file>', 'a file like pf.os, for -m osf (/usr/share/xtables/pf.os where there is one)')
     .option('--metrics <address:port>', 'serve Prometheus there; with ,open behind it also to other machines')
     .action((options) => set(import('../run.ts').then(({ run }) => run(options))))
     .addHelpText(

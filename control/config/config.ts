@@ -8,6 +8,7 @@ import { didYouMean } from '../../grammar/suggest.ts';
 import { stateDirectory, statePaths } from '../paths.ts';
 import { DEFAULT_LOG, DEFAULT_SAVE_MS, type DeviceSettings, type Settings } from '../settings.ts';
 import { FACILITIES } from '../syslog.ts';
+import { HOST, hostFacts } from './host.ts';
 import {
   choice,
   flag,
@@ -89,6 +90,11 @@ const CONFIG = record('a configuration', {
     description: 'Timeouts of connections: tcp-established: 5d.',
     propertyNames: { enum: [...TIMEOUTS.keys()] },
   }),
+  extensions: list(
+    text({}),
+    described("Matches and targets of one's own: JavaScript modules, relative to this file (docs/own-extensions.md)."),
+  ),
+  host: placed(HOST),
   log: record('a log', {
     to: placed(text(described('stderr (default), syslog, or a file, opened again on reload.'))),
     level: integer(0, 7, described('Only lines of LOG rules of this syslog level or more urgent.')),
@@ -167,10 +173,21 @@ function settingsOf(read: Read, reader: Reader, places: Map<string, Node>, folde
     }),
     sets: sets === undefined ? undefined : resolve(folder, sets),
     sysctls: sysctlsIn(read, places),
+    extensions: (read.extensions ?? []).map((file) => resolve(folder, file)),
+    host: hostIn(read, reader, folder),
     log: { ...DEFAULT_LOG, ...read.log, to: to === 'stderr' || to === 'syslog' ? to : { file: resolve(folder, to) } },
     metrics,
     saveEveryMs: read['save-every'] ?? DEFAULT_SAVE_MS,
   };
+}
+
+function hostIn({ host }: Read, reader: Reader, folder: string): Settings['host'] {
+  try {
+    return hostFacts(host?.value, folder);
+  } catch (error) {
+    reader.problem(host?.node, (error as Error).message);
+    return {};
+  }
 }
 
 function sysctlsIn(

@@ -81,8 +81,8 @@ export interface KnownHost {
   readonly services: HostServices;
 }
 
-/** Throws a RangeError that says what cannot be read. */
-export function readFacts(facts: HostFacts, connections: Connections): KnownHost {
+/** Throws a RangeError that says what cannot be read. `connections`: of the tracker that packets went through. */
+export function readFacts(facts: HostFacts, connections?: Connections): KnownHost {
   const sockets = new Sockets(facts.sockets ?? []);
   const flows = (facts.ipsec ?? []).map(readFlow);
   const balanced = (facts.ipvs ?? []).map(readService);
@@ -175,10 +175,10 @@ function readService({ protocol, address, port, method = 'MASQ', control }: Virt
 }
 
 /** By the connection's first packet, where it is tracked; else by either end of the packet. */
-function isOf({ family, protocol, address, port }: Balanced, pkt: Packet, connections: Connections): boolean {
+function isOf({ family, protocol, address, port }: Balanced, pkt: Packet, connections?: Connections): boolean {
   if (pkt.family !== family || pkt.protocol !== protocol) return false;
   const id = pkt.connection;
-  if (id >= 0) {
+  if (id >= 0 && connections) {
     if (connections.destinationKey(id, 0) !== port) return false;
     return address.every((octet, at) => connections.destinationOctet(id, 0, at) === octet);
   }

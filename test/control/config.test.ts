@@ -24,6 +24,8 @@ describe('a configuration', () => {
       ],
       rules: [],
       sysctls: {},
+      extensions: [],
+      host: {},
       log: { to: 'stderr', level: 7, facility: 'kern' },
       metrics: undefined,
       saveEveryMs: 60_000,
@@ -59,6 +61,15 @@ timeouts:
 log: {to: logs/packets.log, level: 4, facility: local0}
 metrics: '[::1]:9464'
 save-every: 5m
+extensions: own/dnsname.mjs
+host:
+  sockets:
+    - {protocol: tcp, local: '*:22', mark: 7, owner: {uid: 0, cgroup: /ssh}}
+  ipsec: [{direction: in, source: 10.0.0.0/8, transforms: {proto: esp, mode: tunnel, reqid: 1}}]
+  ipvs: {protocol: tcp, address: 10.0.0.80, port: 80, method: GATE}
+  accounts: {web: {bytes: 1000}, dns: {}}
+  device-groups: {in0: 5}
+  realms: {10.0.0.0/8: 3}
 `);
     expect([paths.directory, paths.socket]).toEqual(['/etc/state', '/etc/run/control.sock']);
     expect(rest).toEqual({
@@ -95,6 +106,18 @@ save-every: 5m
         'net.netfilter.nf_conntrack_udp_timeout': 45,
         'net.netfilter.nf_conntrack_max': '1000',
         'net.ipv4.conf.all.rp_filter': '1',
+      },
+      extensions: ['/etc/own/dnsname.mjs'],
+      host: {
+        sockets: [{ protocol: 'tcp', local: '*:22', mark: 7, owner: { uid: 0, cgroup: '/ssh' } }],
+        ipsec: [{ direction: 'in', source: '10.0.0.0/8', transforms: [{ proto: 'esp', mode: 'tunnel', reqid: 1 }] }],
+        ipvs: [{ protocol: 'tcp', address: '10.0.0.80', port: 80, method: 'GATE' }],
+        accounts: [
+          { name: 'web', quota: { of: 'bytes', limit: 1000 } },
+          { name: 'dns', quota: undefined },
+        ],
+        deviceGroups: { in0: 5 },
+        realms: { '10.0.0.0/8': 3 },
       },
       log: { to: { file: '/etc/logs/packets.log' }, level: 4, facility: 'local0' },
       metrics: { address: '::1', port: 9464 },
@@ -155,6 +178,16 @@ save-every: 5m
       'kern or user or daemon or syslog or authpriv or local0 or local1 or local2 or local3 or local4 or local5 or local6 or local7 is wanted here',
       'did you mean "kern"?',
     ],
+    [
+      `${DEVICES}host: <|{sockets: {protocol: tcp, local: 'here:80'}}|>`,
+      '"here:80" is no end of a socket: write 192.0.2.1:80, [2001:db8::1]:80 or *:80',
+    ],
+    [
+      `${DEVICES}host: <|{accounts: {a: {packets: 1, bytes: 1}}}|>`,
+      'an account has a quota in packets or in bytes, not both',
+    ],
+    [`${DEVICES}host: <|{realms: {10.0.0.0/33: 1}}|>`, '"10.0.0.0/33" is no address or prefix'],
+    [`${DEVICES}host: {<|soccets|>: []}`, 'host has no "soccets"', 'did you mean "sockets"?'],
     [`${DEVICES}sysctls: <|net.ipv4.ip_forward=1|>`, 'names with values are wanted here', 'write NAME: VALUE'],
     [`${DEVICES}<|d|>evices: {a: {}, b: {}}`, 'Map keys must be unique'],
     ['devices: {in0: {}, out0: {}<||>', 'Flow map in block collection must be sufficiently indented'],

@@ -18,6 +18,8 @@ const daemon = await Daemon.start({
     rules: [],
     sets: undefined,
     sysctls: {},
+    extensions: [],
+    host: {},
     log: DEFAULT_LOG,
     metrics: undefined,
     saveEveryMs: 60_000,

@@ -1,0 +1,4 @@
+import type { Module } from 'sekisho';
+
+declare const own: Module;
+export default own;
