@@ -3,7 +3,7 @@
 //
 // Source: net/netfilter/nf_conntrack_netlink.c
 
-import { type Address, wire } from '../packet/address.ts';
+import { type Address, parseAddress, wire } from '../packet/address.ts';
 import { u32 } from '../packet/bytes.ts';
 import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../packet/numbers.ts';
 import { hasKeys } from './flow.ts';
@@ -35,6 +35,7 @@ export type Errno =
   | 'EBUSY'
   | 'EEXIST'
   | 'EINVAL'
+  | 'EMFILE'
   | 'ENOENT'
   | 'ENOMEM'
   | 'ENOSPC'
@@ -293,7 +294,12 @@ export class ConnectionEditor {
 
   // --- Tuples ----------------------------------------------------------------------------------------------------------
 
-  private read(given: FlowGiven, { protocol, src, dst, srcKey, dstKey }: TupleGiven, tuple: Tuple): Errno | undefined {
+  /** Makes a Tuple of what was given; says what is wrong with it. */
+  read(
+    given: Pick<FlowGiven, 'family' | 'zone' | 'zoneOrig' | 'zoneReply'>,
+    { protocol, src, dst, srcKey, dstKey }: TupleGiven,
+    tuple: Tuple,
+  ): Errno | undefined {
     const { family } = given;
     const queries = QUERIES[protocol];
     if (queries && (!queries.includes(dstKey >>> 8) || (protocol === IPPROTO_ICMPV6) !== (family === 6)))
@@ -311,6 +317,11 @@ export class ConnectionEditor {
     tuple.inverse = this.tracker.l4s[protocol].invert(tuple.keys);
     tuple.setZones(given.zone ?? given.zoneOrig ?? 0, given.zone ?? given.zoneReply ?? 0);
     return undefined;
+  }
+
+  /** An address of a request, from its text. */
+  address(text: string, family: 4 | 6): Address | undefined {
+    return parseAddress(text, family);
   }
 
   /** Protocols that nobody tracks have no keys. */

@@ -2,6 +2,7 @@
 // data plane hardly notices. Whoever wants all connections asks for page after page.
 
 import { ConnectionEditor, type Errno, type FlowGiven } from './editor.ts';
+import { ExpectationEditor, type ExpectFlow, type ExpectGiven } from './expect-flow.ts';
 import { FlowPacker, type FlowPage, WHOLE } from './flow.ts';
 import { type MemoryReport, memoryReport } from './memory.ts';
 import type { Statistics } from './statistics.ts';
@@ -18,6 +19,11 @@ export type ConntrackRequest =
   | { do: 'delete'; given: readonly FlowGiven[]; by?: string }
   /** Ends all, from an id on. */
   | { do: 'flush'; from: number; by?: string }
+  | { do: 'expectations'; family?: 4 | 6 }
+  | { do: 'expect-get'; expect: ExpectGiven }
+  | { do: 'expect-create'; expect: ExpectGiven }
+  | { do: 'expect-delete'; expect: ExpectGiven }
+  | { do: 'expect-flush' }
   | { do: 'statistics' }
   | { do: 'memory' };
 
@@ -38,6 +44,11 @@ export interface Answers {
   update: Errno | undefined;
   delete: (Errno | null)[];
   flush: Going;
+  expectations: ExpectFlow[];
+  'expect-get': ExpectFlow | Errno;
+  'expect-create': Errno | undefined;
+  'expect-delete': Errno | undefined;
+  'expect-flush': undefined;
   statistics: StatisticsAnswer;
   memory: MemoryReport;
 }
@@ -59,11 +70,13 @@ const errnoOf = (done: number | Errno): Errno | null => (typeof done === 'string
 export class ConntrackService {
   private readonly tracker: ConnectionTracker;
   private readonly editor: ConnectionEditor;
+  private readonly expect: ExpectationEditor;
   private readonly packer = new FlowPacker();
 
   constructor(tracker: ConnectionTracker) {
     this.tracker = tracker;
     this.editor = new ConnectionEditor(tracker);
+    this.expect = new ExpectationEditor(tracker);
   }
 
   answer<Request extends ConntrackRequest>(request: Request, clocks: Clocks): Answers[Request['do']];
@@ -83,6 +96,17 @@ export class ConntrackService {
         return this.as(request.by, () => errnoOf(this.editor.update(request.given, now)) ?? undefined);
       case 'delete':
         return this.as(request.by, () => request.given.map((one) => errnoOf(this.editor.remove(one, now))));
+      case 'expectations':
+        return this.expect.list(request.family);
+      case 'expect-get':
+        return this.expect.get(request.expect);
+      case 'expect-create':
+        return this.expect.create(request.expect);
+      case 'expect-delete':
+        return this.expect.remove(request.expect);
+      case 'expect-flush':
+        this.tracker.expectations.flush();
+        return undefined;
       case 'statistics':
         return this.statistics();
       case 'memory':

@@ -3,7 +3,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { unpack } from '../conntrack/flow.ts';
 import type { Answers, ConntrackRequest } from '../conntrack/service.ts';
-import type { EventBatch, FlowEvent } from '../conntrack/tool/run.ts';
+import type { EventBatch, ExpectEvent, FlowEvent } from '../conntrack/tool/run.ts';
 import { connectError, watch } from './client.ts';
 import { answerFromJson, requestToJson } from './conntrack-requests.ts';
 import type { DaemonEvent } from './event-stream.ts';
@@ -72,24 +72,26 @@ const LONGEST_QUEUE = 65_536;
 /** Events of connections as they come, until `until` is resolved. A daemon that found us too slow is asked again, and that is told. */
 export async function* connectionEvents(
   path: string,
+  kind: 'connection' | 'expectation',
   until: Promise<unknown>,
   say: (line: string) => void,
 ): AsyncGenerator<EventBatch> {
   let queue: FlowEvent[] = [];
+  let expect: ExpectEvent[] = [];
   let lost = 0;
   let over = false;
   let wake = (): void => {};
   const take = (event: DaemonEvent): void => {
     const flow = flowOf(event);
-    if (!flow) return;
-    if (queue.length < LONGEST_QUEUE) queue.push(flow);
-    else lost++;
+    if (queue.length + expect.length >= LONGEST_QUEUE) lost++;
+    else if (flow) queue.push(flow);
+    else if (event.kind === 'expectation' && event.expect) expect.push({ type: event.type, expect: event.expect });
     wake();
   };
   let failure: Error | undefined;
   const follow = async (): Promise<void> => {
     try {
-      await watch(path, { kinds: ['connection'] }, take, until);
+      await watch(path, { kinds: [kind] }, take, until);
       over = true;
     } catch (error) {
       if ((error as Error).message.startsWith('too slow')) {
@@ -102,9 +104,10 @@ export async function* connectionEvents(
   };
   void follow().finally(() => wake());
   for (;;) {
-    if (queue.length > 0 || lost > 0) {
-      const batch = { events: queue, lost };
+    if (queue.length + expect.length + lost > 0) {
+      const batch = { events: queue, expect, lost };
       queue = [];
+      expect = [];
       lost = 0;
       yield batch;
     } else if (failure) throw failure;

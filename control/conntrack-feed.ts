@@ -1,9 +1,11 @@
 // Connection events on their way from the data plane to those who watch: packed there, some at a time, and made into objects and texts on
 // the main thread.
 
+import { readExpectation } from '../conntrack/expect-flow.ts';
 import { FlowPacker, type Telling, unpack } from '../conntrack/flow.ts';
 import { entryOf } from '../conntrack/format.ts';
 import { IPCT_HELPER, IPCT_LABEL, IPCT_PROTOINFO } from '../conntrack/status.ts';
+import { expectLine } from '../conntrack/text/expect.ts';
 import { type EventType, plainLine } from '../conntrack/text/plain.ts';
 import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import type { Happening } from './event-stream.ts';
@@ -52,6 +54,17 @@ export class ConnectionFeed {
     this.tracker = tracker;
     this.emit = emit;
     this.clocks = clocks;
+  }
+
+  /** Whether somebody wants those of expectations, which are few: each is told at once. */
+  wantExpectations(wanted: boolean, tell: (happening: Happening) => void): void {
+    const { tracker } = this;
+    tracker.expectations.listener = wanted
+      ? (type, one) => {
+          const expect = readExpectation(tracker, one);
+          tell({ kind: 'expectation', type, text: expectLine(expect, type), expect });
+        }
+      : undefined;
   }
 
   /** Whether somebody wants them. */

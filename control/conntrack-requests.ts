@@ -2,6 +2,7 @@
 // pages of flows are their words in base64, so that the daemon's main thread passes them on as they came from the data plane.
 
 import type { FlowGiven, NatGiven, TupleGiven } from '../conntrack/editor.ts';
+import type { ExpectGiven } from '../conntrack/expect-flow.ts';
 import type { FlowPage } from '../conntrack/flow.ts';
 import type { Answers, ConntrackRequest } from '../conntrack/service.ts';
 import { formatAddress, parseAddress } from '../packet/address.ts';
@@ -49,21 +50,29 @@ export function wordsFrom(text: string): Int32Array {
 
 /** A request as it goes over the socket. */
 export function requestToJson(request: ConntrackRequest): unknown {
+  if ('expect' in request) return { ...request, expect: expectToJson(request.expect) };
   if (!('given' in request)) return request;
   const { given } = request;
   return { ...request, given: Array.isArray(given) ? given.map(givenToJson) : givenToJson(given as FlowGiven) };
 }
 
+const tupleToJson = (one: TupleGiven | undefined, family: 4 | 6): TupleJson | undefined =>
+  one && { ...one, src: formatAddress(one.src, family), dst: formatAddress(one.dst, family) };
+
+const expectToJson = (given: ExpectGiven): unknown => ({
+  ...given,
+  master: tupleToJson(given.master, given.family),
+  tuple: tupleToJson(given.tuple, given.family),
+});
+
 function givenToJson(given: FlowGiven): FlowGivenJson {
   const { family, orig, reply, sourceNat, destinationNat } = given;
-  const tuple = (one: TupleGiven | undefined): TupleJson | undefined =>
-    one && { ...one, src: formatAddress(one.src, family), dst: formatAddress(one.dst, family) };
   const nat = (one: NatGiven | undefined): NatJson | undefined =>
     one && { address: one.address && formatAddress(one.address, family), port: one.port };
   return {
     ...given,
-    orig: tuple(orig),
-    reply: tuple(reply),
+    orig: tupleToJson(orig, family),
+    reply: tupleToJson(reply, family),
     sourceNat: nat(sourceNat),
     destinationNat: nat(destinationNat),
   };
@@ -88,6 +97,13 @@ export function parseConntrackRequest(message: unknown): ConntrackRequest {
       };
     case 'flush':
       return { do: 'flush', from: whole('from', members.from, 0x7fffffff), by };
+    case 'expectations':
+      return { do: 'expectations', family: members.family === undefined ? undefined : familyOf(members.family) };
+    case 'expect-get':
+    case 'expect-create':
+    case 'expect-delete':
+      return { do: members.do, expect: expectFrom(object('expect', members.expect)) };
+    case 'expect-flush':
     case 'statistics':
     case 'memory':
       return { do: members.do };
@@ -101,6 +117,22 @@ export function parseConntrackRequest(message: unknown): ConntrackRequest {
     default:
       throw new Error('unknown "do"');
   }
+}
+
+function expectFrom({ family: given, master, zone, tuple, mask }: Members): ExpectGiven {
+  const family = familyOf(given);
+  return {
+    family,
+    master: master === undefined ? undefined : tupleFrom(family, object('master', master)),
+    zone: zone === undefined ? undefined : whole('zone', zone, 0xffff),
+    tuple: tupleFrom(family, object('tuple', tuple)),
+    mask: mask === undefined ? undefined : maskFrom(family, object('mask', mask)),
+  };
+}
+
+function maskFrom(family: 4 | 6, { src, srcKey }: Members): ExpectGiven['mask'] {
+  const address = addressFrom('src', src, family);
+  return { src: formatAddress(address, family), srcKey: whole('srcKey', srcKey, 0xffff) };
 }
 
 function severalFrom(given: unknown): FlowGiven[] {

@@ -4,6 +4,7 @@
 // socket takes it from the watcher's queue as fast as its client reads. The queue is bounded: who reads too slowly is ended and told so,
 // never waited for. Nobody watching, nothing is made: the bus tells the data plane which kinds are wanted at all.
 
+import type { ExpectFlow } from '../conntrack/expect-flow.ts';
 import type { Entry } from '../conntrack/format.ts';
 import type { LogRecord } from '../engine/services.ts';
 
@@ -30,7 +31,12 @@ export type Happening =
       readonly names?: readonly string[];
       readonly by?: string;
     }
-  | { readonly kind: 'expectation'; readonly type: 'new' | 'destroy'; readonly text: string }
+  | {
+      readonly kind: 'expectation';
+      readonly type: 'new' | 'destroy';
+      readonly text: string;
+      readonly expect?: ExpectFlow;
+    }
   /** The daemon: rules loaded, data plane restarted. */
   | { readonly kind: 'note'; readonly text: string };
 

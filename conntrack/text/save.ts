@@ -2,7 +2,7 @@
 // real tool's version leaves it out too.
 
 import { formatAddress } from '../../packet/address.ts';
-import { IPPROTO_GRE } from '../../packet/numbers.ts';
+import { IPPROTO_DCCP, IPPROTO_GRE } from '../../packet/numbers.ts';
 import { type Flow, isIcmp, PORT_PROTOCOLS } from '../flow.ts';
 import { icmpCode, icmpType, PROTOCOL_NAMES, protocolName, STATES, STATUS_NAMES, translationOf } from './names.ts';
 import type { EventType } from './plain.ts';
@@ -35,8 +35,10 @@ function protocolWords(flow: Flow): string[] {
   const { protocol, orig, reply, tags } = flow;
   const words: string[] = [];
   if (PORT_PROTOCOLS.has(protocol)) {
-    if (orig.srcKey || orig.dstKey) words.push(`--sport ${orig.srcKey} --dport ${orig.dstKey}`);
-    if (reply.srcKey || reply.dstKey) words.push(`--reply-port-src ${reply.srcKey} --reply-port-dst ${reply.dstKey}`);
+    // Where nobody tracks DCCP it has no ports.
+    if (protocol === IPPROTO_DCCP && flow.state === undefined) return words;
+    words.push(`--sport ${orig.srcKey} --dport ${orig.dstKey}`);
+    words.push(`--reply-port-src ${reply.srcKey} --reply-port-dst ${reply.dstKey}`);
   } else if (isIcmp(protocol)) {
     const name = protocolName(protocol);
     words.push(`--${name}-type ${icmpType(orig)} --${name}-code ${icmpCode(orig)} --${name}-id ${orig.srcKey}`);

@@ -26,6 +26,7 @@ export function xmlElement(flow: Flow, options: XmlOptions = {}, type?: EventTyp
     direction(flow, 'reply', flow.reply, !both && zoneReply !== 0 ? zoneReply : undefined),
     `<meta direction="independent">${independent(flow, options, type)}</meta>`,
     options.when ? whenElement(options.when) : '',
+    flow.helper === undefined ? '' : element('helper', flow.helper),
     '</flow>',
   ].join('');
 }
@@ -75,7 +76,6 @@ function independent(flow: Flow, options: XmlOptions, type: EventType | undefine
     parts.push(element('timestamp', element('start', nanoseconds(flow.start)) + stop));
   }
   add('deltatime', flow.age === undefined ? undefined : Math.floor(flow.age / 1_000));
-  add('helper', flow.helper);
   return parts.join('');
 }
 

@@ -1,8 +1,9 @@
 // A command line of the conntrack tool, read: what is to be done, and to which connections.
 
-import { type Address, parseAddress4, parseAddress6 } from '../../packet/address.ts';
+import { type Address, addressAt, parseAddress6 } from '../../packet/address.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP } from '../../packet/numbers.ts';
 import { isIcmp } from '../flow.ts';
+import { IPS_SEEN_REPLY } from '../status.ts';
 import { STATES, STATUS_NAMES } from '../text/names.ts';
 import { Words } from './getopt.ts';
 import {
@@ -80,6 +81,8 @@ const OUTPUTS: readonly OutputWord[] = [
   'json',
 ];
 
+const STATUS_WORDS: readonly string[] = [...STATUS_NAMES.map(([name]) => name), 'UNREPLIED', 'SRC_NAT', 'DST_NAT'];
+
 const EVENT_BITS: Readonly<Record<string, readonly ('new' | 'update' | 'destroy')[]>> = {
   ALL: ['new', 'update', 'destroy'],
   NEW: ['new'],
@@ -142,8 +145,22 @@ export const number10 = (text: string): number => {
   return found ? Number(BigInt.asUintN(32, BigInt(found[1].replace('+', '')))) : 0;
 };
 
+/** inet_aton(3): one to four parts, decimal, octal or hexadecimal, of which the last takes what is left. */
+function inetAton(text: string): Address | undefined {
+  const parts = text.split('.');
+  if (parts.length > 4 || !parts.every((part) => /^(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part))) return undefined;
+  const values = parts.map((part) => Number(/^0\d/.test(part) ? `0o${part}` : part));
+  const last = values.pop() as number;
+  if (values.some((value) => value > 255) || last >= 2 ** (8 * (4 - values.length))) return undefined;
+  const rest = Array.from(
+    { length: 4 - values.length },
+    (_, at) => Math.floor(last / 2 ** (8 * (3 - values.length - at))) & 0xff,
+  );
+  return addressAt(Uint8Array.of(...values, ...rest), 0, 4);
+}
+
 export function parseIp(text: string): { family: 4 | 6; address: Address } | undefined {
-  const four = parseAddress4(text);
+  const four = inetAton(text);
   if (four) return { family: 4, address: four };
   const six = parseAddress6(text);
   return six && { family: 6, address: six };
@@ -216,7 +233,7 @@ class Parsing {
 
   private take(key: string, value: string): void {
     if (key[0] === '-') {
-      this.takeCommand(key[1] as CommandLetter);
+      this.takeCommand(key[1] as CommandLetter, value);
     } else if (this.protocol && formsOf(this.protocol).some((form) => form.key === key)) {
       this.protocolGiven.add(key);
       this.takeProtocolOption(this.protocol, key, value);
@@ -228,10 +245,10 @@ class Parsing {
 
   // --- Commands --------------------------------------------------------------------------------------------------------
 
-  private takeCommand(letter: CommandLetter): void {
+  private takeCommand(letter: CommandLetter, glued: string): void {
     if (letter !== 'h') {
       const { command } = this;
-      const word = this.words.peek();
+      const word = glued === '' ? this.words.peek() : undefined;
       if (word !== undefined) {
         const table = TABLES.find((name) => name.startsWith(word));
         if (!table) throw new Complaint(`unknown type \`${word}'`);
@@ -278,11 +295,10 @@ class Parsing {
       },
       family: () =>
         this.setFamily(value === 'ipv4' ? 4 : value === 'ipv6' ? 6 : undefined, `\`${value}' unsupported protocol`),
-      'src-nat': () => this.takeNat(command.sourceNat, key),
-      'dst-nat': () => this.takeNat(command.destinationNat, key),
+      'src-nat': () => this.takeNat(command.sourceNat, key, value),
+      'dst-nat': () => this.takeNat(command.destinationNat, key, value),
       'any-nat': () => {
-        const given = this.takeNat(command.sourceNat, key);
-        if (given) Object.assign(command.destinationNat, command.sourceNat);
+        if (this.takeNat(command.sourceNat, key, value)) Object.assign(command.destinationNat, command.sourceNat);
       },
       'buffer-size': () => {
         command.bufferSize = number10(value);
@@ -298,7 +314,7 @@ class Parsing {
       },
       label: () => command.labels.match.push(...this.labelBits(value)),
       'label-add': () => command.labels.add.push(...this.labelBits(value)),
-      'label-del': () => this.takeLabelDel(),
+      'label-del': () => this.takeLabelDel(value),
       'nat-range': () => this.warnings.push('WARNING: ignoring -a, deprecated option.'),
       json: () => command.output.add('json'),
       memory: () => {
@@ -320,8 +336,10 @@ class Parsing {
     const { address, length } = this.readAddress(key, value, network !== undefined);
     end.address = address;
     if (network === undefined) return;
-    if (length === undefined) delete this.command.networks[network];
-    else this.command.networks[network] = { address, mask: prefixMask(length, this.command.family as 4 | 6) };
+    delete this.command.networks[network];
+    if (length === undefined) return;
+    this.command.networks[network] = { address, mask: prefixMask(length, this.command.family as 4 | 6) };
+    this.command.given.add(`mask-${network}`);
   }
 
   private takeTupleAddress(name: 'src' | 'dst', key: string, value: string): void {
@@ -337,9 +355,11 @@ class Parsing {
     const found = parseIp(text);
     if (!found) throw new Complaint(`Invalid IP address \`${text}'`);
     const length = bits === undefined ? undefined : prefixLength(bits, found.family);
+    // One of full length is none.
+    const whole = length === (found.family === 4 ? 32 : 128);
     this.setFamily(found.family, '');
     if (length !== undefined && !networks) throw new Complaint(`CIDR notation unavailable for \`--${key}'`);
-    return { address: found.address, length };
+    return { address: found.address, length: whole ? undefined : length };
   }
 
   private takeProtocol(value: string): void {
@@ -360,21 +380,18 @@ class Parsing {
     return number <= 255 ? number : undefined;
   }
 
+  /** Several -u add up; only the first one says which bits count, unless UNREPLIED does. */
   private takeStatus(value: string): void {
-    const { command } = this;
-    command.status.value = 0;
-    const known = [...STATUS_NAMES.map(([name]) => name), 'UNREPLIED', 'SRC_NAT', 'DST_NAT'];
-    this.takeList(value, known, (name) => {
-      if (name === 'SRC_NAT' || name === 'DST_NAT') {
+    const { status, mark } = this.command;
+    this.takeList(value, STATUS_WORDS, (name) => {
+      if (name === 'SRC_NAT' || name === 'DST_NAT')
         this.warnings.push(`WARNING: ignoring ${name}, use --${name.toLowerCase().replace('_', '-')} instead`);
-        return;
-      }
-      const bit = STATUS_NAMES.find(([one]) => one === (name === 'UNREPLIED' ? 'SEEN_REPLY' : name))?.[1] ?? 0;
-      command.status.mask |= bit;
-      if (name !== 'UNREPLIED') command.status.value |= bit;
+      else if (name === 'UNREPLIED') status.mask |= IPS_SEEN_REPLY;
+      else status.value |= STATUS_NAMES.find(([one]) => one === name)?.[1] ?? 0;
     });
+    status.mask ||= status.value;
     // A slip of the real tool: what is set there as the mark's value are the status bits.
-    command.mark.value = command.status.value;
+    mark.value = status.value;
   }
 
   /** Words with commas between them, in any case, and shortened from the end. */
@@ -401,8 +418,8 @@ class Parsing {
   }
 
   /** ADDRESS, ADDRESS:PORT, [ADDRESS6]:PORT. Whether there is one. */
-  private takeNat(into: { address?: Address; port?: number }, key: string): boolean {
-    const text = this.words.peek();
+  private takeNat(into: { address?: Address; port?: number }, key: string, glued: string): boolean {
+    const text = glued === '' ? this.words.peek() : undefined;
     if (text === undefined) return false;
     const { address, port } = splitPort(text);
     into.address = this.readAddress(key, address, false).address;
@@ -431,9 +448,9 @@ class Parsing {
     });
   }
 
-  private takeLabelDel(): void {
+  private takeLabelDel(glued: string): void {
     const { labels, given } = this.command;
-    const value = this.words.peek();
+    const value = glued === '' ? this.words.peek() : undefined;
     if (given.has('label-add')) throw new Complaint('cannot use --label-add and --label-del at the same time', 1);
     if (value === undefined) labels.remove = 'all';
     else if (labels.remove !== 'all') labels.remove.push(...this.labelBits(value));
@@ -543,8 +560,7 @@ function splitPort(text: string): { address: string; port?: number } {
   if (colon < 0 || (address === undefined && rest.indexOf(':', colon + 1) >= 0)) return { address: address ?? rest };
   const port = rest.slice(colon + 1);
   if (port === '') throw new Complaint("No port specified after `:'");
-  if (!/^\d+$/.test(port) || Number(port) > 65_535 || Number(port) === 0)
-    throw new Complaint(`Invalid port \`${port}'`);
+  if (!/^\d+$/.test(port) || Number(port) > 65_535) throw new Complaint(`Invalid port \`${port}'`);
   return { address: address ?? rest.slice(0, colon), port: Number(port) };
 }
 

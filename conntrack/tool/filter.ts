@@ -7,7 +7,7 @@ import { icmpCode, icmpType, translationOf } from '../text/names.ts';
 import type { Command, Network, Side } from './command.ts';
 
 /** A flow is compared with the whole template once one of these is given; a timeout counts only then. */
-const COMPARED = [
+export const COMPARED = [
   'protonum',
   'src',
   'dst',
@@ -99,14 +99,17 @@ const hasLabels = ({ labels }: Flow, wanted: readonly number[]): boolean =>
   wanted.every((bit) => ((labels?.[bit >>> 5] ?? 0) >>> (bit & 31)) & 1);
 
 /** -n, -g, -j, with or without an address. */
-function isTranslated(flow: Flow, { given, sourceNat, destinationNat }: Command): boolean {
+function isTranslated(flow: Flow, { given, family, sourceNat, destinationNat }: Command): boolean {
   const any = given.has('any-nat');
   const [source, destination] = [any || given.has('src-nat'), any || given.has('dst-nat')];
   if (!source && !destination) return true;
   const is = translationOf(flow);
-  const isSource = source && isTo(sourceNat, is.sourceAddress, is.sourcePort, flow.reply.dst, flow.reply.dstKey);
+  // The real tool looks at IPv4 addresses only: one of IPv6 says no more than the option alone.
+  const [from, to] =
+    family === 6 ? [{ port: sourceNat.port }, { port: destinationNat.port }] : [sourceNat, destinationNat];
+  const isSource = source && isTo(from, is.sourceAddress, is.sourcePort, flow.reply.dst, flow.reply.dstKey);
   const isDestination =
-    destination && isTo(destinationNat, is.destinationAddress, is.destinationPort, flow.reply.src, flow.reply.srcKey);
+    destination && isTo(to, is.destinationAddress, is.destinationPort, flow.reply.src, flow.reply.srcKey);
   if (any) return isSource || isDestination;
   return isSource === source && isDestination === destination;
 }

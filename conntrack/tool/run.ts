@@ -2,13 +2,15 @@
 // daemon's socket. Source of its words and ways: conntrack 1.4.7, asked.
 
 import type { Errno, FlowGiven, TupleGiven } from '../editor.ts';
+import type { ExpectFlow } from '../expect-flow.ts';
 import { type Flow, type FlowPage, unpack } from '../flow.ts';
 import type { Answers, ConntrackRequest } from '../service.ts';
 import { IPS_DYING } from '../status.ts';
 import type { Clock } from '../text/names.ts';
 import type { EventType } from '../text/plain.ts';
 import { type Command, Complaint, parseCommand, type Side, type ToolNames } from './command.ts';
-import { isMeant, matches } from './filter.ts';
+import { askedExpectation, showExpectation, showExpectEvent, wantedExpectation } from './expect.ts';
+import { COMPARED, isMeant, matches } from './filter.ts';
 import { helpText } from './help.ts';
 import { memoryText } from './memory-text.ts';
 import { Printer } from './printer.ts';
@@ -26,13 +28,19 @@ export interface FlowEvent {
 /** Events that came since the last time, and how many there was no room for. */
 export interface EventBatch {
   events: readonly FlowEvent[];
+  expect?: readonly ExpectEvent[];
   lost: number;
+}
+
+export interface ExpectEvent {
+  type: 'new' | 'destroy';
+  expect: ExpectFlow;
 }
 
 export interface ToolWorld {
   ask<Request extends ConntrackRequest>(request: Request): Promise<Answers[Request['do']]>;
   /** Events from now on, until somebody ends them. */
-  events(): AsyncIterable<EventBatch>;
+  events(kind: 'connection' | 'expectation'): AsyncIterable<EventBatch>;
   /** Resolves when more may come. */
   out(text: string): Promise<void> | void;
   err(text: string): void;
@@ -119,6 +127,7 @@ const ERRORS: Readonly<Record<Errno, string>> = {
   EBUSY: 'Device or resource busy',
   EEXIST: 'File exists',
   EINVAL: 'invalid parameters',
+  EMFILE: 'Too many open files',
   ENOENT: 'No such file or directory',
   ENOMEM: 'Cannot allocate memory',
   ENOSPC: 'No space left on device',
@@ -126,7 +135,8 @@ const ERRORS: Readonly<Record<Errno, string>> = {
   EPERM: 'sorry, you must be root or get CAP_NET_ADMIN capability to do this',
 };
 
-function errorText(errno: Errno, letter: Command['letter']): string {
+function errorText(errno: Errno, { letter, table }: Command): string {
+  if (table === 'expect') return errno === 'ENOENT' && letter === 'I' ? 'master conntrack not found' : ERRORS[errno];
   if (errno === 'EEXIST' && 'IA'.includes(letter)) return 'Such conntrack exists, try -U to update';
   if (errno === 'ENOENT' && 'GD'.includes(letter)) return "such conntrack doesn't exist";
   if (errno === 'ENOMEM' && 'IA'.includes(letter)) return 'not enough memory';
@@ -151,6 +161,7 @@ class Run {
   async run(): Promise<number> {
     const { command } = this;
     if (command.memory) return this.memory();
+    if (command.table === 'expect' && 'LIGDFE'.includes(command.letter)) return this.expect();
     switch (command.letter) {
       case 'h':
         await this.world.out(helpText(command.protocol));
@@ -181,7 +192,7 @@ class Run {
   }
 
   private fail(errno: Errno): never {
-    throw new Complaint(`Operation failed: ${errorText(errno, this.command.letter)}`, 1);
+    throw new Complaint(`Operation failed: ${errorText(errno, this.command)}`, 1);
   }
 
   /** The closing line, and the exit code. */
@@ -221,7 +232,7 @@ class Run {
     if (table !== 'conntrack') return;
     if (given.has('mask-src') && !given.has('src')) throw new Complaint("Can't use --mask-src without --src");
     if (given.has('mask-dst') && !given.has('dst')) throw new Complaint("Can't use --mask-dst without --dst");
-    if (given.has('zero') && FILTERING.some((name) => given.has(name)))
+    if (given.has('zero') && COMPARED.some((name) => given.has(name)))
       throw new Complaint("Can't use -z with filtering parameters");
   }
 
@@ -303,7 +314,7 @@ class Run {
       this.fail('EOPNOTSUPP');
     }
     const errno = await world.ask({ do: 'update', given: { ...named(flow), ...change }, by: world.by });
-    if (errno) world.err(`Operation failed: ${errorText(errno, 'U')}\n`);
+    if (errno) world.err(`Operation failed: ${errorText(errno, command)}\n`);
     const answer = await world.ask({ do: 'get', given: named(flow) });
     if (answer === 'ENOENT') return undefined;
     if (typeof answer === 'string') this.fail(answer);
@@ -318,6 +329,59 @@ class Run {
     return 0;
   }
 
+  // --- Expectations ------------------------------------------------------------------------------------------------------
+
+  private async expect(): Promise<number> {
+    const { command, world } = this;
+    switch (command.letter) {
+      case 'I':
+        return this.expected(await world.ask({ do: 'expect-create', expect: wantedExpectation(command) }));
+      case 'G': {
+        const found = await world.ask({ do: 'expect-get', expect: askedExpectation(command) });
+        if (typeof found === 'string') this.fail(found);
+        await world.out(showExpectation(found, command));
+        return 0;
+      }
+      case 'D':
+        this.expected(await world.ask({ do: 'expect-delete', expect: askedExpectation(command) }));
+        this.count = 1;
+        return this.done('expectations have been deleted', 0);
+      case 'F':
+        await world.ask({ do: 'expect-flush' });
+        world.err(`${VERSION}: expectation table has been emptied.\n`);
+        return 0;
+      case 'E':
+        return this.expectEvents();
+      default:
+        return this.listExpectations();
+    }
+  }
+
+  private expected(errno: Errno | null | undefined): number {
+    if (errno) this.fail(errno);
+    return 0;
+  }
+
+  private async listExpectations(): Promise<number> {
+    const { command, world } = this;
+    const found = await world.ask({ do: 'expectations', family: command.family });
+    this.count = found.length;
+    const text = found.map((one) => showExpectation(one, command)).join('');
+    const xml = command.output.has('xml') && found.length > 0;
+    await world.out(xml ? `<?xml version="1.0" encoding="utf-8"?>\n<expect>\n${text}</expect>\n` : text);
+    return this.done('expectations have been shown', 0);
+  }
+
+  private async expectEvents(): Promise<number> {
+    const { command, world } = this;
+    for await (const { expect = [], lost } of world.events('expectation')) {
+      if (lost > 0) world.err(lostText(lost));
+      this.count += expect.length;
+      await world.out(expect.map((event) => showExpectEvent(event, command, world.now())).join(''));
+    }
+    return this.done('expectation events have been shown', 0);
+  }
+
   // --- Tuples ------------------------------------------------------------------------------------------------------------
 
   /** Of -G: one of the directions. */
@@ -326,6 +390,8 @@ class Run {
     const hasOrig = command.orig.src.address !== undefined;
     const given = { family: command.family ?? 4, id: undefined } as const;
     if (hasOrig) return { ...given, orig: tupleOf(command.orig, command) };
+    // The real tool sends nothing then.
+    if (command.reply.protocol === undefined) this.fail('EINVAL');
     return { ...given, reply: tupleOf(command.reply, command) };
   }
 
@@ -377,7 +443,7 @@ class Run {
       world.err(
         `NOTICE: Netlink socket buffer size has been set to ${Math.max(LEAST_BUFFER, 2 * command.bufferSize)} bytes.\n`,
       );
-    for await (const { events, lost } of world.events()) {
+    for await (const { events, lost } of world.events('connection')) {
       if (lost > 0) world.err(lostText(lost));
       for (const event of events) {
         if (command.events.size > 0 && !command.events.has(event.type)) continue;
@@ -393,25 +459,6 @@ class Run {
 
 /** The kernel doubles what is asked for, and gives at least that. Our events have a queue of their own. */
 const LEAST_BUFFER = 2_304;
-
-/** Options that choose among connections, for -z. */
-const FILTERING = [
-  'protonum',
-  'src',
-  'dst',
-  'reply-src',
-  'reply-dst',
-  'mark',
-  'secmark',
-  'status',
-  'zone',
-  'orig-zone',
-  'reply-zone',
-  'src-nat',
-  'dst-nat',
-  'any-nat',
-  'label',
-];
 
 const lostText = (lost: number): string =>
   `WARNING: We have hit ENOBUFS! We are losing events.\n${lost} events were lost: they came faster than they were read.\n`;

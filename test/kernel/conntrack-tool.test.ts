@@ -1,0 +1,156 @@
+// The conntrack tool beside the real one: the same connections in the kernel and in memory, by packets and by hand, the same command
+// lines on both, and every text, complaint and exit code compared. Masked is what is drawn (ids) or runs (seconds left).
+//
+// SEKISHO_SEED replays a run; SEKISHO_CALLS=5000 makes it longer.
+
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as build from '../../packet/build.ts';
+import { toHex } from '../../packet/bytes.ts';
+import { firewall, type TestFirewall } from '../../testing/firewall.ts';
+import type { Step } from '../../testing/scenario-format.ts';
+import { type TestTool, type ToolRun, testTool } from '../conntrack/tool-world.ts';
+import { ORIG_ZONE, randomCommand, SEED_COMMANDS } from './conntrack-commands.ts';
+import { Dice } from './dice.ts';
+import { probe, probeTwin, ready } from './support.ts';
+import { Twin } from './twin.ts';
+
+const missing = [probeTwin(), probe('conntrack')].find((machine) => machine.missing !== '') ?? { missing: '' };
+const may = ready('the conntrack tool beside the real one', missing);
+const seed = Number(process.env.SEKISHO_SEED ?? 20_261_123);
+const calls = Number(process.env.SEKISHO_CALLS ?? 400);
+/** Of one table: the kernel's runs on while it is asked. */
+const AT_ONCE = 100;
+
+const wordsOf = (line: string): string[] => (line.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', ''));
+
+/** The kernel lists in the order of its hash, we in that of the ids. */
+const sorted = (text: string): string => text.split('\n').sort().join('\n');
+
+export function masked({ stdout, stderr, code }: ToolRun): ToolRun {
+  const text = stdout
+    .replace(/(?<=use=\d+ )id=\d+/g, 'id=N')
+    .replace(/<id>\d+<\/id>/g, '<id>N</id>')
+    .replace(/^((?:ipv[46] +\d+ )?[a-z0-9]+ +\d+ )\d+ /gm, '$1T ')
+    .replace(/<timeout>\d+</g, '<timeout>T<')
+    .replace(/^(-[AUD]) -t \d+ /gm, '$1 -t T ');
+  // Of several that it has updated the real tool shows the first it met: it reads the answers out of step. We show all of them.
+  const several = / (?!1 )\d+ flow entries have been updated/.test(stderr);
+  return { stdout: several ? '' : sorted(text), stderr, code };
+}
+
+describe.skipIf(!may)('the conntrack tool', () => {
+  let twin: Twin;
+  beforeAll(async () => {
+    twin = await Twin.start();
+  });
+  afterAll(() => twin.stop());
+
+  /** What both say to the same lines, one after the other. */
+  async function compare(
+    lines: readonly string[],
+    { packets = [], rules = TRACKING, sysctls = {} }: Partial<Situation> = {},
+  ): Promise<string[]> {
+    const steps: Step[] = [
+      ...packets.map(([side, octets]): Step => ({ in: side, hex: toHex(octets) })),
+      ...lines.map((line): Step => ({ exec: ['conntrack', ...wordsOf(line)] })),
+    ];
+    const kernel = await twin.run({ v4rules: rules, v6rules: rules, sysctls, steps, force_ct: false });
+    const fw = firewall({ v4: rules, v6: rules, sysctls });
+    for (const [side, octets] of packets) fw.send(octets, { in: side === 'A' ? 'inside' : 'outside' });
+    const tool = toolOf(fw);
+    const differences: string[] = [];
+    for (const [index, line] of lines.entries()) {
+      const { stdout = '', stderr = '', rc } = kernel.steps[packets.length + index];
+      const theirs = masked({ stdout, stderr, code: rc ?? -1 });
+      const ours = masked(await tool.run(...wordsOf(line)));
+      if (JSON.stringify(ours) !== JSON.stringify(theirs))
+        differences.push(`conntrack ${line}\n  kernel: ${shown(theirs, ours)}\n  ours:   ${shown(ours, theirs)}`);
+    }
+    return differences;
+  }
+
+  test('makes and lists connections of every kind', async () => {
+    const lists = OUTPUTS.map((output) => `-L ${output}`);
+    expect(
+      await compare([...SEED_COMMANDS, ORIG_ZONE, ...lists, '-L --orig-zone 6', '-D --orig-zone 6', '-F', '-L']),
+    ).toEqual([]);
+  });
+
+  test('connections that packets made, counted', async () => {
+    const sysctls = { 'net.netfilter.nf_conntrack_acct': 1 };
+    const lists = OUTPUTS.map((output) => `-L ${output}`);
+    expect(await compare([...lists, '-L -z', '-L'], { packets: PACKETS, rules: NAT, sysctls })).toEqual([]);
+  });
+
+  test('every row of words', async () => {
+    const rows = readFileSync(new URL('../data/conntrack-words.txt', import.meta.url), 'utf8');
+    const lines = rows.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    expect(await compare([...SEED_COMMANDS, ...lines])).toEqual([]);
+  });
+
+  test(`${calls} random lines, seed ${seed}`, async () => {
+    const dice = new Dice(seed);
+    const differences: string[] = [];
+    for (let left = calls; left > 0; left -= AT_ONCE) {
+      const lines = Array.from({ length: Math.min(AT_ONCE, left) }, () => randomCommand(dice));
+      differences.push(...(await compare([...SEED_COMMANDS, ...lines])));
+    }
+    expect(differences).toEqual([]);
+  }, 120_000);
+});
+
+const toolOf = (fw: TestFirewall): TestTool => testTool(fw.core.tracker, () => fw.core.now);
+
+/** The lines that the other one does not have. */
+function shown({ stdout, stderr, code }: ToolRun, other: ToolRun): string {
+  const others = new Set([...other.stderr.split('\n'), ...other.stdout.split('\n')]);
+  const lines = [...stderr.split('\n'), ...stdout.split('\n')].filter((line) => !others.has(line));
+  return [`[${code}]`, ...lines].join('\n          ');
+}
+
+interface Situation {
+  readonly packets: readonly (readonly ['A' | 'B', Uint8Array])[];
+  readonly rules: string;
+  readonly sysctls: Readonly<Record<string, number>>;
+}
+
+const TRACKING = '*filter\n-A FORWARD -m conntrack --ctstate NEW\nCOMMIT\n';
+const NAT = `${TRACKING}*nat\n-A POSTROUTING -p udp --dport 53 -j MASQUERADE\nCOMMIT\n*mangle\n-A FORWARD -p tcp -j CONNMARK --set-mark 9\nCOMMIT\n`;
+
+const OUTPUTS = [
+  '',
+  '-o extended',
+  '-o id',
+  '-o extended,id',
+  '-o xml',
+  '-o save',
+  '-o ktimestamp',
+  '-f ipv6',
+  '-f ipv4',
+  '-u ASSURED',
+  '-u UNREPLIED',
+  '-n',
+  '-g',
+  '-j',
+];
+
+const [C, S] = ['10.1.0.2', '10.9.0.2'];
+const [C6, S6] = ['fd00:1::2', 'fd00:9::2'];
+const there = { src: C, dst: S };
+const back = { src: S, dst: C };
+
+/** A conversation of each protocol. */
+const PACKETS: Situation['packets'] = [
+  ['A', build.ip4(there, build.tcp({ sport: 4000, dport: 80, flags: 'S', seq: 100 }))],
+  ['B', build.ip4(back, build.tcp({ sport: 80, dport: 4000, flags: 'SA', seq: 500, ack: 101 }))],
+  ['A', build.ip4(there, build.tcp({ sport: 4000, dport: 80, flags: 'A', seq: 101, ack: 501 }))],
+  ['A', build.ip4(there, build.tcp({ sport: 4001, dport: 81, flags: 'S', seq: 100 }))],
+  ['A', build.ip4(there, build.udp({ sport: 5000, dport: 53, data: Uint8Array.of(1, 2, 3) }))],
+  ['A', build.ip4(there, build.udp({ sport: 5001, dport: 123 }))],
+  ['B', build.ip4(back, build.udp({ sport: 123, dport: 5001 }))],
+  ['A', build.ip4(there, build.icmp({ id: 7, seq: 1 }))],
+  ['B', build.ip4(back, build.icmp({ type: 0, id: 7, seq: 1 }))],
+  ['A', build.ip6({ src: C6, dst: S6 }, build.udp({ sport: 5000, dport: 53 }))],
+  ['A', build.ip6({ src: C6, dst: S6 }, build.tcp({ sport: 4000, dport: 22, flags: 'S', seq: 100 }))],
+];
