@@ -130,9 +130,9 @@ async function serve(settings: Settings, reread: () => Promise<Settings>): Promi
     return await service.run();
   } catch (error) {
     if (error instanceof RulesRefused || error instanceof ConfigError) throw error;
-    service.say(`not started: ${(error as Error).message}`);
+    service.announce(`not started: ${(error as Error).message}`);
     if (process.getuid?.() === 0) return 1;
-    service.say(
+    service.announce(
       'TUN devices and namespaces need root or CAP_NET_ADMIN; "sekisho demo --memory" and "sekisho play" do without',
     );
     return NO_PRIVILEGE;

@@ -232,7 +232,9 @@ export class Daemon {
   async change(next: Settings): Promise<void> {
     await this.store.load(next.rules);
     const before = sysctlsOf(this.settings);
-    for (const [name, value] of Object.entries(sysctlsOf(next))) {
+    // The mode stays as it is, and with it the settings that there are.
+    const { mode } = this.settings;
+    for (const [name, value] of Object.entries(sysctlsOf({ mode, sysctls: next.sysctls }))) {
       if (before[name] !== value) await this.ask({ op: 'sysctl', name, value });
     }
     await this.ask({ op: 'host', facts: hostFacts(next) });

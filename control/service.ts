@@ -30,6 +30,12 @@ export class Service {
 
   readonly say = (line: string): void => this.log.say(line);
 
+  /** Says it to who started us, too, wherever the log goes. */
+  announce(line: string): void {
+    this.say(line);
+    if (this.settings.log.to !== 'stderr') process.stderr.write(`sekisho: ${line}\n`);
+  }
+
   /** Runs until SIGTERM, SIGINT, or a client that says stop; the value is the exit code. Rejects when it cannot start. */
   async run(): Promise<number> {
     const finished = new Promise<number>((resolve) => {
@@ -54,7 +60,7 @@ export class Service {
     }
     const { mode, devices, paths } = this.settings;
     const what = `${mode} between ${devices.map(({ name }) => name).join(' and ')}`;
-    this.say(`${what}; control socket ${paths.socket}`);
+    this.announce(`${what}; control socket ${paths.socket}`);
     notifyServiceManager(`READY=1\nSTATUS=${what}`);
     this.watch();
     this.listenToSignals();

@@ -11,6 +11,7 @@ import { ADDRESS, type Host, Lab } from './lab.ts';
 export class Site {
   readonly lab = new Lab();
   readonly directory = mkdtempSync(join(tmpdir(), 'sekisho-site-'));
+  extraEnv: NodeJS.ProcessEnv = {};
   private readonly running: Running[] = [];
 
   /** Resolves when the daemon serves its socket. Rejects with what it said when it ends before. */
@@ -37,7 +38,12 @@ export class Site {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { ...process.env, SEKISHO_STATE_DIR: join(this.directory, 'state') };
+    return { ...process.env, SEKISHO_STATE_DIR: join(this.directory, 'state'), ...this.extraEnv };
+  }
+
+  /** Made in this namespace, so no two tests may have the same. */
+  deviceName(host: Host): string {
+    return deviceName(host);
   }
 
   file(name: string): string {
