@@ -6,6 +6,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 const PACKAGES = {
   'ip6tables-legacy-restore': 'iptables',
   ip: 'iproute2',
+  nft: 'nftables',
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   curl: 'curl',

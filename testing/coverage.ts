@@ -143,6 +143,7 @@ export class Coverage {
 
   /** Takes what `fw` did so far; do it once for each firewall, when its tests are done, and before each reset(). */
   add(fw: TestFirewall): this {
+    fw.check();
     for (const { name, text } of fw.rules.texts) this.sources.set(name, text);
     for (const line of coveredBy(fw)) {
       const key = keyOf(line);

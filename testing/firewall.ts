@@ -19,7 +19,7 @@ import { runIpset } from '../engine/sets/index.ts';
 import { createRoutes, type RouteTable } from '../engine/stack/index.ts';
 import { type Names, noNames } from '../grammar/names.ts';
 import { parseCommand } from '../grammar/parse-rule.ts';
-import { type Printing, printRule } from '../grammar/print.ts';
+import { type Printing, printRule, printSave } from '../grammar/print.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import { matches } from '../matches/index.ts';
@@ -33,6 +33,8 @@ import { seeded } from './bare-services.ts';
 import { type CoverageLine, coverageOf } from './coverage.ts';
 import { milliseconds } from './duration.ts';
 import { Flow, type FlowOptions } from './flow.ts';
+import { backendWanted, KernelMirror } from './kernel-backend/mirror.ts';
+import { KernelDifference } from './kernel-backend/unavailable.ts';
 import { Observations } from './observations.ts';
 import { Outcome } from './outcome.ts';
 import { type LoadedRules, loadRules, type RuleSources, RulesError, textsOf } from './rule-source.ts';
@@ -63,6 +65,8 @@ export interface FirewallSetup extends RuleSources {
   readonly seed?: number;
   /** Time of day at the start, for `-m time`: '2026-03-01T12:00:00Z'. */
   readonly date?: string | Date;
+  /** `kernel`: everything is done on a real one as well, and compared; left out: as SEKISHO_BACKEND says. */
+  readonly backend?: 'memory' | 'kernel';
 }
 
 export interface SendOptions {
@@ -101,6 +105,8 @@ export class TestFirewall {
   private rulesets: Record<Family, Ruleset>;
   private logged: LogRecord[] = [];
   private marks: number[] = [];
+  /** Does the same on a real kernel, and compares. */
+  private readonly kernel: KernelMirror | undefined;
   private texts = new WeakMap<RuleSpec, string>();
   /** What the packets since the start or the last reset showed of the rules. */
   observations = new Observations();
@@ -114,6 +120,7 @@ export class TestFirewall {
     this.rules = rules ?? this.read(setup);
     this.engine = this.start();
     this.rulesets = this.editable();
+    this.kernel = (setup.backend ?? backendWanted()) === 'kernel' ? new KernelMirror(this) : undefined;
   }
 
   private start(): Firewall {
@@ -166,7 +173,10 @@ export class TestFirewall {
     const said = { device: device || undefined, mark, owner, linkHeader, ipsec };
     const trace = this.engine.trace(octets, { ...said, live: true });
     this.observations.note(trace);
-    return new Outcome({ firewall: this, octets, device, at: this.now, trace, marks: this.marks, linkHeader });
+    const observed = { firewall: this, octets, device, at: this.now, trace, marks: this.marks, linkHeader };
+    const outcome = new Outcome(observed);
+    this.kernel?.sent(outcome, options);
+    return outcome;
   }
 
   /** Several packets one after the other: fragments, or packets in flight. */
@@ -213,7 +223,9 @@ export class TestFirewall {
 
   /** Lets time pass: '300ms', '90s', '2h', '5d', or milliseconds. Connections and fragments that run out are gone after it. */
   advance(span: string | number): this {
-    this.engine.advance(this.engine.now + milliseconds(span));
+    const ms = milliseconds(span);
+    this.engine.advance(this.engine.now + ms);
+    this.kernel?.advanced(ms);
     return this;
   }
 
@@ -236,12 +248,25 @@ export class TestFirewall {
 
   /** As it was when it was made: counters, connections, fragments, limits and the clock start anew; the rules stay. */
   reset(): this {
+    this.check();
     this.engine.close();
     this.logged = [];
     this.observations = new Observations(this.observations);
     this.engine = this.start();
     this.rulesets = this.editable();
+    this.kernel?.reset();
     return this;
+  }
+
+  /** With the kernel as second backend: throws KernelDifference when its counters or connections are others. Done by reset() and Coverage.add(). */
+  check(): this {
+    this.kernel?.check();
+    return this;
+  }
+
+  /** The rules as save text, as they are now; '' where none are loaded. */
+  saved(family: Family, counters = false): string {
+    return this.rulesets[family].save({ counters });
   }
 
   /** One command on the rules while it runs, as the tool takes it: `fw.iptables('-I FORWARD -s 192.0.2.9 -j DROP')`. Gives what it prints. */
@@ -263,8 +288,10 @@ export class TestFirewall {
       if (!draft) throw new Error(`there is no table ${command.table}`);
       const said = apply(command, draft, ruleset.printing);
       ruleset.commit(draft);
+      this.kernel?.command(family === 4 ? 'iptables' : 'ip6tables', words);
       return said;
     } catch (error) {
+      if (error instanceof KernelDifference) throw error;
       throw new RulesError(`${family === 4 ? 'iptables' : 'ip6tables'} ${words}: ${(error as Error).message}`);
     }
   }
@@ -274,6 +301,15 @@ export class TestFirewall {
     const { tables } = this.read(sources);
     this.engine.install(tables);
     for (const table of tables) this.rulesets[table.family].adopt(table);
+    for (const family of new Set(tables.map((table) => table.family))) {
+      this.kernel?.loaded(
+        family,
+        printSave(
+          tables.filter((table) => table.family === family),
+          this.printing,
+        ),
+      );
+    }
     return this;
   }
 
@@ -283,11 +319,13 @@ export class TestFirewall {
     const { names = noNames } = this.setup;
     const { stdout, stderr, exitCode } = runIpset(this.engine.sets, { argv, names, now: this.engine.now });
     if (exitCode !== 0) throw new RulesError(`ipset ${words}: ${stderr.trim()}`);
+    this.kernel?.command('ipset', words);
     return stdout;
   }
 
   setSysctl(name: string, value: string | number): this {
     this.engine.setSysctl(name, value);
+    this.kernel?.setSysctl(name, value);
     return this;
   }
 
