@@ -2,7 +2,7 @@
 // adds what happens to a packet, and what the engine and the analysis may know about it beforehand.
 
 import type { ExtensionSyntax, OptionTable } from '../grammar/options.ts';
-import type { MatchSpec } from '../grammar/rule-spec.ts';
+import type { MatchSpec, RuleSpec } from '../grammar/rule-spec.ts';
 import type { HookName, TableName } from '../grammar/tables.ts';
 import type { Address } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
@@ -18,6 +18,8 @@ export interface CompileContext {
   readonly family: Family;
   readonly table: TableName;
   readonly services: Services;
+  /** Of a target: the rule that it stands in. A match may serve several. */
+  readonly rule?: RuleSpec;
   /** State that lives with the installed rule: made once, handed back when an edit recompiles the table around it. */
   state<T>(make: () => T): T;
   /**
@@ -70,6 +72,8 @@ export interface PlaceContext {
   readonly protocol: { readonly number: number; readonly inverted: boolean } | undefined;
   /** The rule's matches: TCPMSS wants a `tcp` match for SYN among them. */
   readonly matches: readonly MatchSpec[];
+  /** The rest of it: CLUSTERIP wants a destination and an input device. */
+  readonly rule: RuleSpec;
   /** Whether a helper of that name is attached for connections of the rule's family and that protocol. */
   hasHelper(name: string, protocol: number): boolean;
 }
@@ -78,8 +82,6 @@ interface Acting<P> {
   /** For what the packet alone does not tell: where inline its value comes from, and what it is when nobody supplies it. */
   readonly supplied?: string;
   readonly placement?: Placement<P>;
-  /** Parses and prints, but no engine can run it, and compile() throws: why. Such a rule is refused when it is loaded. */
-  readonly textOnly?: string;
   /**
    * Loading a rule with it turns the tracker (and so defragmentation) on for the family, as nf_ct_netns_get() does; a function where
    * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().

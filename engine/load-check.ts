@@ -20,38 +20,81 @@ export interface Extensions {
   helper?(name: string, family: Family, protocol: number): unknown;
 }
 
-/** Throws a Refusal at the rule that is wrong: a loop first, then places in the order of the table. */
-export function checkTable(table: TableSpec, extensions: Extensions): void {
-  const reached = reachingHooks(table);
-  for (const chain of orderedChains(table)) {
-    const { bits, rules } = reached.get(chain) ?? UNREACHED;
-    const checker = new Checker(chain, table, extensions);
-    for (let index = 0; index < chain.rules.length; index++)
-      checker.check(chain.rules[index], index < rules ? bits : 0);
+/** Checks tables, one version after the other: rules that passed are not looked at again as long as they are where they were. */
+export class LoadCheck {
+  /** By family, table and chain: what is known of its rules. */
+  private readonly known = new Map<string, ChainFacts>();
+
+  /** Throws a Refusal at the rule that is wrong: a loop first, then places in the order of the table. */
+  check(table: TableSpec, extensions: Extensions): void {
+    const facts = new Map<ChainSpec, ChainFacts>();
+    for (const chain of table.chains.values()) {
+      const name = `${table.family} ${table.name} ${chain.name}`;
+      const now = factsOf(chain.rules, this.known.get(name));
+      this.known.set(name, now);
+      facts.set(chain, now);
+    }
+    const reached = new Map<ChainSpec, number>();
+    for (const chain of table.chains.values()) {
+      if (chain.builtin !== undefined) walk(table, chain, 1 << HOOKS.indexOf(chain.builtin), reached, facts);
+    }
+    for (const chain of orderedChains(table)) {
+      checkChain(chain, table, facts.get(chain)!, reached.get(chain) ?? 0, extensions);
+    }
+    this.forget(table);
+  }
+
+  /** Chains that are gone. */
+  private forget({ family, name, chains }: TableSpec): void {
+    const prefix = `${family} ${name} `;
+    if (this.known.size <= 2 * chains.size + 64) return;
+    for (const key of this.known.keys()) {
+      if (key.startsWith(prefix) && !chains.has(key.slice(prefix.length))) this.known.delete(key);
+    }
   }
 }
 
-/** Bits of the hooks that reach a chain, and how many of its rules they reach: those up to one that ends the walk of every packet. */
-interface Reached {
+interface ChainFacts {
+  /** Our own copy: whoever gave the rules may go on editing them. */
+  readonly rules: readonly RuleSpec[];
+  /** How many of them are reached: those up to one that ends the walk of every packet; infinite where none does. */
+  readonly reached: number;
+  /** Of those, the first that jumps to each chain. */
+  readonly jumps: readonly RuleSpec[];
+  /** Rules from `from` to `to` have not been checked; the others passed under the same hooks. */
+  from: number;
+  to: number;
   bits: number;
-  readonly rules: number;
+  extensions: Extensions | undefined;
 }
 
-const UNREACHED: Reached = { bits: 0, rules: 0 };
+/** What differs from before is looked at, and all of it where that changes what the rest means. */
+function factsOf(rules: readonly RuleSpec[], before: ChainFacts | undefined): ChainFacts {
+  const all = { from: 0, to: rules.length, bits: 0, extensions: undefined };
+  if (!before) return { rules: rules.slice(), ...reachOf(rules), ...all };
+  const shorter = Math.min(rules.length, before.rules.length);
+  let from = 0;
+  while (from < shorter && rules[from] === before.rules[from]) from++;
+  if (from === rules.length && from === before.rules.length) return before;
+  let behind = 0;
+  const last = before.rules.length - 1;
+  while (behind < shorter - from && rules[rules.length - 1 - behind] === before.rules[last - behind]) behind++;
+  const removed = before.rules.slice(from, before.rules.length - behind);
+  const added = rules.slice(from, rules.length - behind);
+  const isPlain = (rule: RuleSpec): boolean => jumpOf(rule) === undefined && !endsEveryWalk(rule);
+  if (!removed.every(isPlain) || !added.every(isPlain) || before.from !== before.to) {
+    return { rules: rules.slice(), ...reachOf(rules), ...all };
+  }
+  const shift = added.length - removed.length;
+  const reached = before.reached > from ? before.reached + shift : before.reached;
+  const { jumps, bits, extensions } = before;
+  return { rules: rules.slice(), reached, jumps, from, to: rules.length - behind, bits, extensions };
+}
 
-function reachingHooks(table: TableSpec): ReadonlyMap<ChainSpec, Reached> {
-  const reached = new Map<ChainSpec, Reached>();
-  const jumps = new Map<ChainSpec, readonly RuleSpec[]>();
-  for (const chain of table.chains.values()) {
-    const last = chain.rules.findIndex(endsEveryWalk);
-    const rules = last < 0 ? chain.rules.length : last + 1;
-    reached.set(chain, { bits: 0, rules });
-    jumps.set(chain, firstJumps(chain.rules, rules));
-  }
-  for (const chain of table.chains.values()) {
-    if (chain.builtin !== undefined) walk(table, chain, 1 << HOOKS.indexOf(chain.builtin), reached, jumps);
-  }
-  return reached;
+function reachOf(rules: readonly RuleSpec[]): { reached: number; jumps: readonly RuleSpec[] } {
+  const last = rules.findIndex(endsEveryWalk);
+  const reached = last < 0 ? Number.POSITIVE_INFINITY : last + 1;
+  return { reached, jumps: firstJumps(rules, Math.min(reached, rules.length)) };
 }
 
 /** The first rule that jumps to each chain, of those that are reached. */
@@ -69,16 +112,16 @@ function walk(
   table: TableSpec,
   start: ChainSpec,
   hook: number,
-  reached: ReadonlyMap<ChainSpec, Reached>,
-  jumps: ReadonlyMap<ChainSpec, readonly RuleSpec[]>,
+  reached: Map<ChainSpec, number>,
+  facts: ReadonlyMap<ChainSpec, ChainFacts>,
 ): void {
   const done = new Set<ChainSpec>([start]);
   const onPath = new Set<ChainSpec>([start]);
   const path = [{ chain: start, next: 0 }];
-  reached.get(start)!.bits |= hook;
+  reached.set(start, (reached.get(start) ?? 0) | hook);
   while (path.length > 0) {
     const step = path[path.length - 1];
-    const rule = jumps.get(step.chain)![step.next++];
+    const rule = facts.get(step.chain)!.jumps[step.next++];
     if (!rule) {
       onPath.delete(step.chain);
       path.pop();
@@ -93,7 +136,7 @@ function walk(
     }
     if (done.has(callee)) continue;
     done.add(callee);
-    reached.get(callee)!.bits |= hook;
+    reached.set(callee, (reached.get(callee) ?? 0) | hook);
     onPath.add(callee);
     path.push({ chain: callee, next: 0 });
   }
@@ -113,6 +156,17 @@ export const endsEveryWalk = (rule: RuleSpec): boolean =>
   !rule.protocol &&
   !rule.allProtocols &&
   !rule.fragment;
+
+/** `bits`: of the hooks that reach the chain. */
+function checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, bits: number, extensions: Extensions): void {
+  const same = facts.bits === bits && facts.extensions === extensions;
+  const [from, to] = same ? [facts.from, facts.to] : [0, chain.rules.length];
+  const checker = new Checker(chain, table, extensions);
+  for (let index = from; index < to; index++) checker.check(chain.rules[index], index < facts.reached ? bits : 0);
+  facts.from = facts.to = 0;
+  facts.bits = bits;
+  facts.extensions = extensions;
+}
 
 /** Checks the rules of one chain. */
 class Checker {
@@ -174,7 +228,7 @@ class Checker {
     const { extensions } = this;
     const hasHelper = (helper: string, of: number): boolean =>
       extensions.helper === undefined || extensions.helper(helper, family, of) !== undefined;
-    const place: PlaceContext = { family, table: this.table.name, hooks, protocol, matches, hasHelper };
+    const place: PlaceContext = { family, table: this.table.name, hooks, protocol, matches, rule, hasHelper };
     const what = `${option} ${name}`;
     const reason =
       wrongTable(what, placement.tables, place) ??

@@ -76,8 +76,6 @@ export interface Rule {
   readonly verdict: Verdict;
   /** Predicates to ask of a whole packet for which its conditions as numbers hold (classifier/conditions.ts, which sets them). */
   asked: readonly Predicate[];
-  /** Why a packet that it drops is dropped: table, chain and number. Empty until it is first needed: the number changes with edits before it. */
-  reason: string;
 }
 
 /** No target: it counts, and the walk goes on. */
@@ -138,7 +136,6 @@ export class Binder {
       does: spec.target ? DOES[spec.target.kind] : COUNT,
       verdict: spec.target?.kind === 'verdict' ? VERDICTS[spec.target.name] : CONTINUE,
       asked: matching.predicates,
-      reason: '',
     };
   }
 
@@ -167,7 +164,7 @@ export class Binder {
 
   private actingOf(spec: RuleSpec, earlier: readonly unknown[]) {
     const { name, checked } = spec.target as TargetSpec & { kind: 'extension' };
-    const asking = new Asking(this.context, spec.family, earlier);
+    const asking = new Asking(this.context, spec.family, earlier, spec);
     const target = known(this.context.extensions.target(name, spec.family), name, spec);
     const action = target.compile(checked, asking);
     const needsTracking = turnsTrackingOn(target, checked);
@@ -192,12 +189,14 @@ class Asking implements CompileContext {
   readonly family: Family;
   readonly table: TableName;
   readonly services: Services;
+  readonly rule: RuleSpec | undefined;
   readonly states: unknown[] = [];
   readonly sharedNames: string[] = [];
   private readonly earlier: readonly unknown[];
   private readonly sharing: SharedState;
 
-  constructor({ table, services, shared }: BindContext, family: Family, earlier: readonly unknown[]) {
+  constructor({ table, services, shared }: BindContext, family: Family, earlier: readonly unknown[], rule?: RuleSpec) {
+    this.rule = rule;
     this.family = family;
     this.table = table;
     this.services = services;

@@ -6,9 +6,9 @@ const PAGE = 'docs/extensions.md';
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 
 function row(extension) {
-  const { name, families, summary, aliases = [], kernel, effect, textOnly } = extension;
+  const { name, families, summary, aliases = [], kernel, effect } = extension;
   const named = aliases.length > 0 ? `${name} (${aliases.join(', ')})` : name;
-  const acts = textOnly ? `no: ${textOnly}` : effect === 'stateful' ? 'yes, with state' : 'yes';
+  const acts = effect === 'stateful' ? 'yes, with state' : 'yes';
   return `| [\`${cell(named)}\`](#${anchor(extension)}) | ${families.join(' ')} | ${acts} | ${cell(summary)} | \`${cell(kernel)}\` |`;
 }
 
