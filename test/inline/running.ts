@@ -41,6 +41,10 @@ export class Site {
     return { ...process.env, SEKISHO_STATE_DIR: join(this.directory, 'state'), ...this.extraEnv };
   }
 
+  get socket(): string {
+    return join(this.directory, 'state', 'control.sock');
+  }
+
   /** Made in this namespace, so no two tests may have the same. */
   deviceName(host: Host): string {
     return deviceName(host);

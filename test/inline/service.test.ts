@@ -240,7 +240,6 @@ describe.skipIf(!may)('the daemon as a service', () => {
     terminal.stdin.write('\x1bdh');
     await shows('sort by rate or by total');
     for (const line of screen.split('\x1b[K')) {
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: those of the terminal
       expect(line.replace(/\x1b\[[?\d;]*[A-Za-z]|[\r\n]/g, '').length).toBeLessThanOrEqual(80);
     }
     const ended = new Promise((resolve) => terminal.on('close', resolve));
