@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 
 const PACKAGES = {
+  conntrack: 'conntrack',
   'ip6tables-legacy-restore': 'iptables',
   ip: 'iproute2',
   nft: 'nftables',
@@ -21,6 +22,9 @@ const FIREWALLS = {
   shorewall: 'shorewall',
   firewalld: 'firewalld',
 };
+
+/** Servers that speak through our helpers in a test; they start services too. */
+const SERVERS = { vsftpd: 'vsftpd', 'in.tftpd': 'tftpd-hpa' };
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -50,7 +54,8 @@ export function ensureSystem(tools = Object.keys(PACKAGES)) {
 
 /** What the tests use where it is there, and do without elsewhere. */
 export function ensureOptional() {
-  if (isRoot && process.env.CI) install(lacking(Object.keys(FIREWALLS)).map((tool) => FIREWALLS[tool]));
+  const packages = { ...FIREWALLS, ...SERVERS };
+  if (isRoot && process.env.CI) install(lacking(Object.keys(packages)).map((tool) => packages[tool]));
 }
 
 function install(packages) {

@@ -354,10 +354,10 @@ class Parsing {
     const [text, bits] = value.split(/\/(.*)/s) as [string, string | undefined];
     const found = parseIp(text);
     if (!found) throw new Complaint(`Invalid IP address \`${text}'`);
+    this.setFamily(found.family, '');
     const length = bits === undefined ? undefined : prefixLength(bits, found.family);
     // One of full length is none.
     const whole = length === (found.family === 4 ? 32 : 128);
-    this.setFamily(found.family, '');
     if (length !== undefined && !networks) throw new Complaint(`CIDR notation unavailable for \`--${key}'`);
     return { address: found.address, length: whole ? undefined : length };
   }
@@ -370,6 +370,8 @@ class Parsing {
     this.protocol ??= PROTOCOLS.find(({ protocol }) => protocol === number);
     command.protocol = number;
     command.orig.protocol = number;
+    // Those without options of their own have both directions at once.
+    if (!this.protocol) command.reply.protocol = number;
   }
 
   private protocolNumber(value: string): number | undefined {

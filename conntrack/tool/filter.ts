@@ -35,13 +35,11 @@ export function matches(flow: Flow, command: Command): boolean {
 
 /** For -U: what is to be set is no condition. */
 export function isMeant(flow: Flow, command: Command): boolean {
-  const { given, family, labels, id } = command;
+  const { family, labels, id } = command;
   if (family !== undefined && flow.family !== family) return false;
   if (!isTranslated(flow, command) || !hasLabels(flow, labels.match) || !isInNetworks(flow, command)) return false;
   if (id !== undefined && flow.id !== id) return false;
-  if ((given.has('src') || given.has('dst')) && !(hasOriginal(flow, command) && hasProtocol(flow, command)))
-    return false;
-  return !(given.has('reply-src') || given.has('reply-dst')) || hasEnds(flow.reply, command.reply);
+  return hasProtocol(flow, command) && hasOriginal(flow, command) && hasEnds(flow.reply, command.reply);
 }
 
 /** nfct_cmp() over everything that the template has. */

@@ -126,7 +126,7 @@ const ERRORS: Readonly<Record<Errno, string>> = {
   EAFNOSUPPORT: 'protocol not supported',
   EBUSY: 'Device or resource busy',
   EEXIST: 'File exists',
-  EINVAL: 'invalid parameters',
+  EINVAL: 'Invalid argument',
   EMFILE: 'Too many open files',
   ENOENT: 'No such file or directory',
   ENOMEM: 'Cannot allocate memory',
@@ -137,6 +137,7 @@ const ERRORS: Readonly<Record<Errno, string>> = {
 
 function errorText(errno: Errno, { letter, table }: Command): string {
   if (table === 'expect') return errno === 'ENOENT' && letter === 'I' ? 'master conntrack not found' : ERRORS[errno];
+  if (errno === 'EINVAL' && letter !== 'A') return 'invalid parameters';
   if (errno === 'EEXIST' && 'IA'.includes(letter)) return 'Such conntrack exists, try -U to update';
   if (errno === 'ENOENT' && 'GD'.includes(letter)) return "such conntrack doesn't exist";
   if (errno === 'ENOMEM' && 'IA'.includes(letter)) return 'not enough memory';
@@ -217,7 +218,7 @@ class Run {
     const { command } = this;
     const { given, status, table } = command;
     this.checkFilters();
-    if (given.has('status') && status.mask === 0) this.fail('EINVAL');
+    if (given.has('status') && status.mask === 0 && table === 'conntrack') this.fail('EINVAL');
     // Connections that wait for a packet's end, or for a reader of their end: what current kernels show of either is nothing.
     if (table === 'conntrack') {
       for await (const flows of this.pages(given.has('zero')))
@@ -230,10 +231,10 @@ class Run {
   private checkFilters(): void {
     const { given, table } = this.command;
     if (table !== 'conntrack') return;
-    if (given.has('mask-src') && !given.has('src')) throw new Complaint("Can't use --mask-src without --src");
-    if (given.has('mask-dst') && !given.has('dst')) throw new Complaint("Can't use --mask-dst without --dst");
     if (given.has('zero') && COMPARED.some((name) => given.has(name)))
       throw new Complaint("Can't use -z with filtering parameters");
+    if (given.has('mask-src') && !given.has('src')) throw new Complaint("Can't use --mask-src without --src");
+    if (given.has('mask-dst') && !given.has('dst')) throw new Complaint("Can't use --mask-dst without --dst");
   }
 
   private async print(flows: readonly Flow[]): Promise<void> {

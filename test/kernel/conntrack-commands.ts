@@ -10,7 +10,6 @@ export const SEED_COMMANDS: readonly string[] = [
   '-I -p tcp -s 10.1.0.2 -d 10.2.0.2 --sport 1003 --dport 443 -t 1000 --state CLOSE -g 10.2.0.99:8443 -m 0x70',
   '-I -p udp -s 10.1.0.1 -d 10.2.0.53 --sport 5000 --dport 53 -t 1000',
   '-I -p udp -s 10.1.0.1 -d 10.2.0.53 --sport 5001 --dport 53 -t 1000 -u SEEN_REPLY -m 1',
-  '-I -p udp -s 10.1.0.3 -d 10.2.0.53 --sport 5002 --dport 53 -t 1000 -w 5',
   '-I -p udp -s 10.1.0.3 -d 10.2.0.53 --sport 5004 --dport 53 -t 1000 --reply-zone 7',
   '-I -p udp -s 10.1.0.4 -d 10.2.0.53 --sport 5005 --dport 53 -t 1000 -n 10.9.9.9:777 -g 10.8.8.8:888',
   '-I -p udp -s fd00:1::1 -d fd00:2::1 --sport 5006 --dport 53 -t 1000',
@@ -28,8 +27,11 @@ export const SEED_COMMANDS: readonly string[] = [
   '-A -p ah -s fd00:1::9 -d fd00:2::9 -t 1000',
 ];
 
-/** One whose zone is that of the original direction only: -U of the real tool does not find it. */
-export const ORIG_ZONE = '-I -p udp -s 10.1.0.3 -d 10.2.0.53 --sport 5003 --dport 53 -t 1000 --orig-zone 6';
+/** In a zone in the original direction: -U of the real tool forgets the zone, and does not find them. */
+export const ZONED: readonly string[] = [
+  '-I -p udp -s 10.1.0.3 -d 10.2.0.53 --sport 5002 --dport 53 -t 1000 -w 5',
+  '-I -p udp -s 10.1.0.3 -d 10.2.0.53 --sport 5003 --dport 53 -t 1000 --orig-zone 6',
+];
 
 /** Words that are right, wrong, and nearly right, by option. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {
@@ -163,10 +165,14 @@ export function randomCommand(dice: Dice): string {
     const own = OF_PROTOCOL[words[words.length - 1].slice(3)] ?? [];
     while (own.length > 0 && dice.chance(0.5)) add(dice.pick(own));
   }
-  while (dice.chance(0.55)) add(dice.pick(dice.chance(0.95) ? GENERAL : Object.keys(WORDS)));
+  // Of a second -p it takes the options for others than they are.
+  const others = Object.keys(WORDS).filter((option) => option !== '-p' || !words.some((word) => word.startsWith('-p')));
+  while (dice.chance(0.55)) add(dice.pick(others.filter((option) => GENERAL.includes(option) || dice.chance(0.02))));
   const line = words.join(' ');
   // There the real tool forgets the mask, and deletes all of them.
   if (/^-D.*-u \S*UN/.test(line)) return '-D -u ASSURED';
+  // It goes on or gives up, depending on which of several was the first.
+  if (/^-U.*EXPECTED/.test(line)) return '-U -s 10.1.0.1 -m 4/4';
   return /sctp/.test(line) && /--state (?!ESTABLISHED|COOKIE_WAIT)/.test(line) ? '-L -p sctp' : line;
 }
 
@@ -179,7 +185,7 @@ function creation(command: string, dice: Dice): string {
   if (dice.chance(0.3)) words.splice(dice.int(1, words.length - 1), 1);
   if (dice.chance(0.4)) {
     const option = dice.pick(GENERAL.filter((one) => one !== '-p'));
-    words.push(`${option} ${dice.pick(WORDS[option])}`.trim());
+    if (!/zone|-w/.test(option)) words.push(`${option} ${dice.pick(WORDS[option])}`.trim());
   }
   return words
     .map((word) => (dice.chance(0.5) ? word.replace(/port 1\d+$/, `port 1${dice.int(0, 99)}`) : word))

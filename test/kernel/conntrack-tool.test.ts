@@ -10,7 +10,7 @@ import { toHex } from '../../packet/bytes.ts';
 import { firewall, type TestFirewall } from '../../testing/firewall.ts';
 import type { Step } from '../../testing/scenario-format.ts';
 import { type TestTool, type ToolRun, testTool } from '../conntrack/tool-world.ts';
-import { ORIG_ZONE, randomCommand, SEED_COMMANDS } from './conntrack-commands.ts';
+import { randomCommand, SEED_COMMANDS, ZONED } from './conntrack-commands.ts';
 import { Dice } from './dice.ts';
 import { probe, probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
@@ -73,7 +73,19 @@ describe.skipIf(!may)('the conntrack tool', () => {
   test('makes and lists connections of every kind', async () => {
     const lists = OUTPUTS.map((output) => `-L ${output}`);
     expect(
-      await compare([...SEED_COMMANDS, ORIG_ZONE, ...lists, '-L --orig-zone 6', '-D --orig-zone 6', '-F', '-L']),
+      await compare([
+        ...SEED_COMMANDS,
+        ...ZONED,
+        ...lists,
+        '-L -w 5',
+        '-L -w 6',
+        '-L --orig-zone 6',
+        '-L --orig-zone 5',
+        '-D -w 5',
+        '-D --orig-zone 6',
+        '-F',
+        '-L',
+      ]),
     ).toEqual([]);
   });
 
