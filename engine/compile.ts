@@ -3,15 +3,19 @@
 // --dport 22 -j ACCEPT`, then `-i tunA -j web`):
 //
 //   if (!isWhole(pkt)) return slow(pkt, 0);
-//   let v = 0, b = pkt.bytes, o = pkt.l3, k8 = pkt.protocol, k9 = ports(pkt), inDev = pkt.inDevice;
-//   let k0 = word(b, o + 8);
-//   if (k0 === 536939960 && k8 === 6 && (k9 & 65535) === 22) { count(7); return 1; }
-//   if (inDev === "tunA") { count(8); v = c0.run(pkt); if (v >= 0) return v; }
+//   let v = 0, b = pkt.bytes, o = pkt.l3;
+//   let k0 = word(b, o + 8), k11 = pkt.inDevice;
+//   if (k0 === 536939960 && pkt.protocol === 6 && (ports(pkt) & 65535) === 22) { count(7); return 1; }
+//   if (k11 === "tunA") { count(8); v = c0.run(pkt); if (v >= 0) return v; }
 //   return -2;
+//
+// Each rule begins with the one of its conditions whose word tells most rules apart. Only such words are read for every packet: most
+// rules say no by their first, and the others are read where they are asked for.
 //
 // Only numbers, and names through JSON.stringify, go from a rule into the text. Where the runtime makes no code from strings
 // (node --disallow-code-generation-from-strings), chains stay as they are.
 
+import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import {
   ANY,
@@ -38,6 +42,7 @@ import {
   PROTOCOL,
   STATE,
   UNSEEN,
+  WORDS,
   word,
 } from './classifier/key.ts';
 import type { Counts } from './counters.ts';
@@ -61,7 +66,7 @@ interface Compiled {
   readonly at: number;
   readonly callee: Runnable | undefined;
   /** Why a packet that it drops is dropped. */
-  reason(rule: Rule): string;
+  reason(): string;
 }
 
 /** What the generated text refers to by name. */
@@ -82,7 +87,7 @@ class Bindings {
 const ports = (pkt: Packet): number => (HEADER[pkt.protocol] !== 0 ? word(pkt.bytes, pkt.l4) : 0);
 
 /** How a word of the key is read. Device names are compared as they are. */
-function load(field: number, family: number): string {
+function load(field: number, family: Family): string {
   if (field === PROTOCOL) return 'pkt.protocol';
   if (field === PORTS) return 'ports(pkt)';
   if (field === STATE) return `pkt.ctState || ${UNSEEN}`;
@@ -101,10 +106,10 @@ export function compileChain(
   slow: (pkt: Packet, from: number) => Verdict,
 ): Run | undefined {
   const bindings = new Bindings();
-  const fields = new Set<number>();
-  const bodies = chain.map((one, position) => ruleText(one, position, words, bindings, fields));
   const { family } = chain[0].rule.spec;
-  const loads = [...fields].sort((a, b) => a - b).map((field) => [`k${field}`, load(field, family)] as const);
+  const conditions = new Conditions(chain, words, family);
+  const bodies = chain.map((one, position) => ruleText(one, position, conditions, bindings));
+  const loads = conditions.fields.map((field) => [`k${field}`, load(field, family)] as const);
   const reload = ['b = pkt.bytes', 'o = pkt.l3', ...loads.map(([name, text]) => `${name} = ${text}`)].join('; ');
   const text = [
     '"use strict";',
@@ -128,8 +133,8 @@ export function compileChain(
 
 const RELOAD = '/*reload*/';
 
-function ruleText(one: Compiled, position: number, words: Int32Array, bindings: Bindings, fields: Set<number>): string {
-  const conditions = listText(words, one.at + HEAD, words[one.at] & 0xffff, fields);
+function ruleText(one: Compiled, position: number, texts: Conditions, bindings: Bindings): string {
+  const conditions = texts.of(one);
   const matched = matchedText(one, position, bindings);
   const asked = one.rule.asked.map((predicate) => `${bindings.add('p', predicate)}(pkt)`);
   const inner =
@@ -137,41 +142,87 @@ function ruleText(one: Compiled, position: number, words: Int32Array, bindings: 
   return conditions.length > 0 ? `if (${conditions.join(' && ')}) { ${inner} }` : `{ ${inner} }`;
 }
 
-/** `many` conditions from `at` on. */
-function listText(words: Int32Array, at: number, many: number, fields: Set<number>): string[] {
-  const texts: string[] = [];
-  for (let index = 0; index < many; index++) {
-    const here = at + 3 * index;
-    const op = words[here] >> 4;
-    if (op === ANY || op === ANY_NOT) {
-      const inner = listText(words, here + 3, words[here + 1], fields);
-      const all = inner.length > 0 ? inner.join(op === ANY ? ' || ' : ' && ') : String(op !== ANY);
-      texts.push(`${op === ANY ? '' : '!'}(${all})`);
-      index += words[here + 1];
-    } else texts.push(conditionText(op, words[here] & 15, words[here + 1], words[here + 2], fields));
-  }
-  return texts;
-}
+/** Conditions as text. */
+class Conditions {
+  /** Words of the key that are read for every packet. */
+  readonly fields: readonly number[];
+  private readonly words: Int32Array;
+  private readonly family: Family;
+  /** How many values the rules want of a word. */
+  private readonly values: readonly Set<number>[];
 
-function conditionText(op: number, field: number, a: number, b: number, fields: Set<number>): string {
-  fields.add(field);
-  const name = `k${field}`;
-  const device = field === IN || field === OUT;
-  const masked = a === -1 ? name : `(${name} & ${a})`;
-  switch (op) {
-    case EQUAL:
-    case UNEQUAL:
-      return `${masked} ${op === EQUAL ? '===' : '!=='} ${device ? JSON.stringify(deviceName(b)) : b}`;
-    case SOME_BIT:
-      return `(${name} & ${a}) !== 0`;
-    case SOURCE_PORT:
-      return `${name} >>> 16 >= ${a} && ${name} >>> 16 <= ${b}`;
-    case DESTINATION_PORT:
-      return `(${name} & 65535) >= ${a} && (${name} & 65535) <= ${b}`;
-    case WILDCARD:
-      return `${b === 1 ? '' : '!'}${name}.startsWith(${JSON.stringify(wildcardPrefix(a))})`;
-    default: // NEVER
-      return 'false';
+  constructor(chain: readonly Compiled[], words: Int32Array, family: Family) {
+    this.words = words;
+    this.family = family;
+    this.values = Array.from({ length: WORDS }, () => new Set<number>());
+    for (const one of chain) for (const at of this.equals(one)) this.values[words[at]].add(words[at + 2]);
+    const firsts = new Set<number>();
+    for (const one of chain) {
+      const first = this.firstOf(one);
+      if (first !== undefined) firsts.add(words[first] & 15);
+    }
+    this.fields = [...firsts].sort((a, b) => a - b);
+  }
+
+  /** Those of a rule, the one that says most first. */
+  of(one: Compiled): string[] {
+    const many = this.words[one.at] & 0xffff;
+    const texts = this.list(one.at + HEAD, many);
+    const first = this.firstOf(one);
+    // Conditions in front of the groups are one text each.
+    if (first !== undefined) texts.unshift(...texts.splice((first - one.at - HEAD) / 3, 1));
+    return texts;
+  }
+
+  /** Where the EQUAL conditions of a rule stand. */
+  private equals({ at }: Compiled): number[] {
+    return Array.from({ length: this.words[at + 1] }, (_, index) => at + HEAD + 3 * index);
+  }
+
+  private firstOf(one: Compiled): number | undefined {
+    const { words, values } = this;
+    if ((words[one.at] & 0xffff) === 0) return undefined;
+    const equals = this.equals(one);
+    if (equals.length === 0) return one.at + HEAD;
+    return equals.reduce((best, at) => (values[words[at]].size > values[words[best]].size ? at : best));
+  }
+
+  /** `many` conditions from `at` on. */
+  private list(at: number, many: number): string[] {
+    const { words } = this;
+    const texts: string[] = [];
+    for (let index = 0; index < many; index++) {
+      const here = at + 3 * index;
+      const op = words[here] >> 4;
+      if (op === ANY || op === ANY_NOT) {
+        const inner = this.list(here + 3, words[here + 1]);
+        const all = inner.length > 0 ? inner.join(op === ANY ? ' || ' : ' && ') : String(op !== ANY);
+        texts.push(`${op === ANY ? '' : '!'}(${all})`);
+        index += words[here + 1];
+      } else texts.push(this.one(op, words[here] & 15, words[here + 1], words[here + 2]));
+    }
+    return texts;
+  }
+
+  private one(op: number, field: number, a: number, b: number): string {
+    const name = this.fields.includes(field) ? `k${field}` : `(${load(field, this.family)})`;
+    const device = field === IN || field === OUT;
+    const masked = a === -1 ? name : `(${name} & ${a})`;
+    switch (op) {
+      case EQUAL:
+      case UNEQUAL:
+        return `${masked} ${op === EQUAL ? '===' : '!=='} ${device ? JSON.stringify(deviceName(b)) : b}`;
+      case SOME_BIT:
+        return `(${name} & ${a}) !== 0`;
+      case SOURCE_PORT:
+        return `${name} >>> 16 >= ${a} && ${name} >>> 16 <= ${b}`;
+      case DESTINATION_PORT:
+        return `(${name} & 65535) >= ${a} && (${name} & 65535) <= ${b}`;
+      case WILDCARD:
+        return `${b === 1 ? '' : '!'}${name}.startsWith(${JSON.stringify(wildcardPrefix(a))})`;
+      default: // NEVER
+        return 'false';
+    }
   }
 }
 
@@ -181,7 +232,7 @@ function matchedText(one: Compiled, position: number, bindings: Bindings): strin
   const count = `counts.packets[${rule.slot}]++; counts.bytes[${rule.slot}] += pkt.end - pkt.l3;`;
   const drop = () => {
     const name = bindings.add('r', one);
-    return `pkt.reason = ${name}.rule.reason || ${name}.reason(${name}.rule); return ${DROP};`;
+    return `pkt.reason = ${name}.reason(); return ${DROP};`;
   };
   const again = `if (!isWhole(pkt)) return slow(pkt, ${position + 1}); ${RELOAD};`;
   switch (rule.does) {

@@ -8,7 +8,7 @@ import type { Family } from '../packet/numbers.ts';
 import type { Cloner } from './clone.ts';
 import { Counts, type MakeCounts } from './counters.ts';
 import type { AnyMatch } from './extension.ts';
-import { checkTable } from './load-check.ts';
+import { LoadCheck } from './load-check.ts';
 import { ProcFile } from './proc-file.ts';
 import type { AttachedKind, Registry } from './registry.ts';
 import { type BindContext, SharedState } from './rule.ts';
@@ -33,6 +33,7 @@ export class InstalledTables {
   private readonly keyOf: KeyOf;
   private readonly counts: Counts;
   private readonly shared = new SharedState();
+  private readonly loadCheck = new LoadCheck();
   /** Latest first: as /proc/net/ip_tables_names lists them. */
   private readonly tables: Record<Family, Table[]> = { 4: [], 6: [] };
 
@@ -60,16 +61,18 @@ export class InstalledTables {
     return this.anyMatch((match) => match.wantsLabels);
   }
 
+  /** Some rule of the family opens connections in a client's name. */
+  proxies(family: Family): boolean {
+    return this.tables[family].some(({ ruleOf }) => ruleOf.anyTarget((target) => target.proxies));
+  }
+
   /** Some rule looks at what connections have sent. */
   get wantsAccounting(): boolean {
     return this.anyMatch((match) => match.wantsAccounting);
   }
 
   private anyMatch(is: (match: AnyMatch) => boolean | undefined): boolean {
-    return this.all().some(({ ruleOf }) => {
-      for (const { matches } of ruleOf.values()) if (matches.some(is)) return true;
-      return false;
-    });
+    return this.all().some(({ ruleOf }) => ruleOf.anyMatch(is));
   }
 
   /** Firewall.install() */
@@ -80,7 +83,7 @@ export class InstalledTables {
         if (planned.some(({ table }) => table.family === spec.family && table.spec.name === spec.name)) {
           throw new RuleError(`table ${spec.name} is given twice`);
         }
-        checkTable(spec, this.registry);
+        this.loadCheck.check(spec, this.registry);
         planned.push(plan(spec, this.contextFor(spec), this.table(spec.family, spec.name)));
       }
     } catch (problem) {

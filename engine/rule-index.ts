@@ -2,6 +2,7 @@
 // the next: an edit brings rules in and takes rules out when it is committed, and looks at no others.
 
 import type { RuleSpec } from '../grammar/rule-spec.ts';
+import type { AnyMatch, AnyTarget } from './extension.ts';
 import type { BindContext, Rule } from './rule.ts';
 
 export class RuleIndex {
@@ -9,8 +10,10 @@ export class RuleIndex {
   private readonly byKey = new Map<unknown, Rule>();
   /** How many rules use an entry of SharedState. */
   private readonly shared = new Map<string, number>();
+  /** How many rules have these matches (rules of equal words share the list), or this target. */
+  private readonly matchLists = new Map<readonly AnyMatch[], number>();
+  private readonly targetUses = new Map<AnyTarget, number>();
   private tracking = 0;
-  private tracing = 0;
 
   constructor(context: BindContext) {
     this.context = context;
@@ -33,9 +36,16 @@ export class RuleIndex {
     return this.tracking > 0;
   }
 
-  /** Some target sets Packet.traced. */
-  get traces(): boolean {
-    return this.tracing > 0;
+  /** Some rule has a match that is so. */
+  anyMatch(is: (match: AnyMatch) => boolean | undefined): boolean {
+    for (const matches of this.matchLists.keys()) if (matches.some(is)) return true;
+    return false;
+  }
+
+  /** Some rule has a target that is so. */
+  anyTarget(is: (target: AnyTarget) => boolean | undefined): boolean {
+    for (const target of this.targetUses.keys()) if (is(target)) return true;
+    return false;
   }
 
   get sharedNames(): IterableIterator<string> {
@@ -52,13 +62,16 @@ export class RuleIndex {
     this.note(rule, -1);
   }
 
-  private note({ needsTracking, target, sharedNames }: Rule, by: 1 | -1): void {
+  private note({ needsTracking, matches, target, sharedNames }: Rule, by: 1 | -1): void {
     if (needsTracking) this.tracking += by;
-    if (target?.traces === true) this.tracing += by;
-    for (const name of sharedNames) {
-      const users = (this.shared.get(name) ?? 0) + by;
-      if (users > 0) this.shared.set(name, users);
-      else this.shared.delete(name);
-    }
+    if (matches.length > 0) count(this.matchLists, matches, by);
+    if (target) count(this.targetUses, target, by);
+    for (const name of sharedNames) count(this.shared, name, by);
   }
+}
+
+function count<T>(uses: Map<T, number>, of: T, by: 1 | -1): void {
+  const now = (uses.get(of) ?? 0) + by;
+  if (now > 0) uses.set(of, now);
+  else uses.delete(of);
 }

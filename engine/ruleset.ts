@@ -13,7 +13,7 @@ import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-s
 import { didYouMean } from '../grammar/suggest.ts';
 import { isTableName, TABLES, type TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
-import { checkTable, placementsOf } from './load-check.ts';
+import { LoadCheck, placementsOf } from './load-check.ts';
 import { Refusal } from './refusal.ts';
 import { sameRule } from './same-rule.ts';
 
@@ -68,6 +68,7 @@ export class Ruleset {
   readonly printing: Printing;
   readonly counters: CounterStore;
   private readonly install: (table: TableSpec) => void;
+  private readonly loadCheck = new LoadCheck();
   /** In the order of first use; tools print the last one first. */
   private readonly loaded = new Map<TableName, TableSpec>();
 
@@ -113,7 +114,7 @@ export class Ruleset {
   commit(draft: Draft): void {
     const table = draft.finish();
     if (!table) return;
-    checkTable(table, placementsOf(this.printing.lookup));
+    this.loadCheck.check(table, placementsOf(this.printing.lookup));
     this.install(table);
     this.loaded.set(table.name, table);
     for (const rule of draft.zeroed) this.counters.zero(rule);

@@ -26,7 +26,8 @@ export interface Chain {
   readonly key: unknown;
   readonly rules: readonly Rule[];
   readonly program: Program;
-  /** Some rule in it, or reached from it, runs an extension target, which may rewrite the packet. */
+  /** Rules of it that run an extension target; whether some rule in it or reached from it does, which may rewrite the packet. */
+  readonly acting: number;
   readonly acts: boolean;
   /** Longest way of jumps below it. */
   readonly depth: number;
@@ -184,7 +185,7 @@ class Planner {
         return index.needsTracking;
       },
       get traces() {
-        return index.traces;
+        return index.anyTarget((target) => target.traces);
       },
       deep: [...chains.values()].some((chain) => chain.depth > DEEPEST),
       context,
@@ -217,20 +218,23 @@ class Planner {
 
   private compare(chain: ChainSpec): Difference {
     const now = chain.rules;
-    const before = this.earlier?.chains.get(chain.name)?.rules ?? [];
+    const earlier = this.earlier?.chains.get(chain.name);
+    const before = earlier?.spec.rules ?? [];
     const shorter = Math.min(now.length, before.length);
     let from = 0;
     while (from < shorter && this.isSame(now[from], before[from])) from++;
     let behind = 0;
-    while (behind < shorter - from && this.isSame(now[now.length - 1 - behind], before[before.length - 1 - behind]))
+    while (behind < shorter - from && this.isSame(now[now.length - 1 - behind], before[before.length - 1 - behind])) {
       behind++;
-    const removed = before.slice(from, before.length - behind);
+    }
+    const removed = earlier?.rules.slice(from, before.length - behind) ?? [];
     for (const rule of removed) this.loose.add(rule);
     return { from, removed, added: now.slice(from, now.length - behind) };
   }
 
-  private isSame(spec: RuleSpec, rule: Rule): boolean {
-    return spec === rule.spec || this.context.keyOf(spec) === this.context.keyOf(rule.spec);
+  /** Looks at no rule when the objects are the same: of a long chain, most are not in the caches. */
+  private isSame(spec: RuleSpec, other: RuleSpec): boolean {
+    return spec === other || this.context.keyOf(spec) === this.context.keyOf(other);
   }
 
   private bind(spec: RuleSpec): Rule {
@@ -283,8 +287,9 @@ class Planner {
   private callsOf(spec: ChainSpec): readonly string[] {
     const { removed, added } = this.differences.get(spec.name)!;
     const earlier = this.earlier?.chains.get(spec.name);
-    const same = earlier !== undefined && removed.length === 0 && added.length === 0;
-    const calls = same ? earlier.calls : distinctCalls(spec);
+    const jumps =
+      removed.some(({ spec: one }) => calleeOf(one) !== undefined) || added.some((one) => calleeOf(one) !== undefined);
+    const calls = earlier !== undefined && !jumps ? earlier.calls : distinctCalls(spec);
     for (const name of calls) if (!this.spec.chains.has(name)) this.refuseJump(spec, name);
     return calls;
   }
@@ -300,8 +305,8 @@ class Planner {
     const program = this.programs.get(spec.name)!;
     const bound = added.map((rule) => this.bind(rule));
     const changed = removed.length + added.length > 0;
-    const rules =
-      earlier === undefined ? bound : changed ? earlier.rules.toSpliced(from, removed.length, ...bound) : earlier.rules;
+    const rules = earlier ? replaced(earlier.rules, from, removed.length, bound) : bound;
+    const specs = bound.map((rule) => rule.spec);
     if (changed) {
       const callees = bound.map((rule) => this.programs.get(calleeOf(rule.spec) ?? ''));
       if (earlier === undefined || removed.length + bound.length > rules.length / 2) {
@@ -311,16 +316,18 @@ class Planner {
     }
     const key = this.context.keyOf(spec);
     const called = calls.map((name) => this.chains.get(name));
-    const acts = rules.some((rule) => rule.action) || called.some((callee) => callee?.acts ?? true);
+    const acting = (earlier?.acting ?? 0) + count(bound) - count(removed);
+    const acts = acting > 0 || called.some((callee) => callee?.acts ?? true);
     const depth = called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
     const policy = spec.policy === 'DROP' ? DROP : ACCEPT;
     const isEarlier = earlier && earlier.key === key && earlier.policy === policy;
     if (!changed && isEarlier && earlier.acts === acts && earlier.depth === depth) return earlier;
     return {
-      spec: { ...spec, rules: rules.map((rule) => rule.spec) },
+      spec: { ...spec, rules: earlier ? replaced(earlier.spec.rules, from, removed.length, specs) : specs },
       key,
       rules,
       program,
+      acting,
       acts,
       depth,
       calls,
@@ -337,6 +344,12 @@ class Planner {
     return slot;
   }
 }
+
+const replaced = <T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] =>
+  all.slice(0, from).concat(added, all.slice(from + removed));
+
+/** Those that run an extension target. */
+const count = (rules: readonly Rule[]): number => rules.reduce((sum, { action }) => sum + (action ? 1 : 0), 0);
 
 const calleeOf = ({ target }: RuleSpec): string | undefined =>
   target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;

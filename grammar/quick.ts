@@ -7,7 +7,7 @@
 // words; so does what a value parser refuses.
 
 import type { Family } from '../packet/numbers.ts';
-import { isAny, maskOf, readAddresses } from './addresses.ts';
+import { isAny, readAddresses } from './addresses.ts';
 import { BY_LONG } from './base-options.ts';
 import { isVerdict, NAME_LENGTH } from './frame-words.ts';
 import { type NamedOption, spellings, wants } from './loaded.ts';
@@ -38,8 +38,11 @@ export interface QuickAppend {
 
 /** Longer lines are the grammar's. */
 const LONGEST = 1000;
-/** Remembered addresses and groups of words. */
+/** Remembered groups of words. */
 const MOST = 1 << 16;
+
+/** Addresses of either sense that are remembered. */
+const PLACES = 1 << 12;
 
 type Protocol = { readonly number: number; readonly inverted: boolean };
 
@@ -56,7 +59,9 @@ const NO_SPAN = Object.freeze({ start: 0, end: 0 });
 export class QuickReader {
   private readonly context: QuickContext;
   private readonly table: TableName;
-  private readonly addresses = new Map<string, MaskedAddress | null>();
+  /** The address that was read last, of all whose texts have the same place. */
+  private readonly addressTexts: string[] = new Array(2 * PLACES).fill('');
+  private readonly addresses: (MaskedAddress | null)[] = new Array(2 * PLACES).fill(null);
   private readonly protocols = new Map<string, Protocol>();
   private readonly devices = new Map<string, InterfaceSpec>();
   private readonly matches = new Map<string, MatchSpec>();
@@ -233,19 +238,20 @@ export class QuickReader {
 
   /** Null: any address. */
   private address(text: string, inverted: boolean): MaskedAddress | null {
-    const key = inverted ? `! ${text}` : text;
-    let known = this.addresses.get(key);
-    if (known !== undefined) return known;
+    const place = placeOf(text) + (inverted ? PLACES : 0);
+    if (this.addressTexts[place] === text) return this.addresses[place];
     const { family, names } = this.context;
-    const quick = quickAddress(text, family, inverted);
-    if (quick) known = quick.mask === maskOf(0, family) && !inverted ? null : quick;
-    else {
+    let read: MaskedAddress | null | undefined = quickAddress(text, family, inverted);
+    if (read === undefined) {
       // A list makes several rules, and a name may stand for several addresses.
       const list = readAddresses(text, inverted, family, names, NO_SPAN);
       if (list.length !== 1) return refuse();
-      known = isAny(list[0], family) ? null : list[0];
+      read = list[0];
     }
-    return remember(this.addresses, key, known);
+    if (read.mask[family === 4 ? 12 : 0] === 0 && isAny(read, family)) read = null;
+    this.addressTexts[place] = text;
+    this.addresses[place] = read;
+    return read;
   }
 
   private protocol(text: string, inverted: boolean): Protocol {
@@ -419,6 +425,13 @@ function cut(text: string): readonly string[] | undefined {
     return closed ? splitWords(text, 0, text.length).map((word) => word.text) : undefined;
   }
   return /[\t\n]|^ | {2}| $/.test(text) ? undefined : text.split(' ');
+}
+
+/** Of a text: its last characters differ most. */
+function placeOf(text: string): number {
+  let hash = text.length;
+  for (let at = Math.max(0, text.length - 8); at < text.length; at++) hash = Math.imul(hash, 31) + text.charCodeAt(at);
+  return (hash ^ (hash >>> 13)) & (PLACES - 1);
 }
 
 /** Names of chains and targets that give nothing to complain of. */

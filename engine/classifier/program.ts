@@ -49,6 +49,8 @@ export class Program {
   /** For packets that are not whole; made when the first of them comes. */
   private brokenTree: Tree | undefined = undefined;
   private generated: Run | undefined = undefined;
+  /** By number of the rule: why a packet that it drops is dropped. */
+  private reasons: string[] = [];
   private walks = 0;
   private splices = 0;
 
@@ -176,7 +178,7 @@ export class Program {
     counts.bytes[rule.slot] += pkt.end - pkt.l3;
     switch (rule.does) {
       case VERDICT:
-        if (rule.verdict === DROP) pkt.reason = rule.reason || this.reasonOf(rule, number);
+        if (rule.verdict === DROP) pkt.reason = this.reasonOf(number);
         return rule.verdict;
       case JUMP: {
         const callee = this.callees[number]!;
@@ -191,7 +193,7 @@ export class Program {
       case EXTENSION: {
         const verdict = rule.action!(pkt);
         if (verdict === CONTINUE) return rewritten(pkt);
-        if (verdict === DROP) pkt.reason = rule.reason || this.reasonOf(rule, number);
+        if (verdict === DROP) pkt.reason = this.reasonOf(number);
         return verdict;
       }
       default:
@@ -200,9 +202,8 @@ export class Program {
   }
 
   /** Built at the first drop, for the rule's place changes with edits before it. */
-  private reasonOf(rule: Rule, number: number): string {
-    rule.reason = `${this.label}${this.position[number] + 1}`;
-    return rule.reason;
+  private reasonOf(number: number): string {
+    return (this.reasons[number] ??= `${this.label}${this.position[number] + 1}`);
   }
 
   /** The chain becomes code, if it may: V8 does not optimise giant functions, so long ones do not. */
@@ -212,7 +213,7 @@ export class Program {
       rule: this.rules[number]!,
       at: this.at[number],
       callee: this.callees[number],
-      reason: (rule: Rule) => rule.reason || this.reasonOf(rule, number),
+      reason: () => this.reasonOf(number),
     }));
     const { conditions, counts } = this;
     this.generated = compileChain(chain, conditions, counts, (pkt, from) => {
@@ -225,6 +226,7 @@ export class Program {
 
   /** What the code of a chain that jumps here took for granted is not so any more. */
   cool(): void {
+    this.reasons = [];
     this.generated = undefined;
     this.walks = 0;
   }
@@ -244,7 +246,6 @@ export class Program {
     for (let number = 0; number < length; number++) {
       this.at[number] = this.conditions.add(rules[number]);
       this.position[number] = this.order[number] = number;
-      rules[number].reason = '';
     }
     this.tree = length > tuning.walked ? new Tree(this, this.order, false) : undefined;
     this.brokenTree = undefined;
@@ -277,10 +278,7 @@ export class Program {
     order.set(fresh, from);
     this.order = order;
     this.length = length;
-    for (let place = from; place < length; place++) {
-      this.position[order[place]] = place;
-      this.rules[order[place]]!.reason = '';
-    }
+    for (let place = from; place < length; place++) this.position[order[place]] = place;
     for (const number of fresh) tree.insert(number);
   }
 
