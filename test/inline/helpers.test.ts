@@ -1,0 +1,142 @@
+// FTP and TFTP by real programs through the daemon: a wall that lets nothing pass but control connections and what the helpers expect.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { probe, ready } from '../kernel/support.ts';
+import { ADDRESS } from './lab.ts';
+import { Site } from './running.ts';
+
+const may = ready('FTP and TFTP through the daemon', probe('ip', 'ss', 'curl', 'vsftpd', 'in.tftpd', 'sysctl'));
+
+/** Longer than what the payload says of the client, so that PORT and EPRT grow. */
+const OUTSIDE = { 4: '10.77.0.200', 6: 'fd77::1:2:3:4' };
+/** Where clients find the server when it is forwarded to. */
+const VIRTUAL = { 4: '10.77.0.80', 6: 'fd77::80' };
+const SERVER = { 4: ADDRESS.server.v4, 6: ADDRESS.server.v6 };
+
+type Family = 4 | 6;
+type Translation = 'none' | 'source' | 'destination';
+const TRANSLATIONS: readonly Translation[] = ['none', 'source', 'destination'];
+
+function rules(family: Family, translation: Translation, helpers: boolean): string {
+  const raw = helpers
+    ? '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp'
+    : '';
+  const nat = {
+    none: '',
+    source: `-A POSTROUTING -p tcp -s ${family === 4 ? ADDRESS.client.v4 : ADDRESS.client.v6} -j SNAT --to-source ${OUTSIDE[family]}
+-A POSTROUTING -p udp -s ${family === 4 ? ADDRESS.client.v4 : ADDRESS.client.v6} -j SNAT --to-source ${OUTSIDE[family]}`,
+    destination: `-A PREROUTING -d ${VIRTUAL[family]} -j DNAT --to-destination ${SERVER[family]}`,
+  }[translation];
+  return `*raw
+${raw}
+COMMIT
+*nat
+${nat}
+COMMIT
+*filter
+:FORWARD DROP [0:0]
+-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT
+-A FORWARD -m conntrack --ctstate RELATED -m helper --helper ftp -j ACCEPT
+-A FORWARD -m conntrack --ctstate RELATED -m helper --helper tftp -j ACCEPT
+-A FORWARD -p ${family === 4 ? 'icmp' : 'icmpv6'} -j ACCEPT
+-A FORWARD -p tcp --dport 21 -m conntrack --ctstate NEW -j ACCEPT
+-A FORWARD -p udp --dport 69 -m conntrack --ctstate NEW -j ACCEPT
+COMMIT
+`;
+}
+
+const FILE = 'a line of text\n'.repeat(20_000);
+
+describe.skipIf(!may)('real programs', () => {
+  let site: Site;
+
+  beforeAll(async () => {
+    site = new Site();
+    await site.start();
+    const directory = site.file('served');
+    mkdirSync(directory);
+    writeFileSync(`${directory}/file`, FILE);
+    mkdirSync(site.file('empty'));
+    for (const [family, name] of [
+      ['', 'v4'],
+      ['_ipv6', 'v6'],
+    ]) {
+      const settings = {
+        [`listen${family}`]: 'YES',
+        [family === '' ? 'listen_address' : 'listen_address6']: family === '' ? ADDRESS.server.v4 : ADDRESS.server.v6,
+        background: 'NO',
+        anonymous_enable: 'YES',
+        no_anon_password: 'YES',
+        anon_root: directory,
+        connect_from_port_20: 'YES',
+        // A second address of the client is nothing to it.
+        pasv_promiscuous: 'NO',
+        port_promiscuous: 'NO',
+        secure_chroot_dir: site.file('empty'),
+        seccomp_sandbox: 'NO',
+        xferlog_enable: 'NO',
+      };
+      const file = site.file(`vsftpd.${name}`);
+      writeFileSync(
+        file,
+        Object.entries(settings)
+          .map(([key, value]) => `${key}=${value}\n`)
+          .join(''),
+      );
+      site.lab.start('server', ['vsftpd', file]);
+    }
+    site.lab.start('server', ['in.tftpd', '--foreground', '--secure', '--address', ':69', directory]);
+    await site.lab.listening('server', 21);
+  });
+  afterAll(() => site.close());
+
+  const load = (family: Family, translation: Translation, helpers = true): void => {
+    const tool = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
+    expect(site.sekisho(tool, rules(family, translation, helpers))).toMatchObject({ status: 0, stderr: '' });
+  };
+
+  const fetch = async (scheme: string, family: Family, translation: Translation, ...words: string[]) => {
+    const address = translation === 'destination' ? VIRTUAL[family] : SERVER[family];
+    const host = family === 4 ? address : `[${address}]`;
+    const { status, stdout, stderr } = await site.lab.finish('client', [
+      'curl',
+      '-sS',
+      '-g',
+      '--max-time',
+      '20',
+      ...words,
+      `${scheme}://${host}/file`,
+    ]);
+    return status === 0 ? stdout : `curl ended with ${status}: ${stderr}`;
+  };
+
+  for (const family of [4, 6] as const) {
+    describe.each(TRANSLATIONS)(`over IPv${family}, translation of: %s`, (translation) => {
+      beforeAll(() => load(family, translation));
+
+      test.each([
+        ['passive, extended', []],
+        ['active, extended', ['--ftp-port', '-']],
+        ...(family === 4
+          ? ([
+              ['passive', ['--disable-epsv', '--no-ftp-skip-pasv-ip']],
+              ['active', ['--ftp-port', '-', '--disable-eprt']],
+            ] as const)
+          : []),
+      ] as [string, string[]][])('FTP, %s', async (_name, words) => {
+        expect(await fetch('ftp', family, translation, ...words)).toBe(FILE);
+      });
+
+      test('TFTP', async () => {
+        expect(await fetch('tftp', family, translation)).toBe(FILE);
+      });
+    });
+
+    test(`over IPv${family}, nothing comes without the helpers`, async () => {
+      load(family, 'none', false);
+      expect(await fetch('ftp', family, 'none', '--max-time', '3')).toMatch(/^curl ended with \d+/);
+      expect(await fetch('tftp', family, 'none', '--max-time', '3')).toMatch(/^curl ended with \d+/);
+    });
+  }
+});
