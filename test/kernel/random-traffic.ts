@@ -263,11 +263,12 @@ class Traffic {
   }
 }
 
+/** From the router, or from an address that an answer to would reach it: a group, the loopback. */
 const isFromSelf = (octets: Uint8Array): boolean => {
   const { family, l3, bytes } = Packet.of(octets);
   if (family === 0) return true; // who knows
   const source = formatAddress(addressAt(bytes, l3 + (family === 4 ? ipv4.SOURCE_AT : ipv6.SOURCE_AT), family), family);
-  return Object.values(SELF[family]).includes(source);
+  return [...Object.values(SELF[family]), ...ODD[family]].includes(source);
 };
 
 // --- Packets ------------------------------------------------------------------------------------------------------------------
