@@ -11,6 +11,8 @@ const PACKAGES = {
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   curl: 'curl',
+  python3: 'python3',
+  script: 'bsdutils',
   nfacct: 'nfacct',
 };
 
