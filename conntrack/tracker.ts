@@ -355,7 +355,8 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private insert(pkt: Packet): 0 | 1 {
     // An answer of ours to a new connection goes the other way: it does not confirm what the rules have not let through.
     if (!pkt.unconfirmed || pkt.direction !== 0) {
-      if (pkt.connection >= 0 && !pkt.unconfirmed) this.events.deliver(pkt.connection);
+      // Our answer to a packet that the rules refused has a connection that never was.
+      if (pkt.connection >= 0 && this.table.live(pkt.connection)) this.events.deliver(pkt.connection);
       return ACCEPT;
     }
     const { table } = this;

@@ -5,6 +5,8 @@
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unpack } from '../../conntrack/flow.ts';
+import { ConnectionFeed, type PackedEvents } from '../../control/conntrack-feed.ts';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import { firewall, type TestFirewall } from '../../testing/firewall.ts';
@@ -101,6 +103,90 @@ describe.skipIf(!may)('the conntrack tool', () => {
     expect(await compare([...SEED_COMMANDS, ...lines])).toEqual([]);
   });
 
+  /** What -E of both shows of packets; `before` have passed when it begins to listen. */
+  async function compareEvents(words: string, situation: Partial<Situation>, before = 0): Promise<[string, string]> {
+    const { packets = PACKETS, rules = TRACKING, sysctls = {} } = situation;
+    const sent = packets.map(([side, octets]): Step => ({ in: side, hex: toHex(octets) }));
+    const file = `/tmp/sekisho-events-${process.pid}`;
+    const start = `conntrack ${words} > ${file} 2>&1 & echo $! > ${file}.pid; sleep 0.5`;
+    const end = `sleep 0.3; kill -INT $(cat ${file}.pid); sleep 0.2; cat ${file}; rm ${file} ${file}.pid`;
+    const steps: Step[] = [
+      ...sent.slice(0, before),
+      { exec: ['sh', '-c', start] },
+      ...sent.slice(before),
+      { exec: ['sh', '-c', end] },
+    ];
+    const kernel = await twin.run({ v4rules: rules, v6rules: rules, sysctls, setup: situation.setup, steps });
+    const fw = firewall({ v4: rules, v6: rules, sysctls });
+    const packed: PackedEvents[] = [];
+    const feed = new ConnectionFeed(
+      fw.core.tracker,
+      (events) => packed.push(events),
+      () => ({ now: fw.core.now, epoch: 0 }),
+    );
+    packets.forEach(([side, octets], index) => {
+      if (index === before) feed.want(true);
+      fw.send(octets, { in: side === 'A' ? 'inside' : 'outside' });
+    });
+    feed.flush();
+    const events = packed.flatMap(({ words, names, types, by }) =>
+      [...unpack({ words, names })].map((flow, index) => ({ flow, type: types[index], by: by[index] })),
+    );
+    const tool = testTool(fw.core.tracker, () => fw.core.now, { events: [{ events, lost: 0 }] });
+    const { stdout, stderr } = await tool.run(...wordsOf(words));
+    const mask = (text: string): string => text.replace(/ id=\d+/g, ' id=N').replace(/<id>\d+</g, '<id>N<');
+    return [mask(stdout + stderr), mask(kernel.steps[packets.length + 1].stdout ?? '')];
+  }
+
+  const EVENTS: readonly (readonly [name: string, words: string, situation: Partial<Situation>, before?: number])[] = [
+    ['as they happen', '-E', {}],
+    [
+      'with marks, translation and counters on',
+      '-E -o extended',
+      { rules: NAT, sysctls: { 'net.netfilter.nf_conntrack_acct': 1 } },
+    ],
+    ['of some kinds, of some connections', '-E -e NEW,DESTROY -p tcp', {}],
+    ['as xml', '-E -o xml -p udp', {}],
+    ['as commands', '-E -o save', {}],
+    ['none of connections that were there before', '-E', {}, 3],
+    [
+      'of connections that were there before, where sysctl asks',
+      '-E',
+      { sysctls: { 'net.netfilter.nf_conntrack_events': 1 } },
+      3,
+    ],
+    ['none, where sysctl says so', '-E', { sysctls: { 'net.netfilter.nf_conntrack_events': 0 } }],
+    [
+      'those that a rule asks for',
+      '-E',
+      { rules: `${TRACKING}*raw\n-A PREROUTING -j CT --ctevents assured,mark\nCOMMIT\n`, setup: EVENTS_ON },
+    ],
+    [
+      'those that a rule asks for, whatever sysctl says',
+      '-E',
+      {
+        rules: `${TRACKING}*raw\n-A PREROUTING -p tcp -j CT --ctevents new,reply\nCOMMIT\n`,
+        setup: EVENTS_ON,
+        sysctls: { 'net.netfilter.nf_conntrack_events': 0 },
+      },
+    ],
+    [
+      'of a connection that a reset ends, and of what rules drop',
+      '-E',
+      {
+        rules:
+          '*filter\n-A FORWARD -p tcp --dport 81 -j REJECT --reject-with tcp-reset\n-A FORWARD -p udp --sport 123 -j DROP\n-A FORWARD -m conntrack --ctstate NEW\nCOMMIT\n',
+      },
+    ],
+  ];
+
+  for (const [name, words, situation, before] of EVENTS) {
+    test(`events ${name}`, async () => {
+      const [ours, theirs] = await compareEvents(words, situation, before);
+      expect(ours).toBe(theirs);
+    });
+  }
+
   test(`${calls} random lines, seed ${seed}`, async () => {
     const dice = new Dice(seed);
     const differences: string[] = [];
@@ -125,7 +211,12 @@ interface Situation {
   readonly packets: readonly (readonly ['A' | 'B', Uint8Array])[];
   readonly rules: string;
   readonly sysctls: Readonly<Record<string, number>>;
+  /** Commands of the kernel's side before the rules are loaded. */
+  readonly setup: string[][];
 }
+
+/** A rule's choice counts in the kernel only if events were on when it was loaded: with `auto`, if somebody listened then. */
+const EVENTS_ON = [['sysctl', '-qw', 'net.netfilter.nf_conntrack_events=1']];
 
 const TRACKING = '*filter\n-A FORWARD -m conntrack --ctstate NEW\nCOMMIT\n';
 const NAT = `${TRACKING}*nat\n-A POSTROUTING -p udp --dport 53 -j MASQUERADE\nCOMMIT\n*mangle\n-A FORWARD -p tcp -j CONNMARK --set-mark 9\nCOMMIT\n`;
