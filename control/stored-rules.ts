@@ -1,6 +1,7 @@
 // Rules that no engine runs: kept as save text with counters, one file a family, in the state directory or wherever --file says.
 // The text is the truth; a person may read and edit it.
 
+import { listedChain } from '../engine/apply.ts';
 import type { Registry } from '../engine/registry.ts';
 import { Ruleset, SpecCounters } from '../engine/ruleset.ts';
 import { renderDiagnostic } from '../grammar/diagnostics.ts';
@@ -8,7 +9,7 @@ import type { Names } from '../grammar/names.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import { readIfThere, writeAtomically } from './atomic-file.ts';
-import type { ParsedCache } from './parsed-cache.ts';
+import type { Listings, ParsedCache } from './parsed-cache.ts';
 import { Readable } from './readable.ts';
 import { cacheOf } from './stored-text.ts';
 
@@ -31,6 +32,9 @@ class WatchedCounters extends SpecCounters {
     super.zero(rule);
   }
 }
+
+/** Rules of which a listing is kept. */
+const MOST_LISTED = 5_000;
 
 export class StoredRules {
   readonly ruleset: Ruleset;
@@ -83,7 +87,27 @@ export class StoredRules {
   }
 
   private keepParsed(text: string): void {
-    this.cache.write(text, this.currentTables().reverse());
+    const tables = this.currentTables().reverse();
+    this.cache.write(text, tables, this.listings(tables));
+  }
+
+  /** For the next -nvL, which then needs no extension. Of very many rules it is not made: there the start is not what takes the time. */
+  private listings(tables: readonly TableSpec[]): Listings | undefined {
+    const rules = tables.reduce(
+      (sum, { chains }) => sum + [...chains.values()].flatMap((chain) => chain.rules).length,
+      0,
+    );
+    if (rules > MOST_LISTED) return undefined;
+    // As they will be when they are read back, which may be less than was asked for.
+    const { family, printing } = this.ruleset;
+    const readBack = new Ruleset(family, printing);
+    for (const table of tables) readBack.adopt(table);
+    return new Map(
+      tables.map(({ name }) => {
+        const draft = readBack.open(name)!;
+        return [name, draft.ordered().map((chain) => listedChain(chain, draft, printing, true))];
+      }),
+    );
   }
 
   /** As the text says them, with the counters that stand there. */

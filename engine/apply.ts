@@ -2,7 +2,8 @@
 
 import type { Command } from '../grammar/command.ts';
 import { RuleError } from '../grammar/error.ts';
-import { describeRule, type ListOptions, listHead, listRule } from '../grammar/list.ts';
+import { describeRule, ruleColumns } from '../grammar/list.ts';
+import { type ListedChain, printListing } from '../grammar/list-columns.ts';
 import { type Printing, printConditions, printHead } from '../grammar/print.ts';
 import type { ChainSpec, RuleSpec } from '../grammar/rule-spec.ts';
 import { Refusal } from './refusal.ts';
@@ -141,27 +142,25 @@ function deleteChains(only: string | undefined, draft: Draft, announce: Say): vo
 type ListCommand = Command & { readonly chain: string | undefined; readonly number: number | undefined };
 
 function list(command: ListCommand, draft: Draft, printing: Printing): string {
-  const { flags } = command;
-  const options: ListOptions = {
-    numeric: flags.numeric,
-    verbose: flags.verbose > 0,
-    exact: flags.exact,
-    lineNumbers: flags.lineNumbers,
-  };
+  const { verbose, numeric, exact, lineNumbers } = command.flags;
   const chains = command.chain === undefined ? draft.ordered() : [draft.chain(command.chain)];
-  return chains
-    .map((chain) => {
-      const { number } = command;
-      const head = listHead(chain, draft.policyCountersOf(chain.name), draft.references(chain.name), options);
-      const rows = chain.rules.map((rule, index) =>
-        number === undefined || number === index + 1
-          ? `${listRule(rule, index + 1, draft.countersOf(rule), printing, options)}\n`
-          : '',
-      );
-      return (number === undefined ? head : '') + rows.join('');
-    })
-    .join('\n');
+  const listed = chains.map((chain) => listedChain(chain, draft, printing, numeric));
+  return printListing(listed, command.number, { numeric, verbose: verbose > 0, exact, lineNumbers });
 }
+
+/** All that -L can show of a chain. */
+export const listedChain = (chain: ChainSpec, draft: Draft, printing: Printing, numeric: boolean): ListedChain => ({
+  head: {
+    name: chain.name,
+    policy: chain.builtin === undefined ? undefined : chain.policy,
+    counters: draft.policyCountersOf(chain.name),
+    references: draft.references(chain.name),
+  },
+  rules: chain.rules.map((rule) => ({
+    columns: ruleColumns(rule, printing, numeric),
+    counters: draft.countersOf(rule),
+  })),
+});
 
 function listRules(command: ListCommand, draft: Draft, printing: Printing): string {
   const counted = command.flags.verbose > 0;

@@ -1,71 +1,34 @@
-// -L: rules as columns, and the one-line form that -v prints beside an edit. Column widths are the real tool's, byte for byte.
+// -L: what a rule says in each column, and the one-line form that -v prints beside an edit.
 
 import { formatAddress, prefixLength } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
+import { type ListOptions, listLine, type RuleColumns } from './list-columns.ts';
 import type { AnySyntax } from './lookup.ts';
 import type { ListScope } from './options.ts';
 import type { Printing } from './print.ts';
 import { protocolName } from './protocols.ts';
-import type { ChainSpec, Counters, MaskedAddress, RuleSpec } from './rule-spec.ts';
+import type { Counters, MaskedAddress, RuleSpec } from './rule-spec.ts';
 
-export interface ListOptions {
-  /** -n */
-  readonly numeric: boolean;
-  /** -v: counters and devices. */
-  readonly verbose: boolean;
-  /** -x: counters in full. */
-  readonly exact: boolean;
-  readonly lineNumbers: boolean;
-}
-
-/** Counters as -L shows them: above 99,999 in thousands, millions and so on (decimal), unless in full. */
-export function printCount(count: number, exact: boolean, table: boolean): string {
-  const pad = (text: string, width: number): string => (table ? text.padStart(width) : text);
-  if (exact) return `${pad(String(count), 8)} `;
-  if (count <= 99_999) return `${pad(String(count), 5)} `;
-  let scaled = count;
-  for (const unit of 'KMG') {
-    scaled = Math.floor((scaled + 500) / 1000);
-    if (scaled <= 9999) return `${pad(String(scaled), 4)}${unit} `;
-  }
-  return `${pad(String(Math.floor((scaled + 500) / 1000)), 4)}T `;
-}
-
-/** `Chain INPUT (policy DROP 3 packets, 180 bytes)`, `Chain web (2 references)`, and the column heads, with newlines. */
-export function listHead(chain: ChainSpec, counters: Counters, references: number, options: ListOptions): string {
-  const { verbose, exact } = options;
-  const counts = verbose
-    ? ` ${printCount(counters.packets, exact, false)}packets, ${printCount(counters.bytes, exact, false)}bytes`
-    : '';
-  const about = chain.builtin === undefined ? `${references} references` : `policy ${chain.policy}${counts}`;
-  let heads = options.lineNumbers ? 'num  ' : '';
-  if (verbose) heads += exact ? `${'pkts'.padStart(8)} ${'bytes'.padStart(10)} ` : `${'pkts'.padStart(5)} bytes `;
-  heads += 'target     prot opt';
-  if (verbose) heads += ' in     out   ';
-  heads += `${verbose ? ' ' : ''} ${'source'.padEnd(19)}  ${'destination'.padEnd(19)} `;
-  return `Chain ${chain.name} (${about})\n${heads}\n`;
-}
+/** One rule's columns of -L. */
+export const ruleColumns = (rule: RuleSpec, printing: Printing, numeric: boolean): RuleColumns => ({
+  target: targetName(rule, printing),
+  protocol: protocolMark(rule) + protocolText(rule, printing, numeric),
+  fragment: fragmentMark(rule),
+  inDevice: device(rule.inInterface, numeric),
+  outDevice: device(rule.outInterface, numeric),
+  source: bang(rule.source) + addressText(rule.source, rule.family, printing, numeric),
+  destination: bang(rule.destination) + addressText(rule.destination, rule.family, printing, numeric),
+  behind: behind(rule, printing, numeric),
+});
 
 /** One rule of -L, without newline. */
-export function listRule(
+export const listRule = (
   rule: RuleSpec,
   number: number,
   counters: Counters,
   printing: Printing,
   options: ListOptions,
-): string {
-  const { numeric, verbose, exact } = options;
-  let line = options.lineNumbers ? `${String(number).padEnd(4)} ` : '';
-  if (verbose) line += printCount(counters.packets, exact, true) + printCount(counters.bytes, exact, true);
-  line += `${targetName(rule, printing).padEnd(9)} `;
-  line += `${protocolMark(rule)}${protocolText(rule, printing, numeric).padEnd(4)} ${fragmentMark(rule)} `;
-  if (verbose) {
-    line += ` ${device(rule.inInterface, numeric).padEnd(6)} ${device(rule.outInterface, numeric).padEnd(6)} `;
-  }
-  line += `${bang(rule.source)}${addressText(rule.source, rule.family, printing, numeric).padEnd(19)} `;
-  line += `${bang(rule.destination)}${addressText(rule.destination, rule.family, printing, numeric).padEnd(19)} `;
-  return line + behind(rule, printing, numeric);
-}
+): string => listLine(ruleColumns(rule, printing, options.numeric), number, counters, options);
 
 /** What -v prints when a rule is added, deleted or looked for: `DROP  tcp opt -- in * out *  ::/0  -> ::/0  `. */
 export function describeRule(rule: RuleSpec, printing: Printing): string {

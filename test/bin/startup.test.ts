@@ -47,7 +47,8 @@ describe('a tool', () => {
   const tools = loadedBy(PROGRAM, builtAs('bin/tools.ts', entry));
 
   test('that lists stored rules, or asks the daemon, loads no rules, no grammar and no packages', () => {
-    expect(rooms(tools)).toEqual(['bin', 'control']);
+    expect(rooms(tools)).toEqual(['bin', 'control', 'grammar']);
+    expect([...tools.sources].filter((source) => source.startsWith('grammar/'))).toEqual(['grammar/list-columns.ts']);
     expect(tools.sources).toContain('control/stored-text.ts');
     expect(loadedBy(builtAs('control/client.ts', tools)).sources.size).toBeLessThan(8);
   });
