@@ -33,6 +33,7 @@ import { seeded } from './bare-services.ts';
 import { type CoverageLine, coverageOf } from './coverage.ts';
 import { milliseconds } from './duration.ts';
 import { Flow, type FlowOptions } from './flow.ts';
+import { type FtpOptions, FtpSession } from './ftp.ts';
 import { backendWanted, KernelMirror } from './kernel-backend/mirror.ts';
 import { KernelDifference } from './kernel-backend/unavailable.ts';
 import { Observations } from './observations.ts';
@@ -187,6 +188,11 @@ export class TestFirewall {
   /** A conversation that `first` would open: `fw.flow(tcp(...)).connect()`. Nothing is sent yet. */
   flow(first: PacketGiven, options: FlowOptions = {}): Flow {
     return new Flow(this, typeof first === 'string' ? packetFromWords(first) : first, options);
+  }
+
+  /** An FTP session of `client` with `server`, and the data connections that it agrees upon. Nothing is sent yet. */
+  ftp(client: string, server: string, options: FtpOptions = {}): FtpSession {
+    return new FtpSession(this, client, server, options);
   }
 
   /** Device that a packet comes in by when nobody says otherwise: the one that its source is behind; '' for the router itself. */

@@ -152,6 +152,11 @@ export class Flow {
     return this.fw.send(errorAbout(octets, type, fields), options);
   }
 
+  /** Address of the far end as it has it itself: another one than was sent to, where that is translated. */
+  get farAddress(): string | undefined {
+    return this.far?.fields.dst;
+  }
+
   // --- The packets ---------------------------------------------------------------------------------------------------
 
   private carry(side: Side, data: Uint8Array | string | number): Outcome {
@@ -165,8 +170,19 @@ export class Flow {
     const outcome = this.put(side, octets);
     const length = typeof data === 'number' ? data : data.length;
     // What did not come through is sent again by a real end: its numbers stay.
-    if (outcome.verdict === 'accepted') this.heard(side, length + (/[SF]/.test(flags) ? 1 : 0));
+    if (outcome.verdict === 'accepted') {
+      this.heard(side, length + (/[SF]/.test(flags) ? 1 : 0));
+      this.shiftedBy(side, outcome);
+    }
     return outcome;
+  }
+
+  /** Where the payload was rewritten on the way, the other end counts what arrived. */
+  private shiftedBy(side: Side, { out, packet }: Outcome): void {
+    const [arrived] = out;
+    if (out.length !== 1 || arrived.protocol !== 'tcp' || arrived.flags !== packet.flags) return;
+    const { seq = 0, payload } = arrived;
+    this.ends[other(side)].ack = (seq + payload.length + (/[SF]/.test(arrived.flags ?? '') ? 1 : 0)) >>> 0;
   }
 
   private datagram(side: Side, data: Uint8Array | string | number): Outcome {

@@ -28,6 +28,7 @@ export {
   type TestFirewall,
 } from './firewall.ts';
 export type { Flow, FlowOptions, InFlight } from './flow.ts';
+export type { DataOptions, FtpOptions, FtpSession } from './ftp.ts';
 export { KernelDifference, KernelUnavailable, NotOnKernel } from './kernel-backend/unavailable.ts';
 export { type FirewallMatchers, matchers } from './matchers.ts';
 export {
