@@ -1,6 +1,10 @@
 // Commands that ask the daemon.
 
+import { once } from 'node:events';
+import { flowJson } from '../conntrack/text/json.ts';
+import { procText } from '../conntrack/text/proc.ts';
 import { ask, NotServed } from '../control/client.ts';
+import { connectionPages } from '../control/conntrack-client.ts';
 import type { DataPlaneStatus, Status } from '../control/daemon.ts';
 import { statePaths } from '../control/paths.ts';
 import type { Request } from '../control/protocol.ts';
@@ -16,10 +20,15 @@ export async function reached(text: () => Promise<string>): Promise<number> {
     process.stdout.write(await text());
     return 0;
   } catch (error) {
-    const hint = error instanceof NotServed ? ' (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)' : '';
-    process.stderr.write(`sekisho: ${(error as Error).message}${hint}\n`);
-    return error instanceof NotServed ? UNREACHABLE : 1;
+    return complain(error as Error);
   }
+}
+
+function complain(error: Error): number {
+  const nobody = error instanceof NotServed;
+  const hint = nobody ? ' (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)' : '';
+  process.stderr.write(`sekisho: ${error.message}${hint}\n`);
+  return nobody ? UNREACHABLE : 1;
 }
 
 export const status = ({ json }: { json?: boolean }): Promise<number> =>
@@ -27,8 +36,18 @@ export const status = ({ json }: { json?: boolean }): Promise<number> =>
 
 export const metrics = (): Promise<number> => asked({ op: 'metrics' }, (result) => String(result));
 
-export const connections = (): Promise<number> =>
-  asked({ op: 'connections' }, (result) => (result as string[]).map((line) => `${line}\n`).join(''));
+export async function connections({ json }: { json?: boolean }): Promise<number> {
+  try {
+    for await (const flows of connectionPages(statePaths().socket)) {
+      const lines = flows.map((flow) => `${json ? JSON.stringify(flowJson(flow)) : procText(flow)}\n`);
+      // Waits for a slow reader.
+      if (!process.stdout.write(lines.join(''))) await once(process.stdout, 'drain');
+    }
+    return 0;
+  } catch (error) {
+    return complain(error as Error);
+  }
+}
 
 export const tell = (op: 'reload' | 'stop'): Promise<number> => asked({ op }, (result) => `${String(result)}\n`);
 

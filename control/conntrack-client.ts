@@ -1,7 +1,7 @@
 // The conntrack tool's side of the control socket: one connection for all the pages of a list, another one for events.
 
 import { createConnection, type Socket } from 'node:net';
-import { unpack } from '../conntrack/flow.ts';
+import { type Flow, type FlowPage, unpack } from '../conntrack/flow.ts';
 import type { Answers, ConntrackRequest } from '../conntrack/service.ts';
 import type { EventBatch, ExpectEvent, FlowEvent } from '../conntrack/tool/run.ts';
 import { connectError, watch } from './client.ts';
@@ -9,6 +9,20 @@ import { answerFromJson, requestToJson } from './conntrack-requests.ts';
 import type { DaemonEvent } from './event-stream.ts';
 import { Lines } from './framing.ts';
 import type { Answer } from './protocol.ts';
+
+/** All connections of a daemon, in pages: nobody holds a million at once. */
+export async function* connectionPages(path: string): AsyncGenerator<Flow[]> {
+  const client = new ConntrackClient(path);
+  try {
+    for (let from = 0; from >= 0; ) {
+      const page: FlowPage = await client.ask({ do: 'list', from });
+      yield [...unpack(page)];
+      from = page.next;
+    }
+  } finally {
+    client.close();
+  }
+}
 
 interface Waiting {
   resolve(value: unknown): void;

@@ -197,8 +197,6 @@ export class Daemon {
         return this.sets.run(request.argv, request.stdin);
       case 'status':
         return this.status();
-      case 'connections':
-        return this.ask({ op: 'connections' });
       case 'conntrack':
         return answerToJson((await this.ask(request)) as Parameters<typeof answerToJson>[0]);
       case 'attach':

@@ -2,7 +2,6 @@
 // packets, so each is short: parsing and checking happened on the other side.
 
 import { randomFillSync } from 'node:crypto';
-import { procLine } from '../conntrack/format.ts';
 import { type ConntrackRequest, ConntrackService } from '../conntrack/service.ts';
 import { restoreSnapshot, Snapshot, wholeSnapshot } from '../conntrack/snapshot/snapshot.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
@@ -40,7 +39,6 @@ export type EngineRequest =
   /** Sets the counters of rules, by their identity, to zero. */
   | { op: 'zero'; rules: number[] }
   | { op: 'counters' }
-  | { op: 'connections' }
   | { op: 'conntrack'; request: ConntrackRequest }
   | { op: 'drops' }
   /** The next piece of a snapshot of the connections, or with `begin` (ms since 1970) the first one of another. Undefined: that was all. */
@@ -152,8 +150,6 @@ export function createEngine(host: EngineHost): Engine {
       zeroRules(firewall, new Set(rules), identity);
     },
     counters: () => [...readCounters(firewall)],
-    connections: () =>
-      [...firewall.tracker.entries(firewall.now)].map((id) => procLine(firewall.tracker, id, firewall.now)),
     conntrack: ({ request }) => conntrack.answer(request, clocks()),
     drops: () => firewall.dropCounts(),
     snapshot({ begin }) {

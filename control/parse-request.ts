@@ -18,7 +18,6 @@ export function parseRequest(line: string): Request {
   switch (op) {
     case 'status':
     case 'metrics':
-    case 'connections':
     case 'reload':
     case 'stop':
       return { op };

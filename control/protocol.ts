@@ -39,8 +39,6 @@ export type Request =
   | { op: 'metrics' }
   /** What is going on, with rates since the last look. */
   | { op: 'overview'; wish: OverviewWish }
-  /** The connection table, as text lines of /proc/net/nf_conntrack and as objects. */
-  | { op: 'connections' }
   /** The files below /proc/net that rules keep (recent, hashlimit): which there are, or what one says after it was written to, in order. */
   | { op: 'proc'; path?: string; writes?: string[] }
   /** What the conntrack tool asks; in JSON as control/conntrack-requests.ts writes it. */

@@ -58,7 +58,12 @@ export const daemon: CommandFamily = (program, set) => {
   program
     .command('connections')
     .description('the connection table of the daemon, as /proc/net/nf_conntrack shows it')
-    .action(() => set(import('../ask-daemon.ts').then(({ connections }) => connections())));
+    .option('--json', 'a JSON object a line')
+    .action((options) => set(import('../ask-daemon.ts').then(({ connections }) => connections(options))))
+    .addHelpText(
+      'after',
+      examples('sekisho connections', 'sekisho connections --json | jq .orig.src', 'sekisho conntrack -L'),
+    );
 
   program
     .command('top')

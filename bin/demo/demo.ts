@@ -4,7 +4,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { procText } from '../../conntrack/text/proc.ts';
 import { ask } from '../../control/client.ts';
+import { connectionPages } from '../../control/conntrack-client.ts';
 import { packageRoot } from '../../control/package-root.ts';
 import { statePaths } from '../../control/paths.ts';
 import type { ToolAnswer, ToolName } from '../../control/protocol.ts';
@@ -122,7 +124,7 @@ async function show(hosts: Hosts, engine: Engine, directory: string): Promise<nu
   print('\nwhat the LOG rule wrote');
   print(engine.log().join('\n'));
   print('\n$ sekisho connections');
-  print(((await ask(socket, { op: 'connections' })) as string[]).join('\n'));
+  for await (const flows of connectionPages(socket)) print(flows.map(procText).join('\n'));
   const total = steps.length + counted.length;
   print(`\n${total - failures} of ${total} went as announced`);
   return failures === 0 ? 0 : 1;
