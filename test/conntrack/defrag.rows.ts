@@ -81,6 +81,12 @@ export const BOTH: readonly Row[] = [
 
 export const ONLY_4: readonly Row[] = [
   {
+    title: 'of less than eight octets nothing is left: that kills the queue',
+    pieces: [p(0, 32), p(32, 37), p(32, 80)],
+    say: 'held dropped held',
+    out: '',
+  },
+  {
     title: 'the protocol is part of the key',
     pieces: [p(0, 32), p(32, 80, { protocol: 6 })],
     say: 'held held',
@@ -147,6 +153,18 @@ export const ONLY_6: readonly Row[] = [
   },
   { title: 'a first piece without all of the UDP header passes by', pieces: [p(0, 4)], say: 'pass', out: '0:4+' },
   { title: 'no next header is queued like others', pieces: [p(0, 16, { protocol: 59 })], say: 'held', out: '' },
+  {
+    title: 'an atomic fragment goes into a queue of its id, and kills it',
+    pieces: [p(0, 32), p(0, 80), p(32, 80)],
+    say: 'held dropped held',
+    out: '',
+  },
+  {
+    title: 'an odd length behind others kills what they began',
+    pieces: [p(0, 32), p(32, 43, { more: true }), p(32, 80), p(0, 32)],
+    say: 'held pass held whole',
+    out: '32:11+ 0:32+ 32:48',
+  },
   { title: 'an atomic fragment loses its header', pieces: [p(0, 80)], say: 'whole', out: 'whole' },
   {
     title: 'whole it is no longer than the longest piece was: it leaves whole',
