@@ -96,8 +96,7 @@ export class Daemon {
   /** Resolves when packets flow and the socket answers. Rejects, with nothing left behind, when that cannot be. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { paths } = options.settings;
-    ensureDirectory(paths);
-    const guard = Lock.try(paths.daemonLock);
+    const guard = lockState(paths);
     if (!guard) throw new Error(`another daemon serves ${paths.directory}`);
     let lock: Lock | undefined;
     try {
@@ -251,7 +250,7 @@ export class Daemon {
       await this.store.saveFamily(family);
       return answer;
     } catch (error) {
-      const stderr = `${answer.stderr}${program}: ${(error as Error).message}. The rules are in force, but not stored: they end with the daemon.\n`;
+      const stderr = `${answer.stderr}${program}: ${(error as Error).message}. The rules are in force, but not stored: they end with the daemon. Mend that, and the next change stores them all, or the next saving within a minute.\n`;
       return { ...answer, stderr, exitCode: answer.exitCode || 4 };
     }
   }
@@ -322,6 +321,19 @@ export class Daemon {
     await this.keeper?.stop();
     lock?.release();
     this.guard.release();
+  }
+}
+
+/** Undefined: held by another daemon. What forbids it says what to do. */
+function lockState(paths: StatePaths): Lock | undefined {
+  try {
+    ensureDirectory(paths);
+    return Lock.try(paths.daemonLock);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(
+      `${message}. A daemon writes to its state directory, ${paths.directory}: make that possible, or name another with --state-dir, SEKISHO_STATE_DIR or "state:"`,
+    );
   }
 }
 

@@ -62,7 +62,7 @@ export class LiveSets {
       this.write(done.text);
       return done.answer;
     } catch (error) {
-      const stderr = `${done.answer.stderr}ipset: ${(error as Error).message}. The sets are in force, but not stored: they end with the daemon.\n`;
+      const stderr = `${done.answer.stderr}ipset: ${(error as Error).message}. The sets are in force, but not stored: they end with the daemon. Mend that, and the next change stores them all, or the next saving within a minute.\n`;
       return { ...done.answer, stderr, exitCode: done.answer.exitCode || 1 };
     }
   }

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRequest } from '../../control/parse-request.ts';
 
+const OPS = ['tool', 'ipset', 'status', 'metrics', 'overview', 'watch', 'conntrack', 'proc', 'reload', 'stop'];
+
 describe('a request', () => {
   test('of each kind is taken, and what it does not know is left out', () => {
     expect(parseRequest('{"op":"status","more":1}')).toEqual({ op: 'status' });
@@ -38,7 +40,15 @@ describe('a request', () => {
   test('of any shape is taken or refused with a sentence, and what is taken is of the right shape', () => {
     const request = fc.record(
       {
-        op: fc.oneof(fc.constantFrom('tool', 'status', 'stop'), fc.jsonValue()),
+        op: fc.oneof(fc.constantFrom(...OPS), fc.jsonValue()),
+        wish: fc.oneof(
+          fc.record({ lines: fc.jsonValue(), sort: fc.jsonValue(), filter: fc.jsonValue() }),
+          fc.jsonValue(),
+        ),
+        filter: fc.oneof(fc.record({ kinds: fc.jsonValue(), address: fc.jsonValue() }), fc.jsonValue()),
+        request: fc.jsonValue(),
+        path: fc.jsonValue(),
+        writes: fc.jsonValue(),
         program: fc.oneof(fc.constant('iptables'), fc.jsonValue()),
         argv: fc.oneof(fc.array(fc.string()), fc.jsonValue()),
         stdin: fc.oneof(fc.string(), fc.jsonValue()),

@@ -70,8 +70,10 @@ export class Site {
     return this.lab.run(host, ['ip', 'link', 'show', deviceName(host)]).status === 0;
   }
 
-  async close(): Promise<void> {
+  /** `first`: before the folder goes. */
+  async close(first = (): void => {}): Promise<void> {
     for (const each of this.running) await each.end('SIGKILL');
+    first();
     this.lab.close();
     rmSync(this.directory, { recursive: true, force: true });
   }
