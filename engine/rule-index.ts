@@ -14,6 +14,7 @@ export class RuleIndex {
   private readonly matchLists = new Map<readonly AnyMatch[], number>();
   private readonly targetUses = new Map<AnyTarget, number>();
   private tracking = 0;
+  private tracing = 0;
 
   constructor(context: BindContext) {
     this.context = context;
@@ -34,6 +35,11 @@ export class RuleIndex {
   /** Some rule turns the tracker on. */
   get needsTracking(): boolean {
     return this.tracking > 0;
+  }
+
+  /** Some target sets Packet.traced. */
+  get traces(): boolean {
+    return this.tracing > 0;
   }
 
   /** Some rule has a match that is so. */
@@ -64,6 +70,7 @@ export class RuleIndex {
 
   private note({ needsTracking, matches, target, sharedNames }: Rule, by: 1 | -1): void {
     if (needsTracking) this.tracking += by;
+    if (target?.traces === true) this.tracing += by;
     if (matches.length > 0) count(this.matchLists, matches, by);
     if (target) count(this.targetUses, target, by);
     for (const name of sharedNames) count(this.shared, name, by);

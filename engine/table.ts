@@ -185,7 +185,7 @@ class Planner {
         return index.needsTracking;
       },
       get traces() {
-        return index.anyTarget((target) => target.traces);
+        return index.traces;
       },
       deep: [...chains.values()].some((chain) => chain.depth > DEEPEST),
       context,

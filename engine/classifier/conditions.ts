@@ -241,6 +241,14 @@ function learn(wildcard: number, number: number): boolean {
   return yes;
 }
 
+/** Whether the conditions at `at` ask for an address. */
+export function asksAddress(words: Int32Array, at: number): boolean {
+  for (let one = at + HEAD, end = one + 3 * (words[at] & 0xffff); one < end; one += 3) {
+    if ((words[one] & 15) < PROTOCOL) return true;
+  }
+  return false;
+}
+
 // --- Asking -------------------------------------------------------------------------------------------------------------
 
 /** Whether the conditions at `at` hold for the key, of a whole packet. */

@@ -82,30 +82,38 @@ function numberOf(name: string): number {
   return number;
 }
 
+/** Whether the addresses are in the key. */
+let addressed = false;
+
+/** Fills the key from `pkt`, its addresses left out: most packets of a stateful ruleset are through before these are asked for. */
 export function fillKey(pkt: Packet): void {
-  const { bytes, l3, protocol } = pkt;
-  if (pkt.family === 4) {
-    key[SOURCE] = word(bytes, l3 + 12);
-    key[DESTINATION] = word(bytes, l3 + 16);
-  } else {
-    key[SOURCE] = word(bytes, l3 + 8);
-    key[SOURCE + 1] = word(bytes, l3 + 12);
-    key[SOURCE + 2] = word(bytes, l3 + 16);
-    key[SOURCE + 3] = word(bytes, l3 + 20);
-    key[DESTINATION] = word(bytes, l3 + 24);
-    key[DESTINATION + 1] = word(bytes, l3 + 28);
-    key[DESTINATION + 2] = word(bytes, l3 + 32);
-    key[DESTINATION + 3] = word(bytes, l3 + 36);
-  }
+  const { protocol } = pkt;
+  addressed = false;
   key[PROTOCOL] = protocol;
   key[STATE] = pkt.ctState || UNSEEN;
   key[LATER] = pkt.fragmentOffset !== 0 ? 1 : 0;
   if (isWhole(pkt)) {
     key[WHOLE] = 1;
-    key[PORTS] = HEADER[protocol] !== 0 ? word(bytes, pkt.l4) : 0;
+    key[PORTS] = HEADER[protocol] !== 0 ? word(pkt.bytes, pkt.l4) : 0;
   } else {
     key[WHOLE] = 0;
   }
   key[IN] = numberOf(pkt.inDevice);
   key[OUT] = numberOf(pkt.outDevice);
+}
+
+/** Puts the addresses into the key, if they are not there. */
+export function fillAddresses(pkt: Packet): void {
+  if (addressed) return;
+  addressed = true;
+  const { bytes, l3 } = pkt;
+  if (pkt.family === 4) {
+    key[SOURCE] = word(bytes, l3 + 12);
+    key[DESTINATION] = word(bytes, l3 + 16);
+    return;
+  }
+  for (let index = 0; index < 4; index++) {
+    key[SOURCE + index] = word(bytes, l3 + 8 + 4 * index);
+    key[DESTINATION + index] = word(bytes, l3 + 24 + 4 * index);
+  }
 }

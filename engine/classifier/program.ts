@@ -11,8 +11,8 @@ import { compileChain, type Run } from '../compile.ts';
 import type { Counts } from '../counters.ts';
 import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from '../rule.ts';
 import { CONTINUE, DROP, RETURN, type Verdict } from '../verdict.ts';
-import { ConditionList, hold, holdBroken } from './conditions.ts';
-import { fillKey, key, WHOLE } from './key.ts';
+import { asksAddress, ConditionList, hold, holdBroken } from './conditions.ts';
+import { fillAddresses, fillKey, key, WHOLE } from './key.ts';
 import { found, Tree } from './tree.ts';
 import { tuning } from './tuning.ts';
 
@@ -27,6 +27,9 @@ let base = 0;
 
 /** Rewriting rules met in one walk by the tree, after which the rest of the chain is walked: each costs another look through the tree. */
 const MOST_REWRITES = 8;
+
+/** Rules that are asked one by one before the tree, at most. */
+const MOST_IN_FRONT = 8;
 
 export class Program {
   /** Some rule in it, or reached from it, runs an extension target, which may rewrite the packet. Set at commit. */
@@ -45,6 +48,8 @@ export class Program {
   /** Numbers of the rules, by position. */
   private order: Int32Array = new Int32Array(0);
   private length = 0;
+  /** Rules at the beginning that ask for no address: `ctstate ESTABLISHED`, which most packets go no further than, and the like. */
+  private front = 0;
   private tree: Tree | undefined = undefined;
   /** For packets that are not whole; made when the first of them comes. */
   private brokenTree: Tree | undefined = undefined;
@@ -92,9 +97,20 @@ export class Program {
   }
 
   private walkLine(pkt: Packet, from: number): Step {
-    const { order, at, length } = this;
+    const { front, length } = this;
+    const step = this.walkPart(pkt, from, front);
+    if (step !== CONTINUE) return step;
+    if (front === length) return RETURN;
+    fillAddresses(pkt);
+    const last = this.walkPart(pkt, Math.max(from, front), length);
+    return last === CONTINUE ? RETURN : last;
+  }
+
+  /** The rules from `from` up to `to`, one by one. CONTINUE: none of them had the last word. */
+  private walkPart(pkt: Packet, from: number, to: number): Step {
+    const { order, at } = this;
     const { words } = this.conditions;
-    for (let place = from; place < length; place++) {
+    for (let place = from; place < to; place++) {
       const rule = order[place];
       if (!hold(words, at[rule])) continue;
       const step = this.ask(rule, pkt);
@@ -102,18 +118,24 @@ export class Program {
       resume = place + 1;
       return step;
     }
-    return RETURN;
+    return CONTINUE;
   }
 
   private walkTree(pkt: Packet, from: number, tree: Tree): Step {
+    const step = this.walkPart(pkt, from, this.front);
+    return step === CONTINUE ? this.climb(pkt, Math.max(from, this.front), tree, false) : step;
+  }
+
+  private climb(pkt: Packet, from: number, tree: Tree, broken: boolean): Step {
+    fillAddresses(pkt);
     const begin = base;
     const end = tree.collect(begin, from);
-    if (end < 0) return tree === this.tree ? this.walkLine(pkt, from) : this.walkLineBroken(pkt, from);
+    if (end < 0) return broken ? this.walkLineBroken(pkt, from) : this.walkLine(pkt, from);
     let step: Step = RETURN;
     base = end;
     for (let each = begin; each < end; each++) {
       const rule = found[each];
-      const said = tree === this.tree ? this.ask(rule, pkt) : this.askBroken(rule, pkt);
+      const said = broken ? this.askBroken(rule, pkt) : this.ask(rule, pkt);
       if (said === CONTINUE) continue;
       resume = this.position[rule] + 1;
       step = said;
@@ -126,10 +148,11 @@ export class Program {
   private walkBroken(pkt: Packet, from: number): Step {
     if (this.tree === undefined) return this.walkLineBroken(pkt, from);
     this.brokenTree ??= new Tree(this, this.order.slice(0, this.length), true);
-    return this.walkTree(pkt, from, this.brokenTree);
+    return this.climb(pkt, from, this.brokenTree, true);
   }
 
   private walkLineBroken(pkt: Packet, from: number): Step {
+    fillAddresses(pkt);
     const { order, at, length } = this;
     const { words } = this.conditions;
     for (let place = from; place < length; place++) {
@@ -247,6 +270,7 @@ export class Program {
       this.at[number] = this.conditions.add(rules[number]);
       this.position[number] = this.order[number] = number;
     }
+    this.front = this.measureFront();
     this.tree = length > tuning.walked ? new Tree(this, this.order, false) : undefined;
     this.brokenTree = undefined;
   }
@@ -280,6 +304,15 @@ export class Program {
     this.length = length;
     for (let place = from; place < length; place++) this.position[order[place]] = place;
     for (const number of fresh) tree.insert(number);
+    this.front = this.measureFront();
+  }
+
+  private measureFront(): number {
+    const { order, at, length } = this;
+    const { words } = this.conditions;
+    let front = 0;
+    while (front < length && front < MOST_IN_FRONT && !asksAddress(words, at[order[front]])) front++;
+    return front;
   }
 
   private take(rule: Rule, callee: Program | undefined): number {
