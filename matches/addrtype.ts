@@ -60,6 +60,7 @@ export const addrtype = defineMatch({
   name: 'addrtype',
   families: [4, 6],
   summary: 'Kind of the source or destination address, as the routing tables have it.',
+  supplied: 'Inline: the addresses and routes that the router is given; a bridge has none of its own.',
   kernel: 'net/netfilter/xt_addrtype.c addrtype_mt_v1()',
   placement: { refuses: misplaced },
   effect: 'pure',

@@ -48,7 +48,9 @@ interface Checked {
 export const connlabel = defineMatch({
   name: 'connlabel',
   families: [4, 6],
-  summary: 'A label of the connection; sets it with --set. Names of labels are those of /etc/xtables/connlabel.conf.',
+  summary: 'A label of the connection; sets it with --set.',
+  supplied:
+    'Names of labels are those of /etc/xtables/connlabel.conf. A connection has labels if it was made while some rule asked for them; others have none, and none can be set.',
   kernel: 'net/netfilter/xt_connlabel.c connlabel_mt()',
   needsTracking: true,
   wantsLabels: true,

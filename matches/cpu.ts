@@ -5,7 +5,8 @@ import { option } from './shared/text.ts';
 export const cpu = defineMatch({
   name: 'cpu',
   families: [4, 6],
-  summary: 'The processor that handles the packet: inline the number of the worker, 0 while there is one.',
+  summary: 'The processor that handles the packet.',
+  supplied: 'Inline: the number of the worker; 0 while there is one.',
   kernel: 'net/netfilter/xt_cpu.c cpu_mt()',
   effect: 'pure',
   options: { cpu: u32({ help: 'number, from 0', invert: true, required: true }) },

@@ -24,7 +24,9 @@ const listed = (name: string, one: Asked | undefined, print: (value: Mark) => st
 export const devgroup = defineMatch({
   name: 'devgroup',
   families: [4, 6],
-  summary: 'Group of the device: inline what the host says of its devices, 0 (default) when nobody says.',
+  summary: 'Group of the device that the packet came by, or leaves by.',
+  supplied:
+    'Inline: what the kernel has of our devices (`ip link set group`), looked up at the start and at each reload, unless the configuration says otherwise. Where nobody says: 0, default.',
   kernel: 'net/netfilter/xt_devgroup.c devgroup_mt()',
   placement: {
     refuses: ({ from, to }: Checked, { hooks }) =>

@@ -13,6 +13,8 @@ export const eui64 = defineMatch({
   name: 'eui64',
   families: [6],
   summary: 'The source address was made from the Ethernet source address (RFC 4291 appendix A).',
+  supplied:
+    'TUN devices have no link layer, so inline no packet has such an address. In tests the header that a packet is given.',
   kernel: 'net/ipv6/netfilter/ip6t_eui64.c eui64_mt6()',
   placement: { hooks: ['PREROUTING', 'INPUT', 'FORWARD'] },
   effect: 'pure',

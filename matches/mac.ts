@@ -12,6 +12,8 @@ export const mac = defineMatch({
   name: 'mac',
   families: [4, 6],
   summary: 'Ethernet source address.',
+  supplied:
+    'TUN devices have no link layer, so inline no packet has such an address. In tests the header that a packet is given.',
   kernel: 'net/netfilter/xt_mac.c mac_mt()',
   placement: { hooks: ['PREROUTING', 'INPUT', 'FORWARD'] },
   effect: 'pure',

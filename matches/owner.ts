@@ -58,6 +58,8 @@ export const owner = defineMatch({
   name: 'owner',
   families: [4, 6],
   summary: 'Who sent a packet of this host.',
+  supplied:
+    'Inline: what the router sends itself (resets, ICMP errors, echo replies) has no owner, as with the kernel, so only inverted conditions hold. In tests the owner of the packet.',
   kernel: 'net/netfilter/xt_owner.c owner_mt()',
   placement: {
     hooks: ['OUTPUT', 'POSTROUTING'],

@@ -57,6 +57,7 @@ export const physdev = defineMatch({
   name: 'physdev',
   families: [4, 6],
   summary: 'Bridge ports that the packet came in and goes out by.',
+  supplied: 'In bridge mode the ports are the two devices. A router has none: only inverted conditions hold.',
   kernel: 'net/netfilter/xt_physdev.c physdev_mt()',
   placement: { refuses: misplaced },
   effect: 'pure',

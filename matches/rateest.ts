@@ -117,6 +117,8 @@ export const rateest = defineMatch({
   name: 'rateest',
   families: [4, 6],
   summary: 'Rate that an estimator (-j RATEEST) has measured, against a number or against another one.',
+  supplied:
+    'Rules with -j RATEEST of either family make the estimators. A rule that names one which is not there is refused when it is loaded.',
   kernel: 'net/netfilter/xt_rateest.c xt_rateest_mt()',
   placement: {
     refuses(c: Checked) {

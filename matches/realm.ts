@@ -8,7 +8,8 @@ const kind = numberedBy('cosmos');
 export const realm = defineMatch({
   name: 'realm',
   families: [4],
-  summary: 'Realm of the route: inline what the router says, 0 (cosmos) when nobody says.',
+  summary: 'Realm of the route that the packet takes.',
+  supplied: 'Inline: the realms that the configuration gives to prefixes; 0, cosmos, for all others.',
   kernel: 'net/netfilter/xt_realm.c realm_mt()',
   placement: { hooks: ['INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'] },
   effect: 'pure',

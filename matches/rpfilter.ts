@@ -22,6 +22,7 @@ export const rpfilter = defineMatch({
   name: 'rpfilter',
   families: [4, 6],
   summary: 'An answer to the packet would leave by the device that it came in by.',
+  supplied: 'Inline: the routes that the router is given; in a bridge, which has none, nothing has a way back.',
   kernel: 'net/ipv4/netfilter/ipt_rpfilter.c rpfilter_mt(), net/ipv6/netfilter/ip6t_rpfilter.c',
   placement: { tables: ['raw', 'mangle'], hooks: ['PREROUTING'] },
   effect: 'pure',

@@ -173,6 +173,8 @@ export const time = defineMatch({
   name: 'time',
   families: [4, 6],
   summary: 'Time of day, weekday, day of the month, date.',
+  supplied:
+    'Inline: the clock of the machine, in UTC. In tests and scenarios the virtual clock, from the date that is given or from 1970 on.',
   kernel: 'net/netfilter/xt_time.c time_mt()',
   // It asks a clock, and keeps nothing.
   effect: 'pure',

@@ -8,6 +8,7 @@ export const SECMARK = defineTarget({
   families: [4, 6],
   summary:
     'Gives the packet the security mark of a context. Contexts are names here: no security module is asked whether it knows them.',
+  supplied: 'Inline nobody but rules sets or reads the mark.',
   kernel: 'net/netfilter/xt_SECMARK.c secmark_tg()',
   options: {
     selctx: text({ cutAt: 255 })({ help: 'security context', required: true }),

@@ -13,7 +13,8 @@ export const TPROXY = defineTarget({
   name: 'TPROXY',
   families: [4, 6],
   summary:
-    'Gives the packet, as it is, to a transparent socket of the router, and marks it; without such a socket it is dropped. Sockets are what Services.transparentSocket() says: none unless somebody supplies them. Where a marked packet goes is for the routes to say.',
+    'Gives the packet, as it is, to a transparent socket of the router, and marks it; without such a socket it is dropped. Where a marked packet goes is for the routes to say.',
+  supplied: 'Inline: the sockets that the configuration tells of; none when it tells of none.',
   kernel: 'net/netfilter/xt_TPROXY.c tproxy_tg4(), tproxy_tg6_v1()',
   options: {
     'on-port': port({ help: 'port of the socket; 0: the one that the packet is for', required: true }),

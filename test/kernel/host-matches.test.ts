@@ -4,8 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { icmp, ip4, ip6, tcp, udp } from '../../packet/build.ts';
+import { icmp, icmp6, ip4, ip6, type Layer, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
+import type { Family } from '../../packet/numbers.ts';
 import { play } from '../../testing/scenario.ts';
 import type { Scenario, Step } from '../../testing/scenario-format.ts';
 import { compareResults } from './compare.ts';
@@ -19,6 +20,17 @@ const counters: Step = { counters: true };
 const mangle = (...rules: readonly string[]): string =>
   `*mangle\n${rules.map((rule) => `-A ${rule}\n`).join('')}COMMIT\n`;
 
+/** A client inside, the router towards it, and a server far away. */
+const AT: Record<Family, { client: string; router: string; server: string }> = {
+  4: { client: '10.0.1.2', router: '10.0.1.1', server: '10.9.9.9' },
+  6: { client: 'fd00:a::2', router: 'fd00:a::1', server: '2001:db8::9' },
+};
+const packet = (src: string, dst: string, layer: Layer): Uint8Array =>
+  src.includes(':') ? ip6({ src, dst }, layer) : ip4({ src, dst }, layer);
+const rulesOf = (family: Family, rules: string): Pick<Scenario, 'v4rules' | 'v6rules'> =>
+  family === 4 ? { v4rules: rules } : { v6rules: rules };
+
+const FAMILIES = [4, 6] as const;
 const machine = probeTwin();
 const programs = probe('nfacct', 'nfnl_osf', 'timeout');
 const reason = { missing: machine.missing || programs.missing };
@@ -38,8 +50,6 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
       if (step.stdout !== undefined) expect(play(scenario).steps[index].stdout).toBe(step.stdout);
     }
   }
-
-  const flow = (sport: number, layer: { flags?: string } = { flags: 'S' }) => tcp({ sport, dport: 80, ...layer });
 
   test('connlabel: labels are set, seen in both directions, and have no room in older connections', async () => {
     const there = (sport: number) => from(ip4({ src: '10.0.1.2', dst: '10.9.9.9' }, udp({ sport, dport: 53 })));
@@ -111,32 +121,40 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
     }
   });
 
-  test('socket: listening, bound to any address, connected', async () => {
-    const listen =
-      "const s = require('net'); s.createServer().listen(80, '10.0.1.1'); s.createServer().listen(81, '0.0.0.0');";
-    const to = (dport: number, flags = 'A') =>
-      from(ip4({ src: '10.0.1.2', dst: '10.0.1.1' }, tcp({ sport: 5, dport, flags })));
-    const quoted = ip4({ src: '10.0.1.1', dst: '10.0.1.2' }, tcp({ sport: 80, dport: 5, flags: 'A' }));
+  test.each(FAMILIES)('socket in IPv%i: listening, and bound to any address', async (family) => {
+    const { client, router } = AT[family];
+    const [any, at] = family === 4 ? ['0.0.0.0', router] : ['::', `[${router}]`];
+    const listen = `const s = require('net'); s.createServer().listen(80, '${router}'); s.createServer().listen({ port: 81, host: '${any}', ipv6Only: true });`;
+    const to = (dport: number, flags = 'A') => from(packet(client, router, tcp({ sport: 5, dport, flags })));
+    const quoted = packet(router, client, tcp({ sport: 80, dport: 5, flags: 'A' }));
+    const error = (type: number) =>
+      from(
+        packet(
+          client,
+          router,
+          family === 4 ? icmp({ type, code: 1, data: quoted }) : icmp6({ type, code: 1, data: quoted }),
+        ),
+      );
+    const rules = mangle(
+      'PREROUTING -m socket',
+      'PREROUTING -m socket --nowildcard',
+      'PREROUTING -m socket --transparent --nowildcard',
+      'PREROUTING -j DROP',
+    );
     await same(
       {
         host: {
           sockets: [
-            { protocol: 'tcp', local: '10.0.1.1:80' },
-            { protocol: 'tcp', local: '0.0.0.0:81' },
+            { protocol: 'tcp', local: `${at}:80` },
+            { protocol: 'tcp', local: `${family === 4 ? any : '[::]'}:81` },
           ],
         },
-        v4rules: mangle(
-          'PREROUTING -m socket',
-          'PREROUTING -m socket --nowildcard',
-          'PREROUTING -m socket --transparent --nowildcard',
-          'PREROUTING -j DROP',
-        ),
+        ...rulesOf(family, rules),
         steps: [
           { sleep_ms: 600 },
           ...[to(80, 'S'), to(81, 'S'), to(82, 'S'), to(80, 'A')],
-          from(ip4({ src: '10.0.1.2', dst: '10.0.1.1' }, udp({ sport: 5, dport: 80 }))),
-          from(ip4({ src: '10.0.1.2', dst: '10.0.1.1' }, icmp({ type: 3, code: 1, data: quoted }))),
-          from(ip4({ src: '10.0.1.2', dst: '10.0.1.1' }, icmp({ type: 8, code: 0, data: quoted }))),
+          from(packet(client, router, udp({ sport: 5, dport: 80 }))),
+          ...(family === 4 ? [error(3), error(8)] : [error(1), error(128)]),
           counters,
         ],
       },
@@ -144,7 +162,8 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
     );
   });
 
-  test('cgroup: packets of a process, and those of the kernel itself', async () => {
+  test.each(FAMILIES)('cgroup in IPv%i: packets of a process', async (family) => {
+    const { client, router } = AT[family];
     const rules = mangle(
       'OUTPUT -m cgroup --path /',
       'OUTPUT -m cgroup ! --path /',
@@ -152,12 +171,14 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
       'OUTPUT -m cgroup ! --cgroup 0',
     );
     await same({
-      v4rules: rules,
-      steps: [{ local: toHex(ip4({ src: '10.0.1.1', dst: '10.0.1.2' }, udp())) }, counters],
+      ...rulesOf(family, rules),
+      steps: [{ local: toHex(packet(router, client, udp())) }, counters],
     });
   });
 
-  test('rateest: after one interval of an estimator', async () => {
+  test.each(FAMILIES)('rateest in IPv%i: after one interval of an estimator', async (family) => {
+    const { client, server } = AT[family];
+    const icmps = family === 4 ? 'icmp' : 'icmpv6';
     const rules = mangle(
       'PREROUTING -p udp -j RATEEST --rateest-name r1 --rateest-interval 1s --rateest-ewmalog 2s',
       'PREROUTING -p udp --dport 7 -j RATEEST --rateest-name r2 --rateest-interval 1s --rateest-ewmalog 2s',
@@ -174,32 +195,103 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
         '--rateest-delta --rateest r1 --rateest-pps1 100 --rateest-gt --rateest-pps2 60',
         '--rateest-delta --rateest r1 --rateest-pps1 5 --rateest-eq --rateest-pps2 0',
         '--rateest-delta --rateest1 r1 --rateest-pps1 100 --rateest-lt --rateest2 r2 --rateest-pps2 100',
-      ].map((options) => `PREROUTING -p icmp -m rateest ${options}`),
+      ].map((options) => `PREROUTING -p ${icmps} -m rateest ${options}`),
     );
     const burst = Array.from({ length: 40 }, (_one, index) =>
-      from(ip4({ src: '10.0.1.2', dst: '10.9.9.9' }, udp({ sport: 5, dport: index < 10 ? 7 : 8, data: 12 }))),
+      from(packet(client, server, udp({ sport: 5, dport: index < 10 ? 7 : 8, data: 12 }))),
     );
     await same({
-      v4rules: rules,
+      ...rulesOf(family, rules),
       steps: [
         ...burst,
         { sleep_ms: 1_400 },
-        from(ip4({ src: '10.0.1.2', dst: '10.9.9.9' }, icmp({ type: 8, code: 0 }))),
+        from(packet(client, server, family === 4 ? icmp({ type: 8, code: 0 }) : icmp6({ type: 128, code: 0 }))),
         counters,
       ],
     });
   });
 
-  test('policy: nothing is protected', async () => {
+  test.each(FAMILIES)('devgroup in IPv%i: groups that the host has put its devices into', async (family) => {
+    const { client, router, server } = AT[family];
+    await same(
+      {
+        host: { deviceGroups: { tunA: 0x105, tunB: 2 } },
+        ...rulesOf(
+          family,
+          mangle(
+            'FORWARD -m devgroup --src-group 0x105 --dst-group 2',
+            'FORWARD -m devgroup --src-group 5/0xff',
+            'FORWARD -m devgroup ! --src-group 5',
+            'FORWARD -m devgroup --dst-group default',
+            'INPUT -m devgroup --src-group 0x105',
+          ),
+        ),
+        steps: [from(packet(client, server, udp())), from(packet(client, router, udp())), counters],
+      },
+      [
+        ['ip', 'link', 'set', 'tunA', 'group', '261'],
+        ['ip', 'link', 'set', 'tunB', 'group', '2'],
+      ],
+    );
+  });
+
+  test('realm: of the routes to the destination and to the source', async () => {
+    const sent = (src: string, dst: string): Step => from(ip4({ src, dst }, udp()));
+    await same(
+      {
+        host: { realms: { '10.9.0.0/16': 5, '10.1.0.0/16': 3 } },
+        v4rules: mangle(
+          'FORWARD -m realm --realm 5',
+          'FORWARD -m realm --realm 5/0xffff',
+          'FORWARD -m realm --realm 0x30005',
+          'FORWARD -m realm --realm 0x30000/0xffff0000',
+          'FORWARD -m realm ! --realm 0',
+        ),
+        steps: [
+          sent('10.0.1.2', '10.9.9.9'),
+          sent('10.1.1.2', '10.9.9.9'),
+          sent('10.1.1.2', '10.8.9.9'),
+          sent('10.0.1.2', '10.8.9.9'),
+          counters,
+        ],
+      },
+      [
+        ['ip', 'route', 'add', '10.9.0.0/16', 'dev', 'tunB', 'realm', '5'],
+        ['ip', 'route', 'replace', '10.1.0.0/16', 'dev', 'tunA', 'realm', '3'],
+      ],
+    );
+  });
+
+  test.each(FAMILIES)('owner in IPv%i: the process that sends, and packets of nobody', async (family) => {
+    const { client, router, server } = AT[family];
+    const own = (options: string): string => `OUTPUT -m owner ${options}`;
     await same({
-      v4rules: mangle(
-        'PREROUTING -m policy --dir in --pol none',
-        'PREROUTING -m policy --dir in --pol ipsec',
-        'PREROUTING -m policy --dir in --strict ! --proto esp',
-        'POSTROUTING -m policy --dir out --pol none',
-        'POSTROUTING -m policy --dir out ! --reqid 1',
+      ...rulesOf(
+        family,
+        mangle(
+          ...['--uid-owner 0', '! --uid-owner 0', '--uid-owner 1-9', '--gid-owner 0', '--socket-exists'].map(own),
+          ...['! --socket-exists', '! --gid-owner 5-9'].map(own),
+          'POSTROUTING -m owner ! --uid-owner 7',
+        ),
       ),
-      steps: [from(ip4({ src: '10.0.1.2', dst: '10.9.9.9' }, flow(5))), counters],
+      steps: [{ local: toHex(packet(router, client, udp())) }, from(packet(client, server, udp())), counters],
+    });
+  });
+
+  test.each(FAMILIES)('policy in IPv%i: nothing is protected', async (family) => {
+    const { client, server } = AT[family];
+    await same({
+      ...rulesOf(
+        family,
+        mangle(
+          'PREROUTING -m policy --dir in --pol none',
+          'PREROUTING -m policy --dir in --pol ipsec',
+          'PREROUTING -m policy --dir in --strict ! --proto esp',
+          'POSTROUTING -m policy --dir out --pol none',
+          'POSTROUTING -m policy --dir out ! --reqid 1',
+        ),
+      ),
+      steps: [from(packet(client, server, tcp({ sport: 5, dport: 80, flags: 'S' }))), counters],
     });
   });
 });

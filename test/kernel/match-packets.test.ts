@@ -8,23 +8,9 @@ import type { MatchAnswer, MatchPacketRow } from '../../testing/ext-cases.ts';
 import type { Counted, Scenario } from '../../testing/scenario-format.ts';
 import type { Sheet } from '../matches/sheet.ts';
 import { allSheets } from '../matches/sheets.ts';
+import { APART } from './apart.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
-
-/** Rows that the kernel between two TUN devices cannot show, with the reason. */
-const APART: readonly (readonly [match: string, reason: string, rows: (row: MatchPacketRow) => boolean])[] = [
-  ['statistic', 'the kernel draws its own numbers', ([options]) => options.includes('random')],
-  [
-    'hbh',
-    'hop-by-hop options are read before any hook',
-    ([options, , answer]) => options.includes('31') || answer === 'drop',
-  ],
-  [
-    'ah',
-    'a hop-by-hop header cut short is dropped before any hook',
-    ([, packet]) => packet instanceof Uint8Array && packet[6] === 0,
-  ],
-];
 
 const familyOf = (packet: Uint8Array): Family => (packet[0] >>> 4 === 4 ? 4 : 6);
 
