@@ -19,6 +19,8 @@ export interface Template {
   /** Bits of IPCT_ events that are reported; undefined: all. */
   readonly events: number | undefined;
   readonly expectEvents: number | undefined;
+  /** SYNPROXY opens the connection in a client's name. */
+  readonly proxied?: true;
   /** What CONNMARK in the raw table writes, and connmark reads there. The connection does not inherit it; the rule's next packet does. */
   mark: number;
 }

@@ -42,6 +42,7 @@ import { Statistics } from './statistics.ts';
 import * as status from './status.ts';
 import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
 import { Sweeper, type SweepParts } from './sweeper.ts';
+import { ProxiedConnections } from './synproxy.ts';
 import { Sysctls } from './sysctl.ts';
 import { ConnectionTable } from './table.ts';
 import type { Template } from './template.ts';
@@ -92,6 +93,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   readonly statistics = new Statistics();
   readonly nat = new Nat(this);
   readonly seqadj: SequenceAdjustments;
+  readonly proxied = new ProxiedConnections();
   readonly expectations = new Expectations(this);
   readonly helping = new Helping(this);
   /** Set by whoever knows the machine's addresses. */
@@ -274,6 +276,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   }
 
   private applyTemplate(id: number, template: Template, helps: boolean): void {
+    if (template.proxied) this.proxied.open(id);
     if (template.timeout !== undefined) this.policies.assign(id, template.timeout, this.l4s[this.table.protocol(id)]);
     if (template.events !== undefined || template.expectEvents !== undefined)
       this.expectations.eventMasks.set(id, template.expectEvents ?? 0);
@@ -420,6 +423,14 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     made.unconfirmed = false;
   }
 
+  answer(made: Packet, about: Packet): void {
+    if (about.connection < 0) return;
+    made.connection = about.connection;
+    made.direction = 1;
+    made.ctState = CT_ESTABLISHED;
+    made.unconfirmed = false;
+  }
+
   setClosing(about: Packet): void {
     const id = about.connection;
     if (id < 0 || about.unconfirmed || this.table.protocol(id) !== IPPROTO_TCP) return;
@@ -457,6 +468,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private forget(id: number): void {
     this.nat.forget(id);
     this.seqadj.forget(id);
+    this.proxied.forget(id);
     this.greKeys.forget(id);
     this.policies.forget(id);
     this.events.forget(id);
@@ -476,6 +488,10 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   acknowledgedShift(id: number, { bytes, l4 }: Packet, direction: Direction): number {
     if (!(this.table.status(id) & status.IPS_SEQ_ADJUST)) return 0;
     return this.seqadj.offset(id, direction === 0 ? 1 : 0, u32(bytes, l4 + 8) - 1);
+  }
+
+  isProxied(id: number): boolean {
+    return this.proxied.has(id);
   }
 
   greKey(tuple: Tuple): number {

@@ -110,6 +110,8 @@ export interface Match<O extends OptionTable = OptionTable, P = unknown> extends
 
 export interface Target<O extends OptionTable = OptionTable, P = unknown> extends ExtensionSyntax<O, P>, Acting<P> {
   compile(checked: P, context: CompileContext): Action;
+  /** While a rule with it is loaded, the connections that SYNPROXY opened are looked after. */
+  readonly proxies?: true;
   /** It sets Packet.traced: the table that it stands in is then walked by the interpreter, which can tell what it does. */
   readonly traces?: boolean;
 }

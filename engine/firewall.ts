@@ -34,6 +34,7 @@ import type { CounterStore } from './ruleset.ts';
 import type { LogRecord, Random, Services, WallClock } from './services.ts';
 import { Sets } from './sets/index.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
+import { SynProxy } from './synproxy/synproxy.ts';
 import { TimerMap } from './timers.ts';
 import { type Trace, Tracer } from './trace.ts';
 import type { SendResult, TransmitPacket } from './walk.ts';
@@ -124,7 +125,13 @@ export class Firewall {
     this.stack = mode.kind === 'router' ? this.router(mode.topology) : undefined;
     const bridge = mode.kind === 'bridge' ? new Bridge(mode.ports, mode.mtu ?? 1500, random) : undefined;
     const { tracker, defragmenter, drops, stack } = this;
-    this.pipeline = new Pipeline({ tracker, defragmenter, drops, transmit: options.transmit, stack, bridge });
+    const synProxy = new SynProxy({
+      tracker,
+      random,
+      send: (octets, about, cause) => void this.pipeline.send(octets, about.now, { ...cause, about }),
+    });
+    const { transmit } = options;
+    this.pipeline = new Pipeline({ tracker, defragmenter, synProxy, drops, transmit, stack, bridge });
     if (options.interpreted) this.pipeline.observer = {};
     this.known = readFacts({}, tracker.connections);
     this.services = {
@@ -139,6 +146,7 @@ export class Firewall {
       log: (record) => this.log(record),
       send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),
       timers: this.timers,
+      synProxy,
       duplicate: (pkt, gateway, device) => this.pipeline.duplicate(pkt, gateway, device),
       sendError: stack && ((about, error) => stack.sendError(about, error)),
     };
@@ -421,6 +429,7 @@ export class Firewall {
         filter: installed.table(family, 'filter'),
         security: installed.table(family, 'security'),
         tracking: this.forced || installed.needsTracking(family),
+        proxies: installed.proxies(family),
       };
     }
   }

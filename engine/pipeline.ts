@@ -158,7 +158,8 @@ export class Pipeline {
    * A packet of our own. `octets` is a whole packet and stays the caller's.
    * net/ipv4/ip_output.c __ip_local_out(), net/ipv6/output_core.c __ip6_local_out()
    */
-  send(octets: Uint8Array, now: number, { about, attached = false, owner, mark = 0 }: Cause): SendResult {
+  send(octets: Uint8Array, now: number, cause: Cause): SendResult {
+    const { about, attached = false, owner, mark = 0 } = cause;
     const pkt = Packet.of(octets);
     pkt.now = now;
     pkt.owner = owner;
@@ -168,22 +169,25 @@ export class Pipeline {
       this.refuse(pkt, pkt.malformed);
       return 'malformed';
     }
+    pkt.template = cause.template;
     if (about && attached) this.parts.tracker.attach(pkt, about);
+    if (about && cause.answers) this.parts.tracker.answer(pkt, about);
     const icmp = pkt.protocol === icmpOf(pkt) ? (pkt.family as Family) : 0;
-    if (!about || icmp === 0) return this.leave(pkt, about);
+    if (!about || icmp === 0) return this.leave(pkt, cause);
     // One ICMP packet of ours at a time: an echo reply that a rule rejects is not answered. icmp_xmit_lock(), icmpv6_xmit_lock()
     if (this.sendingIcmp[icmp]) return 'dropped';
     this.sendingIcmp[icmp] = true;
-    const result = this.leave(pkt, about);
+    const result = this.leave(pkt, cause);
     this.sendingIcmp[icmp] = false;
     return result;
   }
 
-  private leave(pkt: Packet, about: Packet | undefined): SendResult {
-    const { stack } = this.parts;
+  private leave(pkt: Packet, { about, attached, onward }: Cause): SendResult {
+    const { stack, bridge } = this.parts;
     if (stack) return this.output(pkt, stack);
     if (!about) return 'no route';
-    this.answerBridged(pkt, about);
+    if (attached) this.answerBridged(pkt, about);
+    else this.passBridged(pkt, bridge!, onward ? bridge!.otherPort(about.inDevice)! : about.inDevice);
     return 'sent';
   }
 
@@ -306,6 +310,16 @@ export class Pipeline {
     this.transmit(pkt);
   }
 
+  /** A segment of SYNPROXY in a bridge: tracked and translated as what an end sends, but past all rules. */
+  private passBridged(pkt: Packet, bridge: Bridge, port: string): void {
+    const tables = this.enter(pkt, OUTPUT);
+    if (!this.track(pkt, tables)) return;
+    pkt.outDevice = port;
+    pkt.physOut = port;
+    pkt.hook = POSTROUTING;
+    if (this.translate(tables.nat, pkt) && this.confirm(pkt, tables)) this.emit(pkt, bridge);
+  }
+
   // --- Steps ---------------------------------------------------------------------------------------------------------
 
   private enter(pkt: Packet, hook: number): FamilyTables {
@@ -353,6 +367,8 @@ export class Pipeline {
 
   private confirm(pkt: Packet, tables: FamilyTables): boolean {
     if (!tables.tracking || pkt.connection < 0) return true;
+    const proxied = tables.proxies ? this.parts.synProxy.atExit(pkt) : ACCEPT;
+    if (proxied !== ACCEPT) return this.stop(pkt, proxied);
     const verdict = this.parts.tracker.confirm(pkt);
     return verdict === ACCEPT || this.stop(pkt, verdict);
   }

@@ -8,6 +8,8 @@ import type { Accounts } from './host/accounts.ts';
 import type { Fingerprint } from './host/fingerprints.ts';
 import type { Socket, SocketQuery } from './host/sockets.ts';
 import type { Sets } from './sets/index.ts';
+import type { ServerOptions } from './synproxy/synproxy.ts';
+import type { Verdict } from './verdict.ts';
 
 /** 32 random bits, unsigned. Seeded: every run replays. */
 export type Random = () => number;
@@ -94,6 +96,12 @@ export interface VirtualConnection {
   readonly control: number | undefined;
 }
 
+/** The target SYNPROXY's other half. Bits and numbers: engine/synproxy/. */
+export interface SynProxies {
+  /** Undefined: the segment is neither a first SYN nor an ACK. */
+  answer(pkt: Packet, server: ServerOptions): Verdict | undefined;
+}
+
 export interface Services {
   readonly tracker: Tracker;
   readonly routes: Routes;
@@ -124,6 +132,8 @@ export interface Services {
   realm?(pkt: Packet): number;
   /** Without one it is 1970 when the monotonic clock begins, UTC: what a scenario on virtual time sees. */
   readonly wallClock?: WallClock;
+  /** Left out: SYNPROXY drops what it should answer. */
+  readonly synProxy?: SynProxies;
   log(record: LogRecord): void;
   /**
    * Sends an ICMP error about `about` as the router does its own: within the rate limits (net.ipv4.icmp_ratelimit and the like), with

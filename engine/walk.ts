@@ -1,12 +1,14 @@
 // What a walk through the hooks (pipeline.ts) is given, and what it tells whoever watches.
 
 import type { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
+import type { Template } from '../conntrack/template.ts';
 import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import type { Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
 import type { Drops } from './drops.ts';
 import type { Observer } from './reference.ts';
 import type { Stack } from './stack/types.ts';
+import type { SynProxy } from './synproxy/synproxy.ts';
 import type { Table } from './table.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -19,6 +21,8 @@ export interface FamilyTables {
   readonly security: Table | undefined;
   /** The tracker and reassembly take part. */
   readonly tracking: boolean;
+  /** Connections that SYNPROXY opened are looked after: a rule of the family has it. */
+  readonly proxies: boolean;
 }
 
 export const NO_TABLES: FamilyTables = {
@@ -28,6 +32,7 @@ export const NO_TABLES: FamilyTables = {
   filter: undefined,
   security: undefined,
   tracking: false,
+  proxies: false,
 };
 
 /** Watches a walk: the tracer. Must not change the packet, nor keep it. */
@@ -55,6 +60,7 @@ export type TransmitPacket = (device: string, pkt: Packet) => void;
 export interface PipelineParts {
   readonly tracker: ConnectionTracker;
   readonly defragmenter: Defragmenter;
+  readonly synProxy: SynProxy;
   readonly drops: Drops;
   readonly transmit: TransmitPacket;
   /** Router mode, or bridge mode: one of them is there. */
@@ -68,6 +74,12 @@ export interface Cause {
   readonly about?: Packet;
   /** It is an error about that packet, and belongs to the same connection (nf_ct_attach()). */
   readonly attached?: boolean;
+  /** It is the answer of the other end of its connection, in that one's name; never a new one. */
+  readonly answers?: true;
+  /** What the tracker is to know when it makes a connection of it. */
+  readonly template?: Template;
+  /** In a bridge: leaves by the port that `about` goes to, not by the one it came in by. */
+  readonly onward?: true;
   readonly owner?: Owner;
   /** SO_MARK of the socket. */
   readonly mark?: number;

@@ -1,7 +1,9 @@
 import { defineTarget } from '../engine/extension.ts';
+import { ECN, MSS, SACK_PERM, TIMESTAMP, WSCALE } from '../engine/synproxy/options.ts';
+import type { ServerOptions } from '../engine/synproxy/synproxy.ts';
+import { CONTINUE, DROP } from '../engine/verdict.ts';
 import { flag, u32 } from '../grammar/values.ts';
 import { IPPROTO_TCP } from '../packet/numbers.ts';
-import { notThereYet } from './shared/not-there-yet.ts';
 import { words } from './shared/text.ts';
 
 interface Checked {
@@ -45,6 +47,24 @@ export const SYNPROXY = defineTarget({
   list: (checked) => `${words('SYNPROXY', print(checked, ''))} `,
   placement: { hooks: ['INPUT', 'FORWARD'], protocols: [IPPROTO_TCP] },
   needsTracking: true,
-  textOnly: 'the tracker cannot yet translate sequence numbers and timestamps between client and server',
-  compile: notThereYet('SYNPROXY'),
+  proxies: true,
+  compile(checked, { services: { synProxy } }) {
+    const server = serverOf(checked);
+    return (pkt) => {
+      if (synProxy) return synProxy.answer(pkt, server) ?? CONTINUE;
+      pkt.reason = 'nobody to open connections';
+      return DROP;
+    };
+  },
+});
+
+const serverOf = ({ sackPerm, timestamp, wscale, mss, ecn }: Checked): ServerOptions => ({
+  allowed:
+    (mss === undefined ? 0 : MSS) |
+    (wscale === undefined ? 0 : WSCALE) |
+    (sackPerm ? SACK_PERM : 0) |
+    (timestamp ? TIMESTAMP : 0) |
+    (ecn ? ECN : 0),
+  mss: mss ?? 0,
+  scale: wscale ?? 0,
 });

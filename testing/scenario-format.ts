@@ -18,9 +18,22 @@ export interface Rules {
   v6?: string;
 }
 
+/**
+ * 32 bits of what came out in an earlier step, into the packet of this one (a single one) and its checksum: a number that is acknowledged. `from`
+ * and `to` are octets from the beginning of the IP headers.
+ */
+export interface Copy {
+  step: number;
+  /** Of those that came out; the first unless said. */
+  packet?: number;
+  from: number;
+  to: number;
+  add?: number;
+}
+
 /** One of the members that name what to do; `note` is for readers. */
 export type Step = { note?: string } & (
-  | { in: Side; hex: string | string[] }
+  | { in: Side; hex: string | string[]; copies?: Copy[] }
   | { local: string }
   | { sleep_ms: number }
   | { ct: true }

@@ -27,7 +27,9 @@ import { type Owner, Packet } from '../packet/packet.ts';
 import { targets } from '../targets/index.ts';
 import { seeded } from './bare-services.ts';
 import { parseSaveCounters } from './save-counters.ts';
+import { withCopies } from './scenario-copies.ts';
 import {
+  type Copy,
   DEFAULT_TOPOLOGY,
   type Emitted,
   type Result,
@@ -53,7 +55,9 @@ const SIDES: readonly Side[] = ['A', 'B'];
 /** Runs a scenario. Throws an Error when its first rules or sysctls are refused, or for a step that needs a kernel. */
 export function play(scenario: Scenario, options: PlayOptions = {}): Result {
   const player = new Player(scenario, options);
-  return { name: scenario.name, steps: scenario.steps.map((step) => player.step(step)), late: [] };
+  const steps: StepResult[] = [];
+  for (const step of scenario.steps) steps.push(player.step(step, steps));
+  return { name: scenario.name, steps, late: [] };
 }
 
 /** Monotonic ms at the start: far from zero, so that "long ago" can be told from "never". */
@@ -101,8 +105,8 @@ class Player {
     this.setSysctls(scenario.sysctls ?? {});
   }
 
-  step(step: Step): StepResult {
-    const result = this.take(step);
+  step(step: Step, before: readonly StepResult[] = []): StepResult {
+    const result = this.take(step, before);
     const lines = (this.logged ?? [])
       .map(({ level, text }) => ({ level, msg: escaped(text) }))
       .filter(({ msg }) => ofDevices(msg));
@@ -111,8 +115,8 @@ class Player {
     return result;
   }
 
-  private take(step: Step): StepResult {
-    if ('in' in step) return this.inject(step.in, typeof step.hex === 'string' ? [step.hex] : step.hex);
+  private take(step: Step, before: readonly StepResult[]): StepResult {
+    if ('in' in step) return this.inject(step.in, hexesOf(step, before));
     if ('local' in step) return this.send(octetsOf(step.local));
     if ('sleep_ms' in step) {
       this.now += step.sleep_ms;
@@ -235,6 +239,12 @@ class Player {
     return { v4: parseSaveCounters(v4), v6: parseSaveCounters(v6), v4_text: v4, v6_text: v6 };
   }
 }
+
+/** The packets that go in. */
+export const hexesOf = (
+  { hex, copies }: { hex: string | string[]; copies?: Copy[] },
+  before: readonly StepResult[],
+): string[] => (copies ? [withCopies(String(hex), copies, before)] : [hex].flat());
 
 const belowProcNet = (path: string): string => path.replace(/^\/proc\/(self\/|thread-self\/)?net\//, '');
 

@@ -52,6 +52,8 @@ export interface Tracking {
    * `knobs.logInvalid` first. nf_l4proto_log_invalid()
    */
   complain(pkt: Packet, protocol: number, text: string): void;
+  /** SYNPROXY opened the connection in the client's name. */
+  isProxied(id: number): boolean;
   /** Source key of a PPTP call that a helper knows, or 0. nf_conntrack_proto_gre.c gre_keymap_lookup() */
   greKey(tuple: Tuple): number;
 }

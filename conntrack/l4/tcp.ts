@@ -166,6 +166,7 @@ function follow(
       next = SYN_RECV;
       break;
     case BAD:
+      if (tracking.isProxied(id) && asksForServer(slab, record, pkt, direction, kind, state)) return VALID;
       if (knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, refused('invalid', kind, direction, state));
       pkt.reason = 'TCP segment that the state does not allow';
       return INVALID;
@@ -259,6 +260,24 @@ function resynchronise({ words, octets }: Slab, record: number, direction: Direc
   octets[4 * record + win.SCALE + direction] = 0;
   octets[4 * record + win.FLAGS + direction] &= win.BE_LIBERAL;
 }
+
+/**
+ * SYNPROXY's SYN to the server or its answer was lost, and the client asks again whether somebody is there: that belongs to the connection, so
+ * that a SYN with the right numbers can be sent again.
+ */
+const asksForServer = (
+  { words, octets }: Slab,
+  record: number,
+  pkt: Packet,
+  direction: Direction,
+  kind: number,
+  state: number,
+): boolean =>
+  state === SYN_SENT &&
+  kind === ACK_SET &&
+  direction === 0 &&
+  win.lastDirection(octets, record) === 0 &&
+  ((words[record + win.END] - 1) | 0) === (header.sequence(pkt.bytes, pkt.l4) | 0);
 
 /** `kind` counts as the kernel's enum does: SYN, SYN/ACK, FIN, ACK, RST. */
 const refused = (what: string, kind: number, direction: Direction, state: number): string =>

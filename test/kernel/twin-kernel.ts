@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { fromHex, toHex } from '../../packet/bytes.ts';
 import { Packet } from '../../packet/packet.ts';
 import { parseSaveCounters } from '../../testing/save-counters.ts';
+import { hexesOf } from '../../testing/scenario.ts';
 import {
   DEFAULT_TOPOLOGY,
   type Emitted,
@@ -96,7 +97,8 @@ export class KernelTwin {
       writeSysctls(scenario.sysctls ?? {});
       const stray = this.drain(); // never seen: what is there before the first step
       const ready = performance.now();
-      const steps = scenario.steps.map((step) => this.withLog(this.step(step)));
+      const steps: StepResult[] = [];
+      for (const step of scenario.steps) steps.push(this.withLog(this.step(step, steps)));
       return {
         name: scenario.name,
         steps,
@@ -217,8 +219,8 @@ export class KernelTwin {
 
   // --- Steps --------------------------------------------------------------------------------------------------------
 
-  private step(step: Step): StepResult {
-    if ('in' in step) return this.injectAll(step.in, [step.hex].flat());
+  private step(step: Step, before: readonly StepResult[]): StepResult {
+    if ('in' in step) return this.injectAll(step.in, hexesOf(step, before));
     if ('local' in step) return this.local(step.local);
     if ('sleep_ms' in step) return { out: this.wait(step.sleep_ms) };
     if ('ct' in step) return readTracking();
