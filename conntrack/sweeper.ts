@@ -22,6 +22,8 @@ export interface SweepParts {
 /** The sweep goes round in so many slices, one each SLICE_MS. */
 const SLICES = 16;
 const SLICE_MS = 62.5;
+/** Slots of the index that early drop looks at. The kernel: 8 buckets, of about two entries each. NF_CT_EVICTION_RANGE */
+const EVICTION_RANGE = 32;
 /** Beyond this the 32-bit times have come round. */
 const AGES = 2 ** 31;
 
@@ -34,6 +36,18 @@ export class Sweeper {
 
   constructor(parts: SweepParts) {
     this.parts = parts;
+  }
+
+  /** Room for one more: an unassured connection near `place`, where the new one's hash falls, ends. early_drop() */
+  makeRoom(place: number): boolean {
+    const { table, statistics, now } = this.parts;
+    return table.near(place, EVICTION_RANGE, (id) => {
+      const expired = table.expired(id, now);
+      if (!expired && table.status(id) & IPS_ASSURED) return false;
+      if (!expired) statistics.earlyDrop++;
+      this.parts.kill(id);
+      return true;
+    });
   }
 
   /** The next round makes room, too. */

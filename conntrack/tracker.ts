@@ -24,6 +24,7 @@ import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } 
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { Accounting, type FlowCounts } from './accounting.ts';
 import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
+import { type ConfirmParts, Confirmation } from './confirmation.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { ConnectionEvents } from './events.ts';
@@ -36,11 +37,10 @@ import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts'
 import { setClosing as closeTcp, forgetWindows, missedPackets } from './l4/tcp.ts';
 import type { NatParts } from './nat/mapping.ts';
 import { Nat, type Translator } from './nat/nat.ts';
-import { isSameFlow } from './same-tuple.ts';
 import { SequenceAdjustments, type Shifter } from './seqadj.ts';
 import { Statistics } from './statistics.ts';
 import * as status from './status.ts';
-import { type Direction, IPS_ASSURED, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
+import { type Direction, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
 import { Sweeper, type SweepParts } from './sweeper.ts';
 import { ProxiedConnections } from './synproxy.ts';
 import { Sysctls } from './sysctl.ts';
@@ -78,12 +78,9 @@ export interface Tracker {
 const ACCEPT = 1;
 const DROP = 0;
 
-/** Slots of the index that early drop looks at. The kernel: 8 buckets, of about two entries each. NF_CT_EVICTION_RANGE */
-const EVICTION_RANGE = 32;
-
 const HOOK_PREROUTING = 0;
 
-export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker {
+export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker, ConfirmParts {
   readonly table: ConnectionTable;
   readonly connections: ConnectionColumns;
   readonly sysctls = new Sysctls();
@@ -114,6 +111,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private readonly quoted = new Tuple();
   private readonly find = (tuple: Tuple): number => this.findLive(tuple);
   private readonly sweeper = new Sweeper(this);
+  private readonly confirmation = new Confirmation(this);
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
   constructor(random: () => number) {
@@ -179,7 +177,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   }
 
   private trackFlow(pkt: Packet, template: Template | undefined): 0 | 1 {
-    const { table, tuple, statistics } = this;
+    const { tuple, statistics } = this;
     const l4 = this.l4s[pkt.protocol];
     tuple.setAddresses(pkt.bytes, pkt.l3, pkt.family as Family);
     tuple.protocol = pkt.protocol;
@@ -198,10 +196,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       const outcome = l4.packet(this, pkt, id, direction);
       if (outcome === REPEAT) continue;
       if (outcome === INVALID) {
-        if (found < 0) {
-          table.close(id);
-          this.forget(id);
-        }
+        if (found < 0) this.discard(id);
         statistics.invalid++;
         this.complainOf(pkt);
         return this.invalid(pkt, 'protocol');
@@ -241,7 +236,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
   private create(tuple: Tuple, template: Template | undefined, pkt: Packet): number {
     const { table } = this;
     const { max } = this.sysctls.limits;
-    if (max !== 0 && table.count >= max && !this.earlyDrop(tuple)) {
+    if (max !== 0 && table.count >= max && !this.sweeper.makeRoom(table.hash(tuple, tuple.zoneOriginal))) {
       this.sweeper.relieve();
       return -1;
     }
@@ -294,19 +289,6 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     tuple.setZones(fromMark & 1 ? mark : template.zoneOriginal, fromMark & 2 ? mark : template.zoneReply);
   }
 
-  /** Room for one more: an unassured connection near the new one's place ends. early_drop() */
-  private earlyDrop(tuple: Tuple): boolean {
-    const { table } = this;
-    const place = table.hash(tuple, tuple.zoneOriginal);
-    return table.near(place, EVICTION_RANGE, (id) => {
-      const expired = table.expired(id, this.now);
-      if (!expired && table.status(id) & IPS_ASSURED) return false;
-      if (!expired) this.statistics.earlyDrop++;
-      this.kill(id);
-      return true;
-    });
-  }
-
   private full(pkt: Packet): 0 {
     pkt.reason = 'connection table full';
     this.statistics.drop++;
@@ -337,7 +319,7 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     const id = pkt.connection;
     if (id < 0) return ACCEPT;
     // An error about the original direction, or an answer of ours to it: nothing of the connection's own.
-    if (pkt.ctState === CT_RELATED && pkt.direction === 1) return this.insert(pkt);
+    if (pkt.ctState === CT_RELATED && pkt.direction === 1) return this.confirmation.insert(pkt);
     // What comes by the loopback device was shifted when it left.
     const shifts = this.table.status(id) & status.IPS_SEQ_ADJUST && pkt.inDevice !== 'lo';
     this.setClock(pkt.now);
@@ -351,67 +333,11 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
       pkt.reason = 'TCP options that cannot be shifted';
       return DROP;
     }
-    return this.insert(pkt);
-  }
-
-  /** __nf_conntrack_confirm() */
-  private insert(pkt: Packet): 0 | 1 {
-    // An answer of ours to a new connection goes the other way: it does not confirm what the rules have not let through.
-    if (!pkt.unconfirmed || pkt.direction !== 0) {
-      // Our answer to a packet that the rules refused has a connection that never was.
-      if (pkt.connection >= 0 && this.table.live(pkt.connection)) this.events.deliver(pkt.connection);
-      return ACCEPT;
-    }
-    const { table } = this;
-    const id = pkt.connection;
-    this.setClock(pkt.now);
-    const other = this.findRival(id);
-    if (other >= 0) return this.resolveClash(pkt, other);
-    table.insert(id);
-    pkt.unconfirmed = false;
-    if (this.helping.helper(id)) this.events.note(id, status.IPCT_HELPER);
-    this.events.note(id, table.status(id) & IPS_EXPECTED ? status.IPCT_RELATED : status.IPCT_NEW);
-    this.events.deliver(id);
-    return ACCEPT;
-  }
-
-  /** A connection in the table that has one of the tuples of the unconfirmed one, as id * 2 + direction, or -1. */
-  private findRival(id: number): number {
-    const { table, tuple } = this;
-    table.readTuple(id, 0, tuple);
-    const found = this.findLive(tuple, tuple.zoneOriginal);
-    // While every connection is its own mirror image, whatever has the reply tuple has the original one too.
-    if (found >= 0 || (table.asymmetric === 0 && !table.hasTwoEntries(id))) return found;
-    table.readTuple(id, 1, tuple);
-    return this.findLive(tuple, tuple.zoneReply);
-  }
-
-  /**
-   * Two packets of the same new flow were on their way together, and the other one was confirmed first. Protocols that can
-   * bear it continue with that one's entry, if it is the same in both directions. nf_ct_resolve_clash()
-   */
-  private resolveClash(pkt: Packet, other: number): 0 | 1 {
-    const { table } = this;
-    const id = other >>> 1;
-    if (other & 1 || !this.l4s[table.protocol(id)].allowClash || !isSameFlow(table, id, pkt.connection)) {
-      this.statistics.insertFailed++;
-      this.statistics.drop++;
-      pkt.reason = 'clash with another connection';
-      return DROP;
-    }
-    table.close(pkt.connection);
-    this.forget(pkt.connection);
-    pkt.connection = id;
-    pkt.unconfirmed = false;
-    this.statistics.clashResolve++;
-    return ACCEPT;
+    return this.confirmation.insert(pkt);
   }
 
   release(pkt: Packet): void {
-    if (pkt.unconfirmed && pkt.connection >= 0) {
-      this.table.close(pkt.connection);
-      this.forget(pkt.connection);
-    }
+    if (pkt.unconfirmed && pkt.connection >= 0) this.discard(pkt.connection);
     pkt.forgetConnection();
   }
 
