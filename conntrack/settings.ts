@@ -3,9 +3,10 @@
 //   sekisho.profile=rfc6092                          all the settings of a profile (profiles.ts); `kernel`: all as they were
 //   sekisho.timeout.NAME=udp unreplied 10 replied 60 a policy for `CT --timeout NAME` (timeout-policies.ts)
 
+import type { L4 } from './l4/l4.ts';
 import { PROFILES } from './profiles.ts';
 import type { Sysctls } from './sysctl.ts';
-import { isPolicyName, readPolicy, type TimeoutPolicies } from './timeout-policies.ts';
+import { isPolicyName, type PolicyWords, readPolicy, type TimeoutPolicies } from './timeout-policies.ts';
 
 export const PROFILE = 'sekisho.profile';
 const TIMEOUT = 'sekisho.timeout.';
@@ -22,12 +23,25 @@ export function setSetting({ sysctls, policies }: SettingsParts, name: string, v
     return true;
   }
   if (!name.startsWith(TIMEOUT)) return sysctls.set(name, Number(value));
-  const policyName = name.slice(TIMEOUT.length);
-  if (!isPolicyName(policyName)) throw new RangeError('the name of a timeout policy has 1 to 31 octets');
-  const policy = readPolicy(String(value), sysctls.l4s);
-  if (typeof policy === 'string') throw new RangeError(`timeout policy ${policyName}: ${policy}`);
-  policies.define(policyName, policy, sysctls.timeoutsOf(policy.l4));
-  return true;
+  const policy = policySetting(name, value, sysctls.l4s);
+  if (policy) policies.define(policy.name, policy, sysctls.timeoutsOf(policy.l4));
+  return policy !== undefined;
+}
+
+export const isPolicySetting = (name: string): boolean => name.startsWith(TIMEOUT);
+
+/** What a setting says of a timeout policy; undefined: it is another setting. Throws RangeError for words that are wrong. */
+export function policySetting(
+  setting: string,
+  value: string | number,
+  l4s: readonly L4[],
+): (PolicyWords & { readonly name: string }) | undefined {
+  if (!setting.startsWith(TIMEOUT)) return undefined;
+  const name = setting.slice(TIMEOUT.length);
+  if (!isPolicyName(name)) throw new RangeError('the name of a timeout policy has 1 to 31 octets');
+  const policy = readPolicy(String(value), l4s);
+  if (typeof policy === 'string') throw new RangeError(`timeout policy ${name}: ${policy}`);
+  return { name, ...policy };
 }
 
 /** Another profile takes back what the one before it has set. */

@@ -8,9 +8,11 @@
 // The state directory has one writer at a time: tools under its lock while no daemon serves it, the daemon while one does. So the daemon
 // holds the lock until its socket answers, and again from there on where it stops answering.
 
+import { isPolicySetting } from '../conntrack/settings.ts';
 import type { DropCount } from '../engine/drops.ts';
 import type { Mode } from '../engine/firewall.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
+import { notePolicy } from '../engine/policies.ts';
 import type { LogRecord } from '../engine/services.ts';
 import type { DeviceCounts } from '../tun/device.ts';
 import { provideNamespace } from '../tun/namespace.ts';
@@ -87,6 +89,8 @@ export class Daemon {
   private readonly extensions: LiveExtensions;
   private readonly store: RuleStore;
   private readonly observer: Observer;
+  /** Rules may name the timeout policies of settings. */
+  private readonly notePolicies: (settings: Settings) => void;
   private readonly started = performance.now();
   private keeper: Keeper | undefined;
   private askFirst: AskEngine | undefined;
@@ -120,6 +124,10 @@ export class Daemon {
     this.sets = new LiveSets(this.ask, paths);
     const names = { ...hostNames(), set: this.sets.find };
     const registry = builtinRegistry();
+    this.notePolicies = (settings) => {
+      for (const [name, value] of Object.entries(sysctlsOf(settings))) notePolicy(registry, name, value);
+    };
+    this.notePolicies(this.settings);
     this.extensions = new LiveExtensions(registry, this.ask);
     this.rules = new LiveRules({ registry, names, ask: this.ask });
     this.observer = new Observer(this.ask, this.rules, { lookup: registry, names }, () => this.facts());
@@ -227,6 +235,7 @@ export class Daemon {
 
   /** Becomes what `next` says as far as that can be while packets pass: rules, all of them or none (RulesRefused), and sysctls. */
   async change(next: Settings): Promise<void> {
+    await this.makePolicies(next);
     await this.store.load(next.rules);
     const before = sysctlsOf(this.settings);
     // The mode stays as it is, and with it the settings that there are.
@@ -237,6 +246,13 @@ export class Daemon {
     await this.ask({ op: 'host', facts: hostFacts(next) });
     this.settings = { ...this.settings, rules: next.rules, sysctls: next.sysctls, host: next.host };
     this.bus.publish({ kind: 'note', text: 'rules loaded again' });
+  }
+
+  /** What rules may name is there before them. */
+  private async makePolicies(next: Settings): Promise<void> {
+    this.notePolicies(next);
+    for (const [name, value] of Object.entries(next.sysctls))
+      if (isPolicySetting(name)) await this.ask({ op: 'sysctl', name, value });
   }
 
   /** Runs a tool on the rules; what it changed is stored before it is told. */

@@ -76,6 +76,8 @@ export interface PlaceContext {
   readonly rule: RuleSpec;
   /** Whether a helper of that name is attached for connections of the rule's family and that protocol. */
   hasHelper(name: string, protocol: number): boolean;
+  /** Whether the timeout policy of that name is one for that protocol; undefined: there is none of that name. */
+  timeoutPolicy(name: string, protocol: number): boolean | undefined;
 }
 
 interface Acting<P> {

@@ -29,6 +29,7 @@ import {
 import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
+import { notePolicy } from './policies.ts';
 import type { Module, Registry } from './registry.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { LogRecord, Random, Services, WallClock } from './services.ts';
@@ -371,6 +372,7 @@ export class Firewall {
       setSetting(this.tracker, name, value) ||
       this.stack?.setSysctl(name, value);
     if (!taken) throw new Error(`sysctl ${name}=${value}: not known here, or not a value of it`);
+    notePolicy(this.registry, name, value);
     this.sysctls.set(name, value);
   }
 

@@ -18,6 +18,7 @@ export interface Extensions {
   target(name: string, family: Family): Pick<AnyTarget, 'placement'> | undefined;
   /** Left out: whatever helper a rule names is there. */
   helper?(name: string, family: Family, protocol: number): unknown;
+  timeoutPolicy?(name: string, protocol: number): boolean | undefined;
 }
 
 /** Checks tables, one version after the other: rules that passed are not looked at again as long as they are where they were. */
@@ -228,7 +229,9 @@ class Checker {
     const { extensions } = this;
     const hasHelper = (helper: string, of: number): boolean =>
       extensions.helper === undefined || extensions.helper(helper, family, of) !== undefined;
-    const place: PlaceContext = { family, table: this.table.name, hooks, protocol, matches, rule, hasHelper };
+    const timeoutPolicy = (policy: string, of: number) => extensions.timeoutPolicy?.(policy, of);
+    const table = this.table.name;
+    const place: PlaceContext = { family, table, hooks, protocol, matches, rule, hasHelper, timeoutPolicy };
     const what = `${option} ${name}`;
     const reason =
       wrongTable(what, placement.tables, place) ??

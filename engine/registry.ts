@@ -29,6 +29,8 @@ export class Registry implements Lookup {
   private readonly matches: ByFamily<AnyMatch> = { 4: new Map(), 6: new Map() };
   private readonly targets: ByFamily<AnyTarget> = { 4: new Map(), 6: new Map() };
   private readonly helpers = new Map<string, AnyHelper>();
+  /** Timeout policies: by name, whether one is for a protocol. */
+  private readonly policies = new Map<string, (protocol: number) => boolean>();
   private readonly owners = new Set<InUse>();
   private readonly mourners = new Set<HelperGone>();
 
@@ -89,6 +91,16 @@ export class Registry implements Lookup {
   helper(name: string, family: Family, protocol: number): AnyHelper | undefined {
     const helper = this.helpers.get(name);
     return helper?.families.includes(family) && helper.protocols.includes(protocol) ? helper : undefined;
+  }
+
+  /** A timeout policy that rules may name (`CT --timeout`) from now on: those who parse rules may not be those who track. */
+  notePolicy(name: string, isFor: (protocol: number) => boolean): void {
+    this.policies.set(name, isFor);
+  }
+
+  /** Whether the timeout policy of that name is one for that protocol; undefined: there is none of that name. */
+  timeoutPolicy(name: string, protocol: number): boolean | undefined {
+    return this.policies.get(name)?.(protocol);
   }
 
   /** Every word after -m or -j, aliases included, sorted. */

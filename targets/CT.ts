@@ -93,14 +93,16 @@ const print = (c: Checked, dashes: string): string =>
 // --- What the kernel refuses ------------------------------------------------------------------------------------------
 
 /** xt_CT.c xt_ct_set_helper(), xt_ct_set_timeout(): both need a positive -p, and what they name must exist. */
-function refuses(c: Checked, { protocol, hasHelper }: PlaceContext): string | undefined {
+function refuses(c: Checked, { protocol, hasHelper, timeoutPolicy }: PlaceContext): string | undefined {
   if (c.notrack || (c.helper === '' && c.timeout === '')) return undefined;
   if (!protocol || protocol.inverted) return 'xt_CT: You must specify a L4 protocol and not use inversions on it';
   if (c.helper !== '' && !hasHelper(c.helper, protocol.number)) {
     return `xt_CT: No such helper "${c.helper}"`;
   }
-  // Timeout policies are made by nfct in the kernel; there is no way to make one here yet.
-  return c.timeout === '' ? undefined : `xt_CT: No such timeout policy "${c.timeout}"`;
+  if (c.timeout === '') return undefined;
+  const fits = timeoutPolicy(c.timeout, protocol.number);
+  if (fits === undefined) return `xt_CT: No such timeout policy "${c.timeout}"`;
+  return fits ? undefined : `xt_CT: Timeout policy "${c.timeout}" is one for another protocol`;
 }
 
 export const CT = defineTarget({

@@ -100,9 +100,13 @@ class Player {
         install: (table) => this.firewall.install([table]),
       });
     this.rulesets = { 4: ruleset(4), 6: ruleset(6) };
+    const settings = Object.entries(scenario.sysctls ?? {});
+    const ours = ([name]: readonly [string, unknown]) => name.startsWith('sekisho.');
+    // What rules may name is there before them, as what a scenario's setup makes.
+    this.setSysctls(Object.fromEntries(settings.filter(ours)));
     const refused = this.load({ v4: scenario.v4rules, v6: scenario.v6rules });
     if (refused !== undefined) throw new Error(refused);
-    this.setSysctls(scenario.sysctls ?? {});
+    this.setSysctls(Object.fromEntries(settings.filter((one) => !ours(one))));
   }
 
   step(step: Step, before: readonly StepResult[] = []): StepResult {

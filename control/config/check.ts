@@ -77,7 +77,7 @@ async function checkRules(settings: Settings, family: Family, firewall: Firewall
   const committed = new Map<string, TableSpec>();
   const names: Names = { ...hostNames(), set: (name) => firewall.sets.find(name) };
   const ruleset = new Ruleset(family, {
-    lookup: builtinRegistry(),
+    lookup: firewall.registry,
     names,
     install: (table) => {
       firewall.install([table]);

@@ -80,7 +80,8 @@ function refusal(spec: RuleSpec, table: TableName, hook: HookName): string | und
   if (placement.protocols && (protocol?.inverted || !placement.protocols.includes(protocol?.number ?? -1)))
     return 'protocol';
   const hasHelper = (name: string, of: number) => registry.helper(name, family, of) !== undefined;
-  const place = { family, table, hooks: [hook], protocol, matches, rule: spec, hasHelper };
+  const timeoutPolicy = () => undefined;
+  const place = { family, table, hooks: [hook], protocol, matches, rule: spec, hasHelper, timeoutPolicy };
   return placement.refuses?.(spec.target.checked, place);
 }
 
