@@ -1,6 +1,8 @@
 // What the shells offer, and that the scripts hand the words over as they stand.
 
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { completeClassic } from '../../bin/completion/classic.ts';
 import { builtinRegistry } from '../../control/extensions.ts';
@@ -61,7 +63,7 @@ describe('completion of ip6tables', () => {
 
 describe('sekisho complete', () => {
   const offered = (...words: string[]): string[] =>
-    sekisho(['complete', '--', ...words], { env: { SEKISHO_STATE_DIR: '/nonexistent' } })
+    sekisho(['complete', '--', ...words], { env: { SEKISHO_STATE_DIR: join(tmpdir(), `sekisho-none-${process.pid}`) } })
       .stdout.split('\n')
       .filter((line) => line !== '')
       .map((line) => line.split('\t')[0]);
