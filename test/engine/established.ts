@@ -1,0 +1,102 @@
+// A TCP connection that is established through a firewall, and its packets: for the count of allocations and for the bench.
+
+import { helpers } from '../../conntrack/helpers/index.ts';
+import { Firewall } from '../../engine/firewall.ts';
+import { Registry } from '../../engine/registry.ts';
+import { restore } from '../../engine/restore.ts';
+import { Ruleset } from '../../engine/ruleset.ts';
+import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
+import { matches } from '../../matches/index.ts';
+import { ip, tcp } from '../../packet/build.ts';
+import type { Family } from '../../packet/numbers.ts';
+import { Packet } from '../../packet/packet.ts';
+import { targets } from '../../targets/index.ts';
+import { seeded } from '../../testing/bare-services.ts';
+
+/** A stateful ruleset: the rules that every packet of a connection is through at, and 200 that it never sees. */
+export const FORWARD_RULES: readonly string[] = [
+  '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+  '-A FORWARD -m conntrack --ctstate INVALID -j DROP',
+  ...Array.from({ length: 200 }, (_, index) => `-A FORWARD -p tcp -m tcp --dport ${1000 + index} -j DROP`),
+  '-A FORWARD -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j ACCEPT',
+];
+
+export interface Established {
+  /** Time goes on by a millisecond. */
+  tick(): void;
+  /** One packet of the connection, from the inside. */
+  send(): void;
+  /** The first packet of a connection that was never there before. */
+  open(): void;
+  /** Packets that came out on the other side. */
+  readonly left: number;
+}
+
+export function established(mode: 'bridge' | 'router', family: Family, rules: readonly string[]): Established {
+  let left = 0;
+  const registry = new Registry({ matches, targets, helpers });
+  const firewall = new Firewall({
+    mode:
+      mode === 'router' ? { kind: 'router', topology: DEFAULT_TOPOLOGY } : { kind: 'bridge', ports: ['tunA', 'tunB'] },
+    registry,
+    random: seeded(3),
+    sysctls: { 'net.netfilter.nf_conntrack_max': 4_000_000 },
+    transmit: () => {
+      left++;
+    },
+  });
+  const ruleset = new Ruleset(family, { lookup: registry, install: (table) => firewall.install([table]) });
+  const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n${rules.join('\n')}\nCOMMIT\n`;
+  const { diagnostics } = restore(text, ruleset, { program: 'restore' });
+  if (diagnostics.length > 0) throw new Error(diagnostics[0].first);
+  const there = family === 6 ? { src: 'fd00:a::2', dst: 'fd00:b::2' } : { src: '10.0.1.2', dst: '10.0.2.2' };
+  const back = { src: there.dst, dst: there.src };
+  const window = 60_000;
+  const pkt = new Packet(2048);
+  let now = 1;
+  const receive = (device: string, octets: Uint8Array): void => {
+    pkt.bytes.set(octets);
+    pkt.load(0, octets.length, now);
+    pkt.checksumTrusted = true;
+    pkt.parse();
+    firewall.receive(device, pkt);
+  };
+  receive('tunA', ip(family, there, tcp({ sport: 1024, dport: 80, flags: 'S', seq: 100, window })));
+  receive('tunB', ip(family, back, tcp({ sport: 80, dport: 1024, flags: 'SA', seq: 500, ack: 101, window })));
+  const data = ip(
+    family,
+    there,
+    tcp({ sport: 1024, dport: 80, flags: 'A', seq: 101, ack: 501, window, data: new Uint8Array(18) }),
+  );
+  // 10.1.0.0/16 lies behind the inside. The identification goes down as the address goes up: the header checksum stays right.
+  const first = ip(
+    family,
+    family === 6 ? there : { src: '10.1.255.255', dst: there.dst },
+    tcp({ sport: 1025, dport: 80, flags: 'S', seq: 1, window }),
+  );
+  const [addressAt, portAt] = family === 6 ? [8 + 12, 40] : [12 + 2, 20];
+  let opened = 0;
+  return {
+    tick() {
+      now++;
+    },
+    send: () => receive('tunA', data),
+    open() {
+      // Another source port, and another address when the ports are through.
+      opened++;
+      first[portAt] = (opened >>> 8) & 0xff;
+      first[portAt + 1] = opened & 0xff;
+      const host = 2 + (opened >>> 16);
+      first[addressAt] = host >>> 8;
+      first[addressAt + 1] = host & 0xff;
+      if (family === 4) {
+        first[4] = 0xff - (host >>> 8);
+        first[5] = 0xff - (host & 0xff);
+      }
+      receive('tunA', first);
+    },
+    get left() {
+      return left;
+    },
+  };
+}
