@@ -117,13 +117,16 @@ function within(
   };
 }
 
+/** Targets behind which no rule is asked, whatever they find. */
+const ENDING = new Set(['REJECT', 'DNAT', 'SNAT', 'MASQUERADE', 'REDIRECT', 'NETMAP', 'NFQUEUE', 'TPROXY']);
+
 /** Whether a walk of the chain can end without a verdict: no rule without conditions is in its way. */
 function mayReturn(name: string, chainOf: (name: string) => ChainSpec | undefined): boolean {
   for (const rule of chainOf(name)?.rules ?? []) {
     if (conditionsIn(rule).length > 0) continue;
     const { target } = rule;
     if (target?.kind === 'verdict') return target.name === 'RETURN';
-    if (target?.kind === 'extension' && target.name === 'REJECT') return false;
+    if (target?.kind === 'extension' && ENDING.has(target.name)) return false;
     if (target?.kind === 'goto') return mayReturn(target.chain, chainOf);
     if (target?.kind === 'jump' && !mayReturn(target.chain, chainOf)) return false;
   }

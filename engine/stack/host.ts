@@ -128,10 +128,7 @@ export class Host {
     const dst = addressAt(bytes, l3 + ipv4.SOURCE_AT, 4);
     const id = this.parts.random() & 0xffff;
     const header = { src, dst, ttl: TTL, tos: ipv4.tos(bytes, l3), id, options };
-    const rest = u32(bytes, l4 + 4);
-    // The kernel's sum over octets that it copies begins with all ones: of nothing but zeros it leaves 0, where ones' complement says 0xffff.
-    const zeros = message.type === 0 && message.code === 0 && rest === 0 && message.data.every((octet) => octet === 0);
-    this.parts.reply(ip4(header, icmp({ ...message, rest, ...(zeros && { checksum: 0 }) })), pkt);
+    this.parts.reply(ip4(header, icmp({ ...message, rest: u32(bytes, l4 + 4) })), pkt);
   }
 
   // --- TCP and UDP, both families -------------------------------------------------------------------------------------

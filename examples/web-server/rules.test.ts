@@ -78,7 +78,7 @@ test('what IPv6 needs on its link comes from the link alone', () => {
 });
 
 test('pings, errors, broadcasts', () => {
-  expect(fw.send(icmp(VISITOR4, SERVER4))).toBeAccepted();
+  expect(fw.send(icmp(VISITOR4, SERVER4, { id: 1 }))).toBeAccepted();
   expect(fw.send(icmp6(VISITOR6, SERVER6)).replies[0]).toMatchObject({ type: 'echo-reply' });
   const tooBig = errorAbout(tcp(SERVER6, VISITOR6, { sport: 443 }), 'packet-too-big', { mtu: 1280 });
   expect(fw.send(tooBig)).toMatchRule('--icmpv6-type 2');

@@ -10,7 +10,7 @@ import { parseSuite } from '../../testing/suite.ts';
 import { runSuite } from '../../testing/suite-run.ts';
 import { probe, ready } from './support.ts';
 
-const EXAMPLES = ['home-router', 'web-server', 'ipv6-border'];
+const EXAMPLES = ['home-router', 'web-server', 'ipv6-border', 'kubernetes-node'];
 const root = new URL('../..', import.meta.url).pathname;
 const [A, B] = ['10.0.1.2', '192.0.2.9'];
 const filter = (...rules: string[]): string =>

@@ -173,7 +173,7 @@ test('the schema for editors knows the same keys', () => {
   expect(Object.keys(schema.definitions.row.oneOf[1].properties)).toEqual(ROW_KEYS);
 });
 
-test.each(['home-router', 'web-server', 'ipv6-border'])(
+test.each(['home-router', 'web-server', 'ipv6-border', 'kubernetes-node'])(
   'examples/%s/test.yaml holds and reaches every rule',
   (name) => {
     const file = new URL(`../../examples/${name}/test.yaml`, import.meta.url).pathname;

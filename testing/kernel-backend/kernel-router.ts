@@ -48,12 +48,17 @@ const LATE: Readonly<Record<string, string | number>> = {
 
 /**
  * Every TCP and UDP port of the router is open and silent, as in memory: what passed INPUT ends here, behind all tables. Made before rules
- * turn tracking on, so that the connection is confirmed before it: of two hooks of one priority the later one comes first.
+ * turn tracking on, so that the connection is confirmed before it: of two hooks of one priority the later one comes first. Redirects of
+ * IPv6, which no setting turns off, end before anybody sees them: our router sends none.
  */
 const SILENT_PORTS = `table inet sekisho {
  chain silent {
   type filter hook input priority 2147483647;
   meta l4proto { tcp, udp } drop;
+ }
+ chain redirects {
+  type filter hook output priority -2147483648;
+  icmpv6 type nd-redirect drop;
  }
 }
 `;
