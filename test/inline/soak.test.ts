@@ -2,7 +2,7 @@
 // SEKISHO_SOAK_SECONDS says how long (npm run soak: ten minutes), SEKISHO_SOAK_SEED which edits. Nothing may be lost, and memory must not
 // go on growing.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -37,10 +37,14 @@ function randomOf(seed: number): (below: number) => number {
 
 describe.skipIf(!may)('a soak', () => {
   let site: Site;
+  let talker: ChildProcess | undefined;
   beforeEach(() => {
     site = new Site();
   });
-  afterEach(() => site.close());
+  afterEach(async () => {
+    talker?.kill('SIGKILL');
+    await site.close();
+  });
 
   const random = randomOf(SEED);
   const asked = (program: ToolName, line: string, stdin?: string): Promise<ToolAnswer> =>
@@ -113,30 +117,33 @@ describe.skipIf(!may)('a soak', () => {
         ],
         { stdio: ['pipe', 'pipe', 'inherit'] },
       );
+      talker = client;
       let said = '';
       client.stdout.setEncoding('utf8').on('data', (text: string) => {
         said += text;
       });
       const talked = once(client, 'close');
       const churn = site.lab.start('client', ['python3', '-c', CHURN, v4, v6]);
-      // -i 0.02: pings() of the site.
-      const pinged = site.pings(SECONDS * 45);
+      const pinged = site.lab.finish('client', ['ping', '-q', '-i', '0.02', '-w', `${SECONDS}`, v6]);
 
       const memory: number[] = [];
       let edited = 0;
       const start = performance.now();
       for (let second = 0; second < SECONDS; second++) {
         writeFileSync(file, rulesText());
-        await ask(site.socket, { op: 'reload' });
+        await within('reload', ask(site.socket, { op: 'reload' }));
         while (performance.now() - start < (second + 1) * 1_000) {
-          await edits[random(edits.length)]();
+          const which = random(edits.length);
+          await within(`edit ${which}`, edits[which]());
           edited++;
           await new Promise((resolve) => setTimeout(resolve, 10 + random(40)));
         }
-        memory.push(await metric('process_resident_memory_bytes'));
+        memory.push(await within('metrics', metric('process_resident_memory_bytes')));
+        if (second % 60 === 59) console.log(`soak: ${second + 1} s, ${edited} edits and looks, ${mib(memory[second])}`);
       }
 
-      const pings = await pinged;
+      // The last one may be on its way when the time is over.
+      const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec((await pinged).stdout) ?? [];
       churn.kill();
       client.stdin.end();
       expect(await talked).toEqual([0, null]);
@@ -146,13 +153,12 @@ describe.skipIf(!may)('a soak', () => {
       const highest = (list: readonly number[]): number => Math.max(...list);
       const early = highest(memory.slice(0, Math.ceil(memory.length / 3)));
       const late = highest(settled.slice(Math.floor(settled.length / 2)));
-      const mib = (octets: number): string => `${Math.round(octets / 2 ** 20)} MiB`;
       console.log(
         `soak: ${SECONDS} s, seed ${SEED}: ${edited} edits and looks, ${SECONDS} reloads, ${said.trim().split('\n').at(-1)}, ` +
-          `${pings} of ${SECONDS * 45} pings, memory ${mib(memory[0])} at first, ${mib(early)} at most in the first third, ${mib(late)} in the last`,
+          `${received} of ${sent} pings, memory ${mib(memory[0])} at first, ${mib(early)} at most in the first third, ${mib(late)} in the last`,
       );
       expect(said).toMatch(new RegExp(`^${CONNECTIONS} connections, \\d+ lines$`, 'm'));
-      expect(pings).toBe(SECONDS * 45);
+      expect(Number(received)).toBeGreaterThanOrEqual(Number(sent) - 1);
       expect(status.dataPlane).toMatchObject({ state: 'running', restarts: 0 });
       expect(await daemon.end('SIGTERM')).toBe(0);
       expect(late - early).toBeLessThan(GROWTH);
@@ -160,6 +166,21 @@ describe.skipIf(!may)('a soak', () => {
     (SECONDS + 120) * 1_000,
   );
 });
+
+const mib = (octets: number): string => `${Math.round(octets / 2 ** 20)} MiB`;
+
+/** Half a minute for anything: the daemon still answers. */
+async function within<T>(what: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer to ${what}`)), 30_000);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** New connections all the time, some 200 a second. */
 const CHURN = `
