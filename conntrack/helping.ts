@@ -127,10 +127,14 @@ export class Helping {
 
   // --- Packets -------------------------------------------------------------------------------------------------------
 
+  /** Asked for every packet: whether read() is to see it. */
+  isRead(id: number): boolean {
+    return id < this.of.length && this.of[id] !== 0;
+  }
+
   /** Lets the connection's helper read a packet. Undefined: it goes on; else why not. */
   read(pkt: Packet): string | undefined {
     const id = pkt.connection;
-    if (id >= this.of.length || this.of[id] === 0) return undefined;
     // An error about the connection has no payload of it.
     if (pkt.protocol !== this.tracker.table.protocol(id)) return undefined;
     const help = this.help(id);

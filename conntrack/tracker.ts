@@ -322,8 +322,9 @@ export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepPart
     if (pkt.ctState === CT_RELATED && pkt.direction === 1) return this.confirmation.insert(pkt);
     // What comes by the loopback device was shifted when it left.
     const shifts = this.table.status(id) & status.IPS_SEQ_ADJUST && pkt.inDevice !== 'lo';
-    this.setClock(pkt.now);
-    const reason = this.helping.read(pkt);
+    const isRead = this.helping.isRead(id);
+    if (isRead || pkt.unconfirmed) this.setClock(pkt.now);
+    const reason = isRead ? this.helping.read(pkt) : undefined;
     if (reason !== undefined) {
       pkt.reason = reason;
       return DROP;

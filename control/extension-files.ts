@@ -4,6 +4,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
+import type { AnyHelper } from '../conntrack/helper.ts';
 import type { AnyMatch, AnyTarget } from '../engine/extension.ts';
 import type { Module } from '../engine/registry.ts';
 
@@ -36,6 +37,7 @@ function exported(path: string): unknown {
 }
 
 const MATCH = ['summary', 'kernel', 'options', 'check', 'save', 'list', 'compile', 'effect'] as const;
+const HELPER = ['summary', 'protocols', 'policies', 'help'] as const;
 const TARGET = ['summary', 'kernel', 'options', 'check', 'save', 'list', 'compile'] as const;
 
 /** What is wrong would show as a riddle later, so the shape is looked at now. */
@@ -44,10 +46,10 @@ function checked(path: string, value: unknown): Module {
     throw new Error(`${path}: ${what}`);
   };
   if (typeof value !== 'object' || value === null) {
-    refuse('its default export is { matches: [...], targets: [...] }');
+    refuse('its default export is { matches: [...], targets: [...], helpers: [...] }');
   }
   const module = value as Module;
-  const each = <T extends AnyMatch | AnyTarget>(all: readonly T[] = [], members: readonly string[]): void => {
+  const each = <T extends AnyMatch | AnyTarget | AnyHelper>(all: readonly T[] = [], members: readonly string[]): void => {
     for (const one of all) {
       if (typeof one?.name !== 'string' || !/^[A-Za-z0-9_-]{1,28}$/.test(one.name)) refuse('an extension has no name');
       if (!Array.isArray(one.families)) refuse(`"${one.name}" does not say its families: [4, 6]`);
@@ -57,6 +59,7 @@ function checked(path: string, value: unknown): Module {
   };
   each(module.matches, MATCH);
   each(module.targets, TARGET);
+  each(module.helpers, HELPER);
   return namesOf(module).length > 0 ? module : refuse('it holds no extension');
 }
 
