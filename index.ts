@@ -10,11 +10,20 @@ import { targets } from './targets/index.ts';
 /** Every match, target and helper of the package, to be handed to a Registry. */
 export const builtins: Module = { matches, targets, helpers };
 
+export {
+  Conntrack,
+  ConntrackRefused,
+  type FlowChange,
+  type FlowEvent,
+  type FlowFilter,
+  type NewFlow,
+} from './conntrack/conntrack.ts';
 export { expectProcLine } from './conntrack/expect-format.ts';
 export { dump as dumpConnections, type Entry, procLine } from './conntrack/format.ts';
 export { type AnyHelper, defineHelper, type ExpectPolicy, type Helper } from './conntrack/helper.ts';
 export type { Expected, HelperCall } from './conntrack/helper-call.ts';
 export { type FtpOptions, ftpHelper } from './conntrack/helpers/ftp.ts';
+export type { FlowJson } from './conntrack/text/json.ts';
 export * from './engine/extension.ts';
 export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts';
 export type { AccountSpec, Quota } from './engine/host/accounts.ts';

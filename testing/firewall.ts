@@ -6,6 +6,7 @@
 //
 // Packets go through the plain interpreter, which sees every rule at work and is tested to decide as the compiled tables do.
 
+import { Conntrack } from '../conntrack/conntrack.ts';
 import { dump, type Entry } from '../conntrack/format.ts';
 import { helpers } from '../conntrack/helpers/index.ts';
 import type { Condition } from '../engine/conditions.ts';
@@ -240,6 +241,12 @@ export class TestFirewall {
   /** Connections as /proc/net/nf_conntrack would list them, as data. */
   get connections(): Entry[] {
     return dump(this.engine.tracker, this.engine.now);
+  }
+
+  /** The same, with filters; made, changed, ended and watched by hand. Of the firewall as it is: after reset() ask for it anew. */
+  get conntrack(): Conntrack {
+    const { engine } = this;
+    return new Conntrack(engine.tracker, () => engine.now);
   }
 
   /** Every log line since the start or the last reset. */

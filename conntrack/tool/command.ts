@@ -1,33 +1,23 @@
 // A command line of the conntrack tool, read: what is to be done, and to which connections.
 
-import { type Address, addressAt, parseAddress6 } from '../../packet/address.ts';
+import { type Address, prefixMask } from '../../packet/address.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP } from '../../packet/numbers.ts';
 import { isIcmp } from '../flow.ts';
 import { IPS_SEEN_REPLY } from '../status.ts';
 import { STATES, STATUS_NAMES } from '../text/names.ts';
+import { checkCommand } from './check.ts';
 import { Words } from './getopt.ts';
 import {
-  CHECKED,
   COMMANDS,
   type CommandLetter,
   FORMS,
   formsOf,
-  listed,
   PROTOCOLS,
   type ProtocolOptions,
-  RULES,
   TABLES,
   type TableName,
 } from './options.ts';
-
-/** The tool says so, with its exit code: 2 for words that are wrong, 1 for what could not be done. */
-export class Complaint extends Error {
-  readonly code: number;
-  constructor(message: string, code = 2) {
-    super(message);
-    this.code = code;
-  }
-}
+import { Complaint, number0, number10, parseIp, parseLabelMap, prefixLength, splitPort } from './values.ts';
 
 /** Names that the machine has for numbers. */
 export interface ToolNames {
@@ -129,51 +119,6 @@ export function parseCommand(argv: readonly string[], names: ToolNames, warnings
   return new Parsing(argv, names, warnings).run();
 }
 
-/** strtoul(3) of base 0 into 32 bits: what is no number is 0. */
-export function number0(text: string): number {
-  const found = /^\s*([+-]?)(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)/i.exec(text);
-  if (!found) return 0;
-  const [, sign, digits] = found;
-  const value = BigInt(/^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits);
-  const most = 2n ** 64n - 1n;
-  return Number(BigInt.asUintN(32, value > most ? most : sign === '-' ? -value : value));
-}
-
-/** atoi(3), in 32 bits. */
-export const number10 = (text: string): number => {
-  const found = /^\s*([+-]?\d+)/.exec(text);
-  return found ? Number(BigInt.asUintN(32, BigInt(found[1].replace('+', '')))) : 0;
-};
-
-/** inet_aton(3): one to four parts, decimal, octal or hexadecimal, of which the last takes what is left. */
-function inetAton(text: string): Address | undefined {
-  const parts = text.split('.');
-  if (parts.length > 4 || !parts.every((part) => /^(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part))) return undefined;
-  const values = parts.map((part) => Number(/^0\d/.test(part) ? `0o${part}` : part));
-  const last = values.pop() as number;
-  if (values.some((value) => value > 255) || last >= 2 ** (8 * (4 - values.length))) return undefined;
-  const rest = Array.from(
-    { length: 4 - values.length },
-    (_, at) => Math.floor(last / 2 ** (8 * (3 - values.length - at))) & 0xff,
-  );
-  return addressAt(Uint8Array.of(...values, ...rest), 0, 4);
-}
-
-export function parseIp(text: string): { family: 4 | 6; address: Address } | undefined {
-  const four = inetAton(text);
-  if (four) return { family: 4, address: four };
-  const six = parseAddress6(text);
-  return six && { family: 6, address: six };
-}
-
-/** Octets of a mask of so many bits, behind which mapped IPv4 addresses stand. */
-export function prefixMask(length: number, family: 4 | 6): Address {
-  const mask = new Uint8Array(16);
-  const bits = family === 4 ? 96 + length : length;
-  for (let bit = 0; bit < bits; bit++) mask[bit >>> 3] |= 0x80 >>> (bit & 7);
-  return mask;
-}
-
 class Parsing {
   private readonly words: Words;
   private readonly names: ToolNames;
@@ -223,18 +168,18 @@ class Parsing {
     }
     command.letter = this.letter ?? 'h';
     if (command.memory && !this.letter) command.letter = 'L';
-    this.check();
+    checkCommand(command, this.protocol, this.protocolGiven);
     return command;
   }
 
   private forms() {
-    return this.protocol ? [...FORMS, ...formsOf(this.protocol)] : FORMS;
+    return this.protocol ? formsOf(this.protocol).all : FORMS;
   }
 
   private take(key: string, value: string): void {
     if (key[0] === '-') {
       this.takeCommand(key[1] as CommandLetter, value);
-    } else if (this.protocol && formsOf(this.protocol).some((form) => form.key === key)) {
+    } else if (this.protocol && formsOf(this.protocol).own.has(key)) {
       this.protocolGiven.add(key);
       this.takeProtocolOption(this.protocol, key, value);
     } else {
@@ -484,86 +429,6 @@ class Parsing {
       side.protocol = protocol;
     }
   }
-
-  // --- What goes with what ---------------------------------------------------------------------------------------------
-
-  private check(): void {
-    const { command, protocol } = this;
-    const { given, letter, table } = command;
-    if (given.has('label-add') && given.has('label-del'))
-      throw new Complaint('cannot use --label-add and --label-del at the same time', 1);
-    if (given.has('any-nat') && (given.has('src-nat') || given.has('dst-nat')))
-      throw new Complaint("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");
-    const rules = RULES[table === 'expect' ? 'expect' : 'conntrack'][letter] ?? {};
-    checkOptions(CHECKED, given, rules.required, rules.optional);
-    if (rules.pair) {
-      checkPairs(
-        given,
-        [
-          ['src', 'dst'],
-          ['reply-src', 'reply-dst'],
-        ],
-        ["you have to specify `--src' and `--dst'", "you have to specify `--reply-src' and `--reply-dst'"],
-      );
-    }
-    if (!protocol || letter === 'h') return;
-    const own = protocol.rules[table === 'expect' ? `${letter} expect` : letter];
-    // A command that does not look at connections does not look at these options either.
-    if (!own && !(table === 'expect' && 'IDG'.includes(letter))) return;
-    checkOptions(
-      protocol.options.map(([name]) => name),
-      this.protocolGiven,
-      own?.required,
-      own?.optional,
-    );
-    if (own?.pair && protocol.pairs) checkPairs(this.protocolGiven, protocol.pairs.keys, protocol.pairs.complaints);
-  }
-}
-
-function checkOptions(all: readonly string[], given: ReadonlySet<string>, required?: string, optional?: string): void {
-  const [needed, allowed] = [listed(required), listed(optional)];
-  for (const name of all) {
-    if (needed.has(name) && !given.has(name))
-      throw new Complaint(`You need to supply the \`--${name}' option for this command`);
-    if (given.has(name) && !needed.has(name) && !allowed.has(name))
-      throw new Complaint(`Illegal option \`--${name}' with this command`);
-  }
-}
-
-/** One of the pairs is whole; else the first of which a half is there is complained of, or the first of all. */
-function checkPairs(
-  given: ReadonlySet<string>,
-  pairs: readonly (readonly [string, string])[],
-  complaints: readonly string[],
-): void {
-  if (pairs.some((pair) => pair.every((name) => given.has(name)))) return;
-  const half = pairs.findIndex((pair) => pair.some((name) => given.has(name)));
-  throw new Complaint(complaints[Math.max(0, half)]);
-}
-
-function prefixLength(text: string, family: 4 | 6): number {
-  const length = text === '' ? 0 : /^\s*\+?\d+$/.test(text) ? Number(text) : -1;
-  if (length < 0 || length > (family === 4 ? 32 : 128)) throw new Complaint('Invalid netmask');
-  return length;
-}
-
-function splitPort(text: string): { address: string; port?: number } {
-  let rest = text;
-  let address: string | undefined;
-  if (text.startsWith('[')) {
-    const end = text.indexOf(']');
-    if (end < 0) throw new Complaint("No closing ']' around IPv6 address");
-    address = text.slice(1, end);
-    if (address === '') throw new Complaint('No IPv6 address specified');
-    rest = text.slice(end + 1);
-  }
-  const colon = rest.indexOf(':');
-  // More colons than one are those of an IPv6 address.
-  if (colon < 0 || (address === undefined && rest.indexOf(':', colon + 1) >= 0)) return { address: address ?? rest };
-  const port = rest.slice(colon + 1);
-  if (port === '') throw new Complaint("No port specified after `:'");
-  if (!/^\d+$/.test(port) || Number(port) > 65_535) throw new Complaint(`Invalid port \`${port}'`);
-  return { address: address ?? rest.slice(0, colon), port: Number(port) };
 }
 
 function stateNumber(protocol: number, value: string): number {
@@ -579,14 +444,4 @@ function stateNumber(protocol: number, value: string): number {
 /** Checked; DCCP's roles are not kept apart from the directions. */
 function roleNumber(value: string): void {
   if (value !== 'client' && value !== 'server') throw new Complaint(`Unknown DCCP role \`${value}'`);
-}
-
-/** Lines of a bit and a name; `#` begins a comment. */
-export function parseLabelMap(text: string): ReadonlyMap<string, number> {
-  const map = new Map<string, number>();
-  for (const line of text.split('\n')) {
-    const found = /^\s*(\d+)\s+(\S+)/.exec(line);
-    if (found && Number(found[1]) < 128 && !map.has(found[2])) map.set(found[2], Number(found[1]));
-  }
-  return map;
 }

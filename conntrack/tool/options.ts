@@ -307,7 +307,24 @@ export const PROTOCOLS: readonly ProtocolOptions[] = [
   },
 ];
 
-export const formsOf = ({ options }: ProtocolOptions): OptionForm[] =>
-  options.flatMap((spellings) =>
-    spellings.map((long): OptionForm => ({ long, key: spellings[0], argument: 'required' })),
-  );
+export interface ProtocolForms {
+  readonly own: ReadonlySet<string>;
+  /** With the general ones in front. */
+  readonly all: readonly OptionForm[];
+}
+
+const formsByProtocol = new Map<ProtocolOptions, ProtocolForms>();
+
+/** Made once: a file of commands may have a hundred thousand lines. */
+export function formsOf(protocol: ProtocolOptions): ProtocolForms {
+  let forms = formsByProtocol.get(protocol);
+  if (!forms) {
+    const { options } = protocol;
+    const own = options.flatMap((spellings) =>
+      spellings.map((long): OptionForm => ({ long, key: spellings[0], argument: 'required' })),
+    );
+    forms = { own: new Set(options.map(([name]) => name)), all: [...FORMS, ...own] };
+    formsByProtocol.set(protocol, forms);
+  }
+  return forms;
+}

@@ -1,19 +1,21 @@
 // The conntrack tool: words in, texts and an exit code out. Asks a ConntrackService for everything, in the same thread or through a
 // daemon's socket. Source of its words and ways: conntrack 1.4.7, asked.
 
-import type { Errno, FlowGiven, TupleGiven } from '../editor.ts';
+import type { Errno } from '../editor.ts';
 import type { ExpectFlow } from '../expect-flow.ts';
 import { type Flow, type FlowPage, unpack } from '../flow.ts';
 import type { Answers, ConntrackRequest } from '../service.ts';
-import { IPS_DYING } from '../status.ts';
 import type { Clock } from '../text/names.ts';
 import type { EventType } from '../text/plain.ts';
-import { type Command, Complaint, parseCommand, type Side, type ToolNames } from './command.ts';
+import { type Command, parseCommand, type ToolNames } from './command.ts';
+import { ERRORS, errorText } from './errors.ts';
 import { askedExpectation, showExpectation, showExpectEvent, wantedExpectation } from './expect.ts';
 import { COMPARED, isMeant, matches } from './filter.ts';
+import { asked, changesOf, named, wanted } from './given.ts';
 import { helpText } from './help.ts';
 import { memoryText } from './memory-text.ts';
 import { Printer } from './printer.ts';
+import { Complaint } from './values.ts';
 
 export const VERSION = 'conntrack v1.4.7 (conntrack-tools)';
 const TRY = "Try `conntrack -h' or 'conntrack --help' for more information.\n";
@@ -119,29 +121,6 @@ const nameOf = ({ letter, table }: Command, argv: readonly string[]): string => 
 function splitLine(line: string): string[] {
   if (/^\s*(#|$)/.test(line)) return [];
   return [...line.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
-}
-
-/** strerror(3), and the tool's own words. */
-const ERRORS: Readonly<Record<Errno, string>> = {
-  EAFNOSUPPORT: 'protocol not supported',
-  EBUSY: 'Device or resource busy',
-  EEXIST: 'File exists',
-  EINVAL: 'Invalid argument',
-  EMFILE: 'Too many open files',
-  ENOENT: 'No such file or directory',
-  ENOMEM: 'Cannot allocate memory',
-  ENOSPC: 'No space left on device',
-  EOPNOTSUPP: 'Operation not supported',
-  EPERM: 'sorry, you must be root or get CAP_NET_ADMIN capability to do this',
-};
-
-function errorText(errno: Errno, { letter, table }: Command): string {
-  if (table === 'expect') return errno === 'ENOENT' && letter === 'I' ? 'master conntrack not found' : ERRORS[errno];
-  if (errno === 'EINVAL' && letter !== 'A') return 'invalid parameters';
-  if (errno === 'EEXIST' && 'IA'.includes(letter)) return 'Such conntrack exists, try -U to update';
-  if (errno === 'ENOENT' && 'GD'.includes(letter)) return "such conntrack doesn't exist";
-  if (errno === 'ENOMEM' && 'IA'.includes(letter)) return 'not enough memory';
-  return ERRORS[errno];
 }
 
 class Run {
@@ -253,7 +232,8 @@ class Run {
 
   private async get(): Promise<number> {
     const { command } = this;
-    const answer = await this.world.ask({ do: 'get', given: this.asked() });
+    const given = asked(command);
+    const answer = given ? await this.world.ask({ do: 'get', given }) : 'EINVAL';
     if (typeof answer === 'string') this.fail(answer);
     const flows = [...unpack(answer)].filter((flow) => matches(flow, command));
     for (const flow of flows) flow.use++;
@@ -265,7 +245,7 @@ class Run {
   async create(runs: readonly Run[] = [this]): Promise<number> {
     const { letter } = this.command;
     const content = letter === 'A';
-    const given = runs.map((run) => run.wanted());
+    const given = runs.map((run) => wanted(run.command));
     const done = await this.world.ask({ do: 'create', given, content, by: this.world.by });
     const failed = done.find((errno) => errno !== null && !(content && errno === 'EEXIST'));
     if (failed) this.fail(failed);
@@ -383,43 +363,6 @@ class Run {
     return this.done('expectation events have been shown', 0);
   }
 
-  // --- Tuples ------------------------------------------------------------------------------------------------------------
-
-  /** Of -G: one of the directions. */
-  private asked(): FlowGiven {
-    const { command } = this;
-    const hasOrig = command.orig.src.address !== undefined;
-    const given = { family: command.family ?? 4, id: undefined } as const;
-    if (hasOrig) return { ...given, orig: tupleOf(command.orig, command) };
-    // The real tool sends nothing then.
-    if (command.reply.protocol === undefined) this.fail('EINVAL');
-    return { ...given, reply: tupleOf(command.reply, command) };
-  }
-
-  /** Of -I and -A. */
-  private wanted(): FlowGiven {
-    const { command } = this;
-    const { given, orig, reply, status, mark, labels, tags } = command;
-    const hasOrig = given.has('src') || given.has('dst');
-    const hasReply = given.has('reply-src') || given.has('reply-dst');
-    return {
-      family: command.family ?? 4,
-      orig: hasOrig ? tupleOf(orig, command) : undefined,
-      reply: hasReply ? tupleOf(reply, command) : undefined,
-      zone: command.zone,
-      zoneOrig: command.zoneOrig,
-      zoneReply: command.zoneReply,
-      timeout: command.timeout,
-      status: given.has('status') ? status.value : undefined,
-      state: command.state,
-      tags: tags.orig === undefined || tags.reply === undefined ? undefined : [tags.orig, tags.reply],
-      mark: given.has('mark') ? mark.value : undefined,
-      labels: labels.add.length > 0 ? { words: bitsOf(labels.add), mask: bitsOf(labels.add) } : undefined,
-      sourceNat: given.has('src-nat') ? command.sourceNat : undefined,
-      destinationNat: given.has('dst-nat') ? command.destinationNat : undefined,
-    };
-  }
-
   // --- Counts ------------------------------------------------------------------------------------------------------------
 
   private async counter(): Promise<number> {
@@ -463,60 +406,3 @@ const LEAST_BUFFER = 2_304;
 
 const lostText = (lost: number): string =>
   `WARNING: We have hit ENOBUFS! We are losing events.\n${lost} events were lost: they came faster than they were read.\n`;
-
-/** The original tuple of a connection that is there. */
-function named({ family, protocol, orig, zoneOrig, zoneReply }: Flow): FlowGiven {
-  const both = zoneOrig === zoneReply;
-  return {
-    family,
-    orig: { protocol, src: orig.src, dst: orig.dst, srcKey: orig.srcKey, dstKey: orig.dstKey },
-    zone: both ? zoneOrig : undefined,
-    zoneOrig: !both && zoneReply === 0 ? zoneOrig : undefined,
-    zoneReply: !both && zoneReply !== 0 ? zoneReply : undefined,
-  };
-}
-
-function tupleOf({ src, dst, protocol }: Side, { icmp }: Command): TupleGiven {
-  const isIcmp = icmp.type !== undefined || icmp.code !== undefined;
-  return {
-    protocol: protocol ?? 0,
-    src: src.address ?? NOWHERE,
-    dst: dst.address ?? NOWHERE,
-    srcKey: (isIcmp ? icmp.id : src.key) ?? 0,
-    dstKey: isIcmp ? ((icmp.type ?? 0) << 8) | (icmp.code ?? 0) : (dst.key ?? 0),
-  };
-}
-
-const NOWHERE = new Uint8Array(16);
-
-function bitsOf(bits: readonly number[]): number[] {
-  const words = [0, 0, 0, 0];
-  for (const bit of bits) words[bit >>> 5] |= 1 << (bit & 31);
-  return words;
-}
-
-type Change = Pick<FlowGiven, 'timeout' | 'status' | 'mark' | 'labels' | 'state' | 'tags'>;
-
-/** What -U asks for that is not so already; undefined: nothing. */
-function changesOf(flow: Flow, { given, timeout, status, mark, labels, state }: Command): Change | undefined {
-  const change: Change = {};
-  if (timeout !== undefined && timeout !== Math.floor((flow.timeout ?? 0) / 1_000)) change.timeout = timeout;
-  // Bits are only ever set; DYING and the like are not the tool's to send.
-  const wanted = flow.status | status.value;
-  if (given.has('status') && wanted !== flow.status) change.status = wanted & ~IPS_DYING;
-  const marked = ((flow.mark & ~mark.mask) ^ mark.value) >>> 0;
-  if (given.has('mark') && marked !== flow.mark) change.mark = marked;
-  if (state !== undefined && state !== flow.state) change.state = state;
-  if (labels.add.length > 0) change.labels = { words: bitsOf(labels.add), mask: bitsOf(labels.add) };
-  if (labels.remove === 'all') change.labels = { words: [0, 0, 0, 0], mask: [-1, -1, -1, -1] };
-  else if (labels.remove.length > 0) change.labels = { words: [0, 0, 0, 0], mask: bitsOf(labels.remove) };
-  if (change.labels && !differs(flow.labels, change.labels)) delete change.labels;
-  if (Object.keys(change).length === 0) return undefined;
-  return change;
-}
-
-/** Without labels there is nothing to take away. */
-function differs(is: readonly number[] | undefined, { words, mask }: NonNullable<FlowGiven['labels']>): boolean {
-  const now = is ?? [0, 0, 0, 0];
-  return now.some((word, index) => ((word ^ words[index]) & mask[index]) !== 0);
-}
