@@ -2,10 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ftp } from '../../conntrack/helpers/ftp.ts';
+import { dump } from '../../conntrack/format.ts';
 import { ftp } from '../../conntrack/helpers/ftp.ts';
 import { setSetting } from '../../conntrack/settings.ts';
-import { dump } from '../../conntrack/format.ts';
 import type { Template } from '../../conntrack/template.ts';
 import {
   type ConnectionTracker,
