@@ -52,8 +52,9 @@ export async function connections({ json }: { json?: boolean }): Promise<number>
 export const tell = (op: 'reload' | 'stop'): Promise<number> => asked({ op }, (result) => `${String(result)}\n`);
 
 /** Every line with its newline. */
-export function statusText({ mode, uptime, devices, drops, dataPlane }: Status): string {
+export function statusText({ mode, uptime, devices, drops, dataPlane, extensions }: Status): string {
   const lines = [`${mode} mode, up ${uptime} s`, ...planeLines(dataPlane)];
+  for (const [file, names] of Object.entries(extensions)) lines.push(`attached: ${names.join(', ')} (${file})`);
   for (const [name, counts] of Object.entries(devices)) {
     if (!counts) continue;
     lines.push(

@@ -16,8 +16,15 @@ const words = process.argv.slice(2);
 const [name, argv] = PROGRAMS.has(called) ? [called, words] : [words[0] ?? '', words.slice(1)];
 const program = PROGRAMS.get(name);
 
-if (program) process.exitCode = await program(name, argv);
-else {
-  const { main } = await import('./cli.ts');
-  process.exitCode = await main(process.argv);
+try {
+  if (program) process.exitCode = await program(name, argv);
+  else {
+    const { main } = await import('./cli.ts');
+    process.exitCode = await main(process.argv);
+  }
+} catch (error) {
+  // A file that SEKISHO_EXTENSIONS names, whatever the command was.
+  if ((error as Error).name !== 'ExtensionError') throw error;
+  process.stderr.write(`sekisho: ${(error as Error).message}\n`);
+  process.exitCode = 2;
 }

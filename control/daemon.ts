@@ -65,6 +65,8 @@ export interface Status {
   devices: Record<string, DeviceCounts | undefined>;
   drops: readonly DropCount[];
   dataPlane: DataPlaneStatus;
+  /** Matches and targets that came from files, by file. */
+  extensions: Record<string, readonly string[]>;
 }
 
 export interface DataPlaneStatus {
@@ -303,6 +305,7 @@ export class Daemon {
         lastDeath: keeper?.lastDeath,
         eventsLost: keeper?.eventsLost ?? 0,
       },
+      extensions: this.extensions.list(),
     };
   }
 

@@ -13,13 +13,19 @@ const require = createRequire(import.meta.url);
 /** Time of change of what this thread has loaded: a module is loaded once, whatever becomes of its file. */
 const loaded = new Map<string, number>();
 
-/** Throws an Error that says what is wrong with the file. */
+export class ExtensionError extends Error {
+  override readonly name = 'ExtensionError';
+}
+
+/** Throws an ExtensionError that says what is wrong with the file. */
 export function loadExtension(file: string): Module {
   const path = resolve(file);
-  if (!existsSync(path)) throw new Error(`${path}: no such file`);
+  if (!existsSync(path)) throw new ExtensionError(`${path}: no such file`);
   const changed = statSync(path).mtimeMs;
   if ((loaded.get(path) ?? changed) !== changed) {
-    throw new Error(`${path} has changed since it was loaded: give it another name, or start this program again`);
+    throw new ExtensionError(
+      `${path} has changed since it was loaded: give it another name, or start this program again`,
+    );
   }
   const module = checked(path, exported(path));
   loaded.set(path, changed);
@@ -32,7 +38,7 @@ function exported(path: string): unknown {
   } catch (error) {
     const hint =
       /\.[cm]?ts$/.test(path) && !('typescript' in process.features) ? ' (this Node reads no TypeScript)' : '';
-    throw new Error(`${path}: ${(error as Error).message}${hint}`);
+    throw new ExtensionError(`${path}: ${(error as Error).message}${hint}`);
   }
 }
 
@@ -43,13 +49,16 @@ const TARGET = ['summary', 'kernel', 'options', 'check', 'save', 'list', 'compil
 /** What is wrong would show as a riddle later, so the shape is looked at now. */
 function checked(path: string, value: unknown): Module {
   const refuse = (what: string): never => {
-    throw new Error(`${path}: ${what}`);
+    throw new ExtensionError(`${path}: ${what}`);
   };
   if (typeof value !== 'object' || value === null) {
     refuse('its default export is { matches: [...], targets: [...], helpers: [...] }');
   }
   const module = value as Module;
-  const each = <T extends AnyMatch | AnyTarget | AnyHelper>(all: readonly T[] = [], members: readonly string[]): void => {
+  const each = <T extends AnyMatch | AnyTarget | AnyHelper>(
+    all: readonly T[] = [],
+    members: readonly string[],
+  ): void => {
     for (const one of all) {
       if (typeof one?.name !== 'string' || !/^[A-Za-z0-9_-]{1,28}$/.test(one.name)) refuse('an extension has no name');
       if (!Array.isArray(one.families)) refuse(`"${one.name}" does not say its families: [4, 6]`);

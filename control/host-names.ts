@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Names } from '../grammar/names.ts';
+import { scanNumber } from '../grammar/scan.ts';
 import { type Address, formatAddress, parseAddress } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
 
@@ -67,6 +68,35 @@ function readAccounts(path: string): TwoWay {
   return table;
 }
 
+const LABELS = '/etc/xtables/connlabel.conf';
+
+/**
+ * `BIT NAME` in a line; the number in any base. Names are of letters, digits, dashes and blanks; each name and each bit counts where it
+ * stands first. libnetfilter_conntrack's labels.c, by asking it.
+ */
+export function parseLabels(text: string): Map<string, number> {
+  const labels = new Map<string, number>();
+  const bits = new Set<number>();
+  for (const line of text.split('\n')) {
+    const number = scanNumber(line);
+    if (!number || number.value > 0xffff) continue;
+    const [bit, name] = [Number(number.value), line.slice(number.end).trim()];
+    if (!/^[A-Za-z0-9 -]+$/.test(name) || labels.has(name) || bits.has(bit)) continue;
+    labels.set(name, bit);
+    bits.add(bit);
+  }
+  return labels;
+}
+
+/** Undefined: there is no such file. */
+function readLabels(): Map<string, number> | undefined {
+  try {
+    return parseLabels(readFileSync(LABELS, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
 function readHosts(): Map<string, string[]> {
   const hosts = new Map<string, string[]>();
   for (const line of lines('/etc/hosts')) {
@@ -104,9 +134,13 @@ export function hostNames(): Names {
   const users = lazy(() => readAccounts('/etc/passwd'));
   const groups = lazy(() => readAccounts('/etc/group'));
   const hosts = lazy(readHosts);
+  const labels = lazy(readLabels);
   const addresses = (texts: readonly string[], family: Family): Address[] =>
     texts.map((text) => parseAddress(text, family)).filter((address) => address !== undefined);
   return {
+    get labels() {
+      return labels();
+    },
     service: (name, protocol) =>
       services()
         .get(protocol ?? '')

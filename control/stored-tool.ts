@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { RuleError } from '../grammar/error.ts';
 import { BUILD_ID } from './build-id.ts';
+import { filesOfEnvironment } from './extension-files.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 import type { Lock } from './lock.ts';
@@ -54,7 +55,8 @@ class Call {
     this.rulesPath = file ?? paths.rules(familyOf(input.program));
     this.lockPath = file === undefined ? paths.lock : `${file}.lock`;
     this.daemon = daemon;
-    const cacheFor = file === undefined ? BUILD_ID : '';
+    // What extensions of a file have parsed is not kept: they may have changed.
+    const cacheFor = file === undefined && filesOfEnvironment().length === 0 ? BUILD_ID : '';
     this.context = {
       registry: builtinRegistry(),
       names: file === undefined ? namesWithSets(paths) : hostNames(),

@@ -29,10 +29,6 @@ export function runNfacct(accounts: Accounts, argv: readonly string[], stdin = '
   }
 }
 
-/** Whether the words change nothing. */
-export const onlyReadsAccounts = ([command, ...words]: readonly string[]): boolean =>
-  (command === 'list' || command === 'get' || command === 'help' || command === 'version') && !words.includes('reset');
-
 function obey(accounts: Accounts, [command, ...words]: readonly string[], stdin: string): string {
   switch (command) {
     case 'list':

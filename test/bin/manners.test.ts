@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { builtinRegistry } from '../../control/extensions.ts';
 import { TOOLS } from '../../control/protocol.ts';
@@ -16,6 +17,24 @@ beforeEach(() => {
   env = { SEKISHO_STATE_DIR: join(folder, 'state') };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('extensions of files that the environment names are of every program', () => {
+  const own = fileURLToPath(new URL('../../examples/own-match/dnsname.mjs', import.meta.url));
+  const extended = { ...env, SEKISHO_EXTENSIONS: own };
+  const rule = '-p udp -m dnsname --dns-name Ads.Example. -j DROP';
+  const document = `*filter\n-A FORWARD ${rule}\nCOMMIT\n`;
+  expect(sekisho(['fmt'], { input: document, env: extended }).stdout).toContain(
+    '-m dnsname --dns-name ads.example -j DROP',
+  );
+  expect(sekisho(['fmt'], { input: document, env }).stderr).toContain("Couldn't load match `dnsname'");
+  expect(sekisho(['ip6tables', '-A', 'FORWARD', ...rule.split(' ')], { env: extended }).code).toBe(0);
+  for (const _again of [1, 2]) {
+    expect(sekisho(['ip6tables', '-S', 'FORWARD'], { env: extended }).stdout).toContain('--dns-name ads.example');
+  }
+  expect(sekisho(['ip6tables', '-S'], { env }).stderr).toContain("Couldn't load match `dnsname'");
+  const bad = sekisho(['fmt'], { input: document, env: { ...env, SEKISHO_EXTENSIONS: '/nowhere.mjs' } });
+  expect([bad.code, bad.stderr]).toEqual([2, 'sekisho: /nowhere.mjs: no such file\n']);
+});
 
 describe('the command line', () => {
   test('--help lists the commands and shows how they are used', () => {

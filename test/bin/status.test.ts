@@ -9,10 +9,12 @@ test('status says what passed each device and why packets were dropped', () => {
       inside: { receivedPackets: 3, receivedBytes: 180, sentPackets: 2, sentBytes: 120, drops: { down: 1 } },
     },
     dataPlane: { state: 'running', restarts: 0, eventsLost: 0 },
+    extensions: { '/etc/dnsname.mjs': ['dnsname'] },
     drops: [{ hook: 'FORWARD', reason: 'filter web rule 3', packets: 2 }],
   });
   expect(text.split('\n')).toEqual([
     'bridge mode, up 7 s',
+    'attached: dnsname (/etc/dnsname.mjs)',
     'inside: in 3 packets 180 octets, out 2 packets 120 octets',
     '  not sent: 1 down',
     'dropped in FORWARD: 2 filter web rule 3',
@@ -23,7 +25,9 @@ test('status says what passed each device and why packets were dropped', () => {
 test('status says when nothing passes, and what came before', () => {
   const lastDeath = { at: 0, reason: 'out of memory' };
   const dataPlane = { state: 'down', restarts: 1, lastDeath, eventsLost: 9 } as const;
-  expect(statusText({ mode: 'router', uptime: 7, devices: { inside: undefined }, drops: [], dataPlane })).toBe(
+  expect(
+    statusText({ mode: 'router', uptime: 7, devices: { inside: undefined }, drops: [], dataPlane, extensions: {} }),
+  ).toBe(
     [
       'router mode, up 7 s',
       'the data plane is being started again: nothing passes',
