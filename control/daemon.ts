@@ -37,7 +37,7 @@ import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolName } from './protocol.ts';
 import { RuleStore } from './rule-store.ts';
 import { type ControlServer, listen } from './server.ts';
-import { modeOf, type Settings, sysctlsOf } from './settings.ts';
+import { changedSysctls, modeOf, type Settings, sysctlsOf } from './settings.ts';
 import { familyOf, runTool } from './tool.ts';
 
 export interface DaemonOptions {
@@ -239,12 +239,7 @@ export class Daemon {
   async change(next: Settings): Promise<void> {
     await this.makePolicies(next);
     await this.store.load(next.rules);
-    const before = sysctlsOf(this.settings);
-    // The mode stays as it is, and with it the settings that there are.
-    const { mode } = this.settings;
-    for (const [name, value] of Object.entries(sysctlsOf({ mode, sysctls: next.sysctls }))) {
-      if (before[name] !== value) await this.ask({ op: 'sysctl', name, value });
-    }
+    for (const [name, value] of changedSysctls(this.settings, next)) await this.ask({ op: 'sysctl', name, value });
     await this.ask({ op: 'host', facts: hostFacts(next) });
     this.settings = { ...this.settings, rules: next.rules, sysctls: next.sysctls, host: next.host };
     this.bus.publish({ kind: 'note', text: 'rules loaded again' });

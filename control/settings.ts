@@ -1,5 +1,6 @@
 // What a daemon is to be, from the command line or a configuration file.
 
+import { PROFILE } from '../conntrack/settings.ts';
 import type { Mode } from '../engine/firewall.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
 import type { HostSide } from './devices.ts';
@@ -61,6 +62,16 @@ const ROUTER_SYSCTLS = {
 
 export const sysctlsOf = ({ mode, sysctls }: Pick<Settings, 'mode' | 'sysctls'>): Settings['sysctls'] =>
   mode === 'router' ? { ...ROUTER_SYSCTLS, ...sysctls } : sysctls;
+
+/** What is to be set where `running` becomes `next`, whose mode does not count: that stays. One that is no longer named keeps its value. */
+export function changedSysctls(running: Settings, next: Settings): [name: string, value: string | number][] {
+  const before = sysctlsOf(running);
+  const after = sysctlsOf({ mode: running.mode, sysctls: next.sysctls });
+  if (before[PROFILE] === after[PROFILE])
+    return Object.entries(after).filter(([name, value]) => before[name] !== value);
+  // Another profile takes back what the one before has set, and with it what was set by name.
+  return Object.entries({ [PROFILE]: 'kernel', ...after });
+}
 
 export function modeOf({ mode, devices }: Pick<Settings, 'mode' | 'devices'>): Mode {
   if (mode === 'bridge') return { kind: 'bridge', ports: [devices[0].name, devices[1].name] };

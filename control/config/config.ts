@@ -3,6 +3,8 @@
 
 import { dirname, resolve } from 'node:path';
 import type { Node } from 'yaml';
+import { PROFILES } from '../../conntrack/profiles.ts';
+import { PROFILE } from '../../conntrack/settings.ts';
 import { Sysctls } from '../../conntrack/sysctl.ts';
 import { didYouMean } from '../../grammar/suggest.ts';
 import { stateDirectory, statePaths } from '../paths.ts';
@@ -85,6 +87,10 @@ const CONFIG = record('a configuration', {
     placed(text({ type: ['string', 'integer'] })),
     () => {},
     described('Kernel names: net.netfilter.nf_conntrack_max.'),
+  ),
+  profile: choice(
+    Object.keys(PROFILES),
+    described('Values of many settings at once, before those by name: rfc6092 for homes, kernel (docs/standards.md).'),
   ),
   timeouts: mapping(span(0), checkTimeout, {
     description: 'Timeouts of connections: tcp-established: 5d.',
@@ -191,12 +197,13 @@ function hostIn({ host }: Read, reader: Reader, folder: string): Settings['host'
 }
 
 function sysctlsIn(
-  { sysctls = new Map(), timeouts = new Map() }: Read,
+  { profile, sysctls = new Map(), timeouts = new Map() }: Read,
   places: Map<string, Node>,
 ): Settings['sysctls'] {
   const values = [...timeouts].map(([name, ms]) => [TIMEOUTS.get(name) as string, Math.round(ms / 1_000)] as const);
   for (const [name, { node }] of sysctls) places.set(`sysctl ${name}`, node);
-  return Object.fromEntries([...values, ...[...sysctls].map(([name, { value }]) => [name, value] as const)]);
+  const first = profile === undefined ? [] : [[PROFILE, profile] as const];
+  return Object.fromEntries([...first, ...values, ...[...sysctls].map(([name, { value }]) => [name, value] as const)]);
 }
 
 function devicesOf(

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { CONFIG_SCHEMA, parseConfig } from '../../control/config/config.ts';
 import { loadConfig, tryConfig } from '../../control/config/load.ts';
 import { ConfigError } from '../../control/config/reader.ts';
-import { needsRestart } from '../../control/settings.ts';
+import { changedSysctls, needsRestart } from '../../control/settings.ts';
 
 const settings = (source: string) => parseConfig(source, '/etc/sekisho.yaml').settings;
 
@@ -300,6 +300,26 @@ describe('a configuration and its files', () => {
     await expect(failed).rejects.toThrow("Couldn't load target `FOO'");
     await expect(failed).rejects.toThrow('Set foes doesn');
     await expect(failed).rejects.toThrow(':4:8: ');
+  });
+
+  test('a profile comes before what is set by name, and another one takes it all back first', () => {
+    const of = (more: string) => settings(`state: /s\n${DEVICES}${more}`);
+    const kernel = of('sysctls: {net.netfilter.nf_conntrack_max: 9}');
+    const homes = of('profile: rfc6092\ntimeouts: {udp: 9}\nsysctls: {net.netfilter.nf_conntrack_max: 9}');
+    expect(Object.entries(homes.sysctls)[0]).toEqual(['sekisho.profile', 'rfc6092']);
+    expect(changedSysctls(kernel, of('sysctls: {net.netfilter.nf_conntrack_max: 8}'))).toEqual([
+      ['net.netfilter.nf_conntrack_max', '8'],
+    ]);
+    expect(changedSysctls(kernel, kernel)).toEqual([]);
+    expect(changedSysctls(kernel, homes)).toEqual([
+      ['sekisho.profile', 'rfc6092'],
+      ['net.netfilter.nf_conntrack_udp_timeout', 9],
+      ['net.netfilter.nf_conntrack_max', '9'],
+    ]);
+    expect(changedSysctls(homes, kernel)).toEqual([
+      ['sekisho.profile', 'kernel'],
+      ['net.netfilter.nf_conntrack_max', '9'],
+    ]);
   });
 
   test('what cannot be changed while it runs is named', () => {
