@@ -1,7 +1,7 @@
 import { builtins } from 'sekisho';
 import { firewall, tcp } from 'sekisho/testing';
 import { expect, test } from 'vitest';
-import { callback } from './callback.ts';
+import { callback } from './callback.mjs';
 
 const [CLIENT, ROUTER, SERVER] = ['192.168.1.30', '203.0.113.7', '198.51.100.9'];
 

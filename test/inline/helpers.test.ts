@@ -1,12 +1,16 @@
 // FTP and TFTP by real programs through the daemon: a wall that lets nothing pass but control connections and what the helpers expect.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { Site } from './running.ts';
 
-const may = ready('FTP and TFTP through the daemon', probe('ip', 'ss', 'curl', 'vsftpd', 'in.tftpd', 'sysctl'));
+const may = ready(
+  'FTP and TFTP through the daemon',
+  probe('ip', 'ss', 'curl', 'vsftpd', 'in.tftpd', 'python3', 'sysctl'),
+);
 
 /** Longer than what the payload says of the client, so that PORT and EPRT grow. */
 const OUTSIDE = { 4: '10.77.0.200', 6: 'fd77::1:2:3:4' };
@@ -45,6 +49,24 @@ COMMIT
 COMMIT
 `;
 }
+
+const CALLER = `
+import socket
+s = socket.create_server(('', 7000))
+c, peer = s.accept()
+c.sendall(b'hello\\n')
+port = int(c.recv(100).split()[1])
+socket.create_connection((peer[0], port)).sendall(b'called back')
+`;
+const CALLED = `
+import socket
+l = socket.create_server(('', 5000))
+c = socket.create_connection(('${SERVER[4]}', 7000))
+c.recv(100)
+c.sendall(b'CALLBACK 5000\\n')
+l.settimeout(5)
+print(l.accept()[0].recv(100).decode())
+`;
 
 const FILE = 'a line of text\n'.repeat(20_000);
 
@@ -135,8 +157,28 @@ describe.skipIf(!may)('real programs', () => {
 
     test(`over IPv${family}, nothing comes without the helpers`, async () => {
       load(family, 'none', false);
-      expect(await fetch('ftp', family, 'none', '--max-time', '3')).toMatch(/^curl ended with \d+/);
-      expect(await fetch('tftp', family, 'none', '--max-time', '3')).toMatch(/^curl ended with \d+/);
+      expect(await fetch('ftp', family, 'none', '--max-time', '1.5')).toMatch(/^curl ended with \d+/);
+      expect(await fetch('tftp', family, 'none', '--max-time', '1.5')).toMatch(/^curl ended with \d+/);
     });
   }
+
+  // examples/own-helper, with programs that speak its protocol.
+  test("a helper of one's own is attached, used and detached while packets flow", async () => {
+    load(4, 'source', false);
+    const own = fileURLToPath(new URL('../../examples/own-helper/callback.mjs', import.meta.url));
+    const rule = 'iptables -t raw -A PREROUTING -p tcp --dport 7000 -j CT --helper callback';
+    site.sekisho('iptables -A FORWARD -p tcp --dport 7000 -j ACCEPT');
+    site.sekisho('iptables -A FORWARD -m helper --helper callback -m conntrack --ctstate RELATED -j ACCEPT');
+    expect(site.sekisho(rule).status).toBe(1);
+    expect(site.sekisho(`attach ${own}`)).toMatchObject({ status: 0, stdout: 'attached: callback\n' });
+    expect(site.sekisho(rule)).toMatchObject({ status: 0, stderr: '' });
+    site.lab.start('server', ['python3', '-c', CALLER]);
+    await site.lab.listening('server', 7_000);
+    const { stdout, stderr } = await site.lab.finish('client', ['python3', '-c', CALLED]);
+    expect([stdout, stderr]).toEqual(['called back\n', '']);
+    expect(site.sekisho('detach callback').stderr).toContain('helper "callback" is in use: IPv4 raw PREROUTING rule 1');
+    site.sekisho('iptables -t raw -F');
+    expect(site.sekisho('detach callback')).toMatchObject({ status: 0, stdout: 'detached: callback\n' });
+    expect(site.sekisho(rule).status).toBe(1);
+  });
 });

@@ -5,12 +5,11 @@
 // and the server then connects to it at that port. With this helper that connection is RELATED; where the client is behind address
 // translation, the port that the router keeps for it is what the server reads.
 
-import { defineHelper } from 'sekisho';
-
 const IPPROTO_TCP = 6;
 const ANNOUNCEMENT = /^CALLBACK (\d{1,5})\r?\n/;
 
-export const callback = defineHelper({
+/** @type {import('sekisho').Helper} */
+export const callback = {
   name: 'callback',
   summary: 'Connections back to the client that asked for them.',
   families: [4, 6],
@@ -43,4 +42,6 @@ export const callback = defineHelper({
     call.unexpect(expectation);
     return 'the packet would grow too long';
   },
-});
+};
+
+export default { helpers: [callback] };
