@@ -54,9 +54,9 @@ export interface Answers {
 }
 
 /** Flows in a page, and ids looked at for it: about as much as a batch of packets costs. */
-const PAGE = 1_024;
+const PAGE = 512;
 const LOOKED_AT = 65_536;
-const FLUSHED_AT_ONCE = 4_096;
+const FLUSHED_AT_ONCE = 1_024;
 
 export interface Clocks {
   /** Monotonic ms. */

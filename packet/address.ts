@@ -80,7 +80,8 @@ export const parseAddress = (text: string, family: Family): Address | undefined 
   family === 4 ? parseAddress4(text) : parseAddress6(text);
 
 export function formatAddress(address: Address, family: Family): string {
-  return family === 4 ? address.subarray(12, 16).join('.') : format6(address);
+  // A list of a million connections has four million of them: join() takes four times as long.
+  return family === 4 ? `${address[12]}.${address[13]}.${address[14]}.${address[15]}` : format6(address);
 }
 
 /** RFC 5952 text as glibc's inet_ntop() writes it: mapped and compatible addresses dotted, the longest run of two or more zero groups as "::". */
