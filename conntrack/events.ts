@@ -38,7 +38,10 @@ export class ConnectionEvents {
     return this.listeners.size > 0;
   }
 
-  /** A new connection, unconfirmed; masks of a rule, 0 for none. nf_ct_ecache_ext_add() */
+  /**
+   * A new connection, unconfirmed; masks of a rule, 0 for none. nf_ct_ecache_ext_add(). Differs: there a rule's masks count only if events
+   * were on when it was loaded.
+   */
   open(id: number, mode: number, mask: number, expectMask: number): void {
     let wanted = mask;
     if (mask === 0 && expectMask === 0) wanted = mode === ALWAYS || (mode === WHILE_HEARD && this.heard) ? -1 : 0;

@@ -38,7 +38,7 @@ export const askedExpectation = ({ family = 4, protocol = 0, orig }: Command): E
   tuple: tupleOf(orig, protocol),
 });
 
-/** Of -I. */
+/** Of -I. Differs: the real tool leaves out the protocol, and nothing fits what it makes. */
 export function wantedExpectation({ family = 4, protocol = 0, orig, tuple, mask }: Command): ExpectGiven {
   const source = mask.src.address;
   return {

@@ -22,7 +22,7 @@ export const COMPARED = [
   'reply-zone',
 ];
 
-/** For -L, -D, -E and -G. */
+/** For -L, -D, -E and -G. Differs: for -D the real tool forgets which bits of the status count: -D -u UNREPLIED deletes all. */
 export function matches(flow: Flow, command: Command): boolean {
   const { given, family, mark, status, labels } = command;
   if (family !== undefined && flow.family !== family) return false;

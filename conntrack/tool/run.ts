@@ -294,6 +294,7 @@ class Run {
       world.err(`Operation failed: ${ERRORS.EOPNOTSUPP}\n`);
       this.fail('EOPNOTSUPP');
     }
+    // Differs: the real tool reads the answers out of step, so that it shows the first of several only, and gives up at the second's error.
     const errno = await world.ask({ do: 'update', given: { ...named(flow), ...change }, by: world.by });
     if (errno) world.err(`Operation failed: ${errorText(errno, command)}\n`);
     const answer = await world.ask({ do: 'get', given: named(flow) });
@@ -324,6 +325,7 @@ class Run {
         return 0;
       }
       case 'D':
+        // Differs: the real tool says that 0 were shown, and exits with 1.
         this.expected(await world.ask({ do: 'expect-delete', expect: askedExpectation(command) }));
         this.count = 1;
         return this.done('expectations have been deleted', 0);
