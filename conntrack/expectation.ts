@@ -17,6 +17,7 @@ export const EXPECT_USERSPACE = 4; // a program made it
 export interface Birth {
   readonly table: ConnectionTable;
   readonly nat: { assign(id: number, manip: 0 | 1, range: NatRange): void };
+  readonly expectations: { find(tuple: Tuple, zone: number): Expectation | undefined; remove(one: Expectation): void };
 }
 
 /** Done to the connection that came of an expectation, before anything else happens to it. The kernel: expectfn. */

@@ -10,7 +10,7 @@
 // docs/helpers.md shows how to write one.
 
 import type { Family } from '../packet/numbers.ts';
-import type { HelperCall } from './helper-call.ts';
+import type { HelpedTracker, HelperCall } from './helper-call.ts';
 
 /** A class of expectations: RTP apart from signalling. */
 export interface ExpectPolicy {
@@ -41,8 +41,8 @@ export interface Helper<State = unknown> {
    * Else the reason why it is dropped: an announcement that cannot be heeded had better be made again. Must not throw for any octets.
    */
   help(call: HelperCall, state: State): string | undefined;
-  /** The connection of that state is over, or has lost its helper. */
-  close?(state: State): void;
+  /** The connection of that state is over, or has lost its helper; what it expected goes by itself. */
+  close?(state: State, tracker: HelpedTracker): void;
 }
 
 /** A helper whose state is forgotten: what registries hold. */

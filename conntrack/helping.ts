@@ -81,7 +81,7 @@ export class Helping {
 
   private end(help: Help): void {
     this.tracker.expectations.removeOf(help);
-    help.helper?.close?.(help.state);
+    help.helper?.close?.(help.state, this.tracker);
   }
 
   /** The helper is no more: its connections go on unread, and nothing comes of what it expected. nf_conntrack_helper_unregister() */

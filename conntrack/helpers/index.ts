@@ -5,8 +5,9 @@ import { amanda } from './amanda.ts';
 import { ftp } from './ftp.ts';
 import { irc } from './irc.ts';
 import { netbiosNs } from './netbios-ns.ts';
+import { pptp } from './pptp.ts';
 import { sane } from './sane.ts';
 import { snmp, snmpTrap } from './snmp.ts';
 import { tftp } from './tftp.ts';
 
-export const helpers: readonly AnyHelper[] = [amanda, ftp, irc, netbiosNs, sane, snmp, snmpTrap, tftp];
+export const helpers: readonly AnyHelper[] = [amanda, ftp, irc, netbiosNs, pptp, sane, snmp, snmpTrap, tftp];

@@ -22,6 +22,7 @@ import {
   IPS_CONFIRMED,
   IPS_DST_NAT,
   IPS_DST_NAT_DONE,
+  IPS_EXPECTED,
   IPS_FIXED_TIMEOUT,
   IPS_SEQ_ADJUST,
   IPS_SRC_NAT,
@@ -188,12 +189,14 @@ export class Mapping {
   private choosePort(id: number, manip: Manip, range: NatRange): void {
     const { chosen } = this;
     const { protocol } = chosen;
-    // GRE: keys are pairs that both ends know; only a PPTP helper could tell them.
-    if (protocol === IPPROTO_GRE || !(hasPorts(chosen) || isIcmp(protocol))) return;
+    // GRE: keys are pairs that both ends know; only the PPTP helper can tell them.
+    if (protocol === IPPROTO_GRE && !(this.parts.table.status(id) & IPS_EXPECTED)) return;
+    if (!(hasPorts(chosen) || isIcmp(protocol))) return;
     const key = keyOf(chosen, manip);
     let [low, high] = range.ports ?? [0, 0];
     if (!range.ports) {
-      if (hasPorts(chosen)) {
+      if (protocol === IPPROTO_GRE) [low, high] = [1, 0xffff];
+      else if (hasPorts(chosen)) {
         // A client may take another port, a server may not.
         if (manip === DESTINATION) return;
         [low, high] = portClass(key);

@@ -2,6 +2,7 @@
 // original tuple.
 
 import { Expectation, type ExpectFunction } from '../expectation.ts';
+import { pptpCall } from '../helpers/pptp.ts';
 import { followMaster } from '../nat/follow.ts';
 import type { Direction } from '../status.ts';
 import type { ConnectionTracker } from '../tracker.ts';
@@ -10,7 +11,7 @@ import { readTuple, writeTuple } from './connection.ts';
 import type { OctetReader, OctetWriter } from './frames.ts';
 
 /** What may be done to the connection that comes of one, by name. */
-const FUNCTIONS: readonly ExpectFunction[] = [followMaster];
+const FUNCTIONS: readonly ExpectFunction[] = [followMaster, pptpCall];
 
 export function writeExpectation(out: OctetWriter, tracker: ConnectionTracker, one: Expectation, scratch: Tuple): void {
   tracker.table.readTuple(one.master.id, 0, scratch);

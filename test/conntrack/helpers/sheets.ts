@@ -4,6 +4,7 @@ import { amandaRows } from './amanda.rows.ts';
 import { broadcastRows } from './broadcast.rows.ts';
 import { ftpRows } from './ftp.rows.ts';
 import { ircRows } from './irc.rows.ts';
+import { pptpRows } from './pptp.rows.ts';
 import { saneRows } from './sane.rows.ts';
 import { snmpRows } from './snmp.rows.ts';
 import type { HelperRow } from './talk.ts';
@@ -19,6 +20,7 @@ export const sheets: readonly HelperSheet[] = [
   { helper: 'broadcasts', rows: broadcastRows },
   { helper: 'ftp', rows: ftpRows },
   { helper: 'irc', rows: ircRows },
+  { helper: 'pptp', rows: pptpRows },
   { helper: 'sane', rows: saneRows },
   { helper: 'snmp', rows: snmpRows },
   { helper: 'tftp', rows: tftpRows },
