@@ -120,9 +120,12 @@ function bind(server: Server, path: string): Promise<void> {
   });
 }
 
+/** Says why, and is done with him; what he says is read and thrown away, or he would see a broken connection instead of the answer. */
 function turnAway(socket: Socket, error: string): void {
+  const over = setTimeout(() => socket.destroy(), 1_000);
   socket.on('error', () => {});
-  socket.end(lineOf({ ok: false, error }), () => socket.destroy());
+  socket.on('close', () => clearTimeout(over));
+  socket.resume().end(lineOf({ ok: false, error }));
 }
 
 const lineOf = (answer: Answer): string => `${JSON.stringify(answer)}\n`;

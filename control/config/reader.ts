@@ -1,6 +1,6 @@
 // A YAML file, and everything that is wrong with it: each problem with its line, a caret under the words, and what would be right.
 
-import { LineCounter, type Node, parseDocument } from 'yaml';
+import { LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { renderDiagnostic } from '../../grammar/diagnostics.ts';
 
 /** All that is wrong with a file, as people read it; every line with its newline. */
@@ -25,13 +25,14 @@ export class Reader {
   constructor(source: string, file: string) {
     this.file = file;
     this.source = source;
-    // One anchor may be used a hundred times, and no more: a file must not grow in memory.
     const document = parseDocument(source, { lineCounter: this.lines, uniqueKeys: true });
     this.contents = document.contents;
     for (const { pos, message, code } of [...document.errors, ...document.warnings]) {
       const hint = code === 'BLOCK_AS_IMPLICIT_KEY' ? 'text with ": " in it stands in quotes' : undefined;
       this.problems.push({ from: pos[0], to: pos[1], what: message.split('\n')[0].replace(/ at line .*$/, ''), hint });
     }
+    // A few of them in a row stand for more than there is memory.
+    visit(document, { Alias: (_, alias) => this.problem(alias, 'no aliases here', 'write it out') });
   }
 
   get failed(): boolean {

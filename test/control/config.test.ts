@@ -192,6 +192,7 @@ host:
     [`${DEVICES}<|d|>evices: {a: {}, b: {}}`, 'Map keys must be unique'],
     ['devices: {in0: {}, out0: {}<||>', 'Flow map in block collection must be sufficiently indented'],
     ['<||>', 'the file is empty', 'it wants devices at least'],
+    ['devices: {in0: &device {mtu: 1400}, out0: <|*device|>}', 'no aliases here', 'write it out'],
     ['<|just words|>', 'a configuration is a mapping'],
   ])('%s', (marked, message, hint) => {
     const source = marked.replace(/<\||\|>/g, '');

@@ -1,7 +1,7 @@
 // The daemon as a service: its configuration, its log, what the service manager hears, what people see of it.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Syslog } from '../../control/syslog.ts';
@@ -246,6 +246,21 @@ describe.skipIf(!may)('the daemon as a service', () => {
     terminal.stdin.write('q');
     expect(await ended).toBe(0);
     expect(screen).toMatch(/\x1b\[\?1049h[\s\S]*\x1b\[\?25h\x1b\[\?1049l/);
+  });
+
+  test('another user who gets at the socket is turned away by his credentials', async () => {
+    await running('');
+    for (const path of ['', 'state', 'state/control.sock']) chmodSync(site.file(path), 0o777);
+    const script = `import os, socket
+os.setuid(65534)
+s = socket.socket(socket.AF_UNIX)
+s.connect('${site.socket}')
+s.sendall(b'{"op":"stop"}\\n')
+print(s.makefile().read())`;
+    expect(spawnSync('python3', ['-c', script], { encoding: 'utf8' }).stdout).toBe(
+      '{"ok":false,"error":"only root and the user of the daemon may ask"}\n\n',
+    );
+    expect(site.sekisho('status').status).toBe(0);
   });
 
   test('top without a terminal prints once', async () => {
