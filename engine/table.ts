@@ -125,7 +125,11 @@ interface Difference {
   readonly from: number;
   readonly removed: readonly Rule[];
   readonly added: readonly RuleSpec[];
+  /** Some of them jump. */
+  readonly jumps: boolean;
 }
+
+const NO_DIFFERENCE: Difference = { from: 0, removed: [], added: [], jumps: false };
 
 class Planner {
   private readonly spec: TableSpec;
@@ -134,9 +138,11 @@ class Planner {
   private readonly statesOf: (rule: RuleSpec) => readonly unknown[] | undefined;
   private readonly index: RuleIndex;
   private readonly binder: Binder;
-  private readonly chains = new Map<string, Chain>();
+  private chains = new Map<string, Chain>();
   private readonly programs = new Map<string, Program>();
   private readonly differences = new Map<string, Difference>();
+  /** What is added to each chain. */
+  private readonly bound = new Map<string, readonly Rule[]>();
   /** Rules of the earlier table that have not been found in the new one yet. */
   private readonly loose = new Set<Rule>();
   private readonly fresh = new Map<unknown, Rule>();
@@ -158,16 +164,8 @@ class Planner {
   }
 
   plan(): Planned {
-    const { spec, context, chains, index } = this;
-    for (const chain of spec.chains.values()) {
-      const program = this.earlier?.chains.get(chain.name)?.program;
-      this.programs.set(chain.name, program ?? new Program(context.counts, `${spec.name} ${chain.name} rule `));
-      this.differences.set(chain.name, this.compare(chain));
-    }
-    for (const chain of this.earlier?.chains.values() ?? []) {
-      if (!spec.chains.has(chain.spec.name)) for (const rule of chain.rules) this.loose.add(rule);
-    }
-    this.buildChains();
+    const { spec, context, index } = this;
+    const chains = this.planChains();
     const builtin = HOOKS.map((hook) => {
       if (!(TABLES[spec.name] as readonly string[]).includes(hook)) return undefined;
       const chain = chains.get(hook);
@@ -216,20 +214,76 @@ class Planner {
 
   // --- What is new ---------------------------------------------------------------------------------------------------
 
-  private compare(chain: ChainSpec): Difference {
+  private planChains(): ReadonlyMap<string, Chain> {
+    const { spec, earlier, differences } = this;
+    let sameJumps = earlier?.chains.size === spec.chains.size;
+    const touched: ChainSpec[] = [];
+    for (const chain of spec.chains.values()) {
+      const before = earlier?.chains.get(chain.name);
+      const difference = this.compare(chain, before);
+      if (difference) {
+        differences.set(chain.name, difference);
+        for (const rule of difference.removed) this.loose.add(rule);
+      }
+      if (!before || difference?.jumps) sameJumps = false;
+      if (!before || difference || this.hasNewPolicy(chain, before)) touched.push(chain);
+    }
+    for (const chain of earlier?.chains.values() ?? []) {
+      if (!spec.chains.has(chain.spec.name)) for (const rule of chain.rules) this.loose.add(rule);
+    }
+    // In the order of the table, as the kernel checks them: the first rule that names a shared state decides what that is like.
+    for (const [name, { added }] of differences)
+      this.bound.set(
+        name,
+        added.map((rule) => this.bind(rule)),
+      );
+    if (!earlier || !sameJumps || !this.replaceChains(touched, earlier)) this.buildChains();
+    return this.chains;
+  }
+
+  /** Its counters begin anew with it. */
+  private hasNewPolicy(chain: ChainSpec, before: Chain): boolean {
+    return (
+      chain.builtin !== undefined && (before.key !== this.context.keyOf(chain) || before.policy !== policyOf(chain))
+    );
+  }
+
+  /** Where all jumps are as they were, the other chains stay; false when some of them are concerned nevertheless. */
+  private replaceChains(touched: readonly ChainSpec[], earlier: Table): boolean {
+    for (const { name } of touched) {
+      const { acting } = earlier.chains.get(name)!;
+      if (acting > 0 !== this.actingIn(name) > 0) return false;
+    }
+    this.chains = new Map(earlier.chains);
+    for (const chain of touched) {
+      this.chains.set(chain.name, this.assemble(chain, earlier.chains.get(chain.name)!.calls));
+    }
+    return true;
+  }
+
+  /** Rules of a chain that run an extension target. */
+  private actingIn(name: string): number {
+    const removed = this.differences.get(name)?.removed ?? [];
+    return (this.earlier?.chains.get(name)?.acting ?? 0) + count(this.bound.get(name) ?? []) - count(removed);
+  }
+
+  /** Undefined: the same rules. */
+  private compare(chain: ChainSpec, earlier: Chain | undefined): Difference | undefined {
     const now = chain.rules;
-    const earlier = this.earlier?.chains.get(chain.name);
     const before = earlier?.spec.rules ?? [];
     const shorter = Math.min(now.length, before.length);
     let from = 0;
     while (from < shorter && this.isSame(now[from], before[from])) from++;
+    if (from === now.length && from === before.length) return undefined;
     let behind = 0;
     while (behind < shorter - from && this.isSame(now[now.length - 1 - behind], before[before.length - 1 - behind])) {
       behind++;
     }
     const removed = earlier?.rules.slice(from, before.length - behind) ?? [];
-    for (const rule of removed) this.loose.add(rule);
-    return { from, removed, added: now.slice(from, now.length - behind) };
+    const added = now.slice(from, now.length - behind);
+    const jumps =
+      removed.some(({ spec }) => calleeOf(spec) !== undefined) || added.some((rule) => calleeOf(rule) !== undefined);
+    return { from, removed, added, jumps };
   }
 
   /** Looks at no rule when the objects are the same: of a long chain, most are not in the caches. */
@@ -272,26 +326,38 @@ class Planner {
         }
       }
     }
-    const actsAnew = [...this.chains.values()].some(
-      (chain) => chain.acts !== this.earlier?.chains.get(chain.spec.name)?.acts,
-    );
-    for (const chain of this.chains.values()) {
+    let actsAnew = false;
+    for (const { program, acts } of this.chains.values()) {
+      if (acts === program.acts) continue;
+      actsAnew = true;
       this.changes.push(() => {
-        chain.program.acts = chain.acts;
+        program.acts = acts;
       });
-      // Generated code knows which of the chains that it jumps to act.
-      if (actsAnew) this.changes.push(() => chain.program.cool());
     }
+    // Generated code knows which of the chains that it jumps to act.
+    if (actsAnew) for (const { program } of this.chains.values()) this.changes.push(() => program.cool());
   }
 
   private callsOf(spec: ChainSpec): readonly string[] {
-    const { removed, added } = this.differences.get(spec.name)!;
     const earlier = this.earlier?.chains.get(spec.name);
-    const jumps =
-      removed.some(({ spec: one }) => calleeOf(one) !== undefined) || added.some((one) => calleeOf(one) !== undefined);
-    const calls = earlier !== undefined && !jumps ? earlier.calls : distinctCalls(spec);
+    const calls = earlier && !this.differences.get(spec.name)?.jumps ? earlier.calls : distinctCalls(spec);
     for (const name of calls) if (!this.spec.chains.has(name)) this.refuseJump(spec, name);
     return calls;
+  }
+
+  private programOf(name: string): Program {
+    const known = this.earlier?.chains.get(name)?.program ?? this.programs.get(name);
+    if (known) return known;
+    const program = new Program(this.context.counts, `${this.spec.name} ${name} rule `);
+    this.programs.set(name, program);
+    return program;
+  }
+
+  private calleesOf(rules: readonly Rule[]): (Program | undefined)[] {
+    return rules.map(({ spec }) => {
+      const name = calleeOf(spec);
+      return name === undefined ? undefined : this.programOf(name);
+    });
   }
 
   private refuseJump(spec: ChainSpec, name: string): never {
@@ -300,30 +366,26 @@ class Planner {
   }
 
   private assemble(spec: ChainSpec, calls: readonly string[]): Chain {
-    const { from, removed, added } = this.differences.get(spec.name)!;
+    const difference = this.differences.get(spec.name);
+    const { from, removed } = difference ?? NO_DIFFERENCE;
     const earlier = this.earlier?.chains.get(spec.name);
-    const program = this.programs.get(spec.name)!;
-    const bound = added.map((rule) => this.bind(rule));
-    const changed = removed.length + added.length > 0;
+    const program = this.programOf(spec.name);
+    const bound = this.bound.get(spec.name) ?? [];
     const rules = earlier ? replaced(earlier.rules, from, removed.length, bound) : bound;
-    const specs = bound.map((rule) => rule.spec);
-    if (changed) {
-      const callees = bound.map((rule) => this.programs.get(calleeOf(rule.spec) ?? ''));
-      if (earlier === undefined || removed.length + bound.length > rules.length / 2) {
-        const all = rules.map((rule) => this.programs.get(calleeOf(rule.spec) ?? ''));
-        this.changes.push(() => program.set(rules, all));
-      } else this.changes.push(() => program.splice(from, removed.length, bound, callees));
-    }
+    if (difference) this.change(program, difference, rules, bound, earlier === undefined);
     const key = this.context.keyOf(spec);
     const called = calls.map((name) => this.chains.get(name));
-    const acting = (earlier?.acting ?? 0) + count(bound) - count(removed);
+    const acting = this.actingIn(spec.name);
     const acts = acting > 0 || called.some((callee) => callee?.acts ?? true);
     const depth = called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
-    const policy = spec.policy === 'DROP' ? DROP : ACCEPT;
+    const policy = policyOf(spec);
     const isEarlier = earlier && earlier.key === key && earlier.policy === policy;
-    if (!changed && isEarlier && earlier.acts === acts && earlier.depth === depth) return earlier;
+    if (!difference && isEarlier && earlier.acts === acts && earlier.depth === depth) return earlier;
     return {
-      spec: { ...spec, rules: earlier ? replaced(earlier.spec.rules, from, removed.length, specs) : specs },
+      spec: {
+        ...spec,
+        rules: earlier ? replaced(earlier.spec.rules, from, removed.length, specsOf(bound)) : specsOf(bound),
+      },
       key,
       rules,
       program,
@@ -337,6 +399,22 @@ class Planner {
     };
   }
 
+  private change(
+    program: Program,
+    { from, removed }: Difference,
+    rules: readonly Rule[],
+    bound: readonly Rule[],
+    anew: boolean,
+  ): void {
+    if (anew || removed.length + bound.length > rules.length / 2) {
+      const callees = this.calleesOf(rules);
+      this.changes.push(() => program.set(rules, callees));
+    } else {
+      const callees = this.calleesOf(bound);
+      this.changes.push(() => program.splice(from, removed.length, bound, callees));
+    }
+  }
+
   /** Counters of a policy stay when its chain is edited, and start anew with another policy or another restore. */
   private policySlot({ counters }: ChainSpec): number {
     const slot = this.context.counts.take(counters.packets, counters.bytes);
@@ -345,8 +423,13 @@ class Planner {
   }
 }
 
+const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
+
+const specsOf = (rules: readonly Rule[]): RuleSpec[] => rules.map((rule) => rule.spec);
+
+/** The same array when nothing changes. */
 const replaced = <T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] =>
-  all.slice(0, from).concat(added, all.slice(from + removed));
+  removed + added.length === 0 ? (all as T[]) : all.slice(0, from).concat(added, all.slice(from + removed));
 
 /** Those that run an extension target. */
 const count = (rules: readonly Rule[]): number => rules.reduce((sum, { action }) => sum + (action ? 1 : 0), 0);

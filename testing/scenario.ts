@@ -83,7 +83,8 @@ class Player {
       random: this.random,
       transmit: (device, pkt) =>
         this.emitted.push({ out: device.slice(-1) as Side, hex: toHex(pkt.bytes, pkt.l3, pkt.end) }),
-      onLog: (record) => this.logged?.push(record),
+      // NFLOG's packets and what targets tell are for others than the kernel's log.
+      onLog: (record) => !record.nflog && !record.event && this.logged?.push(record),
       forceTracking: scenario.force_ct,
       host: scenario.host,
       interpreted,

@@ -348,10 +348,29 @@ export const MATCHES: readonly RandomExtension[] = [
     write: ({ dice, not }) =>
       `--name r${dice.int(0, 1)} ${dice.pick(['--set', `${not()}--rcheck`, `${not()}--update --hitcount 2`, '--remove'])} ${dice.pick(['--rsource', '--rdest'])}`,
   },
+  // So slow that no token comes back while a scenario runs; rules of a name share a table that one of them has made.
   {
     name: 'hashlimit',
-    write: ({ dice }) =>
-      `--hashlimit-upto 1/hour --hashlimit-burst ${dice.int(1, 9)} --hashlimit-mode ${dice.pick(['srcip', 'dstip', 'srcip,dstip'])} --hashlimit-name h${dice.int(0, 999_999)}`,
+    weight: 2,
+    write: ({ dice, hints }) => {
+      const limit = dice.pick(['upto', 'above']);
+      const mode = dice.some(['srcip', 'dstip', 'srcport', 'dstport'], 0.4).join(',');
+      const size = dice.pick(['', '', ` --hashlimit-htable-size 1 --hashlimit-htable-max ${dice.int(1, 4)}`]);
+      const mask = dice.pick(['', '', ` --hashlimit-srcmask ${dice.int(0, hints.family === 4 ? 32 : 128)}`]);
+      const common = `--hashlimit-mode ${mode} --hashlimit-htable-expire 600000${size}${mask}`;
+      return dice.weighted<() => string>([
+        [
+          4,
+          () =>
+            `--hashlimit-${limit} 4/hour --hashlimit-burst ${dice.int(1, 9)} ${common} --hashlimit-name p${dice.int(0, 2)}`,
+        ],
+        [
+          1,
+          () =>
+            `--hashlimit-${limit} ${dice.int(1, 9)}/hour --hashlimit-rate-match ${common} --hashlimit-name r${dice.int(0, 2)}`,
+        ],
+      ])();
+    },
   },
   {
     name: 'connlabel',
@@ -373,6 +392,85 @@ export const MATCHES: readonly RandomExtension[] = [
     weight: 0.5,
     fits: inChain('PREROUTING', 'INPUT'),
     write: ({ dice }) => dice.pick(['', '--transparent', '--nowildcard']),
+  },
+  {
+    name: 'bpf',
+    weight: 1.5,
+    write: ({ dice }) =>
+      `--bytecode "${dice.pick([
+        '4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0',
+        '4,48 0 0 6,21 0 1 17,6 0 0 1,6 0 0 0',
+        '4,128 0 0 0,37 0 1 100,6 0 0 1,6 0 0 0',
+        '5,128 0 0 0,84 0 0 1,21 0 1 0,6 0 0 1,6 0 0 0',
+        '4,177 0 0 0,72 0 0 2,6 0 0 1,6 0 0 0',
+      ])}"`,
+  },
+  {
+    name: 'cluster',
+    write: ({ dice, not }) =>
+      `--cluster-total-nodes 4 ${not()}--cluster-local-node ${dice.int(1, 4)} --cluster-hash-seed ${dice.int(0, 9)}`,
+  },
+  // The machine has not that many.
+  { name: 'cpu', weight: 0.3, write: ({ dice, not }) => `${not()}--cpu ${dice.int(4_000, 5_000)}` },
+  {
+    name: 'devgroup',
+    weight: 0.5,
+    fits: inChain('PREROUTING', 'INPUT', 'FORWARD'),
+    write: ({ dice, not }) => `${not()}--src-group ${dice.pick(['0', '1', '0x2/0x2'])}`,
+  },
+  { name: 'dccp', weight: 3, fits: proto('dccp'), write: (context) => ports(context).join(' ') },
+  { name: 'helper', weight: 0.5, write: ({ dice, not }) => `${not()}--helper ${dice.pick(['ftp', 'sip', '""'])}` },
+  {
+    name: 'ipcomp',
+    weight: 3,
+    fits: proto('ipcomp'),
+    write: ({ dice, not }) => `${not()}--ipcompspi ${dice.pick(['0:300', '0', ':65535'])}`,
+  },
+  {
+    name: 'mh',
+    weight: 3,
+    fits: (context) => is6(context) && proto('mh')(context),
+    write: ({ dice, not }) => `${not()}--mh-type ${dice.pick(['0', '1:5', 'binding-update'])}`,
+  },
+  // Nobody has loaded fingerprints.
+  {
+    name: 'osf',
+    weight: 0.5,
+    fits: proto('tcp'),
+    write: ({ dice, not }) => `${not()}--genre ${dice.pick(['Linux', 'Windows'])}`,
+  },
+  // Answers of the router's own have sockets of the kernel's, or none, as it happens: these count for --socket-exists and for cgroup.
+  {
+    name: 'owner',
+    fits: inChain('OUTPUT', 'POSTROUTING'),
+    write: ({ dice, not }) =>
+      dice.pick([`${not()}--uid-owner ${dice.int(0, 1)}`, `${not()}--gid-owner 0-${dice.int(0, 9)}`]),
+  },
+  {
+    name: 'physdev',
+    weight: 0.5,
+    fits: inChain('PREROUTING', 'INPUT', 'FORWARD'),
+    write: ({ dice, not }) => `${not()}${dice.pick(['--physdev-is-bridged', '--physdev-in tunA', '--physdev-is-in'])}`,
+  },
+  {
+    name: 'realm',
+    weight: 0.5,
+    fits: (context) => is4(context) && inChain('INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING')(context),
+    write: ({ dice, not }) => `${not()}--realm ${dice.pick(['0', '1', '0/0xff00'])}`,
+  },
+  {
+    name: 'set',
+    weight: 6,
+    fits: ({ hints }) => hints.sets.length > 0,
+    write: ({ dice, hints, not }) =>
+      `${not()}--match-set ${dice.pick(hints.sets)} ${dice.pick(['src', 'dst'])}${dice.pick(['', '', ' --return-nomatch', ' ! --update-counters'])}`,
+  },
+  {
+    name: 'srh',
+    weight: 0.7,
+    fits: is6,
+    write: ({ dice, not }) =>
+      `${not()}--srh-${dice.pick(['next-hdr-eq 17', 'segs-left-gt 0', 'last-entry-eq 1', 'tag 0'])}`,
   },
   {
     name: 'rpfilter',
@@ -651,6 +749,18 @@ export const TARGETS: readonly RandomExtension[] = [
     weight: 0.3,
     fits: (context) => proto('tcp', 'udp')(context) && inTable('mangle')(context) && inChain('PREROUTING')(context),
     write: ({ dice }) => `--on-port ${dice.int(0, 99)} --tproxy-mark ${dice.pick(MARKS)}`,
+  },
+  { name: 'IDLETIMER', weight: 0.3, write: ({ dice }) => `--timeout 600 --label twin${dice.int(0, 1)}` },
+  { name: 'NFLOG', weight: 0.5, write: ({ dice }) => `--nflog-group ${dice.int(0, 3)} --nflog-prefix "p"` },
+  {
+    name: 'SET',
+    weight: 6,
+    fits: ({ hints }) => hints.sets.length > 0,
+    write: ({ dice, hints }) =>
+      `--${dice.pick(['add', 'add', 'del'])}-set ${dice.pick(hints.sets)} ${dice.pick(['src', 'dst'])}${dice.pick(['', ' --exist'])}`.replace(
+        /(--del-set .*) --exist/,
+        '$1',
+      ),
   },
   { name: 'AUDIT', weight: 0.3, write: ({ dice }) => `--type ${dice.pick(['accept', 'drop', 'reject'])}` },
   { name: 'RATEEST', weight: 0.3, write: () => '--rateest-name r --rateest-interval 1s --rateest-ewmalog 2s' },

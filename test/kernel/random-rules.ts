@@ -36,6 +36,8 @@ export interface Hints {
   lengths: number[];
   ttls: number[];
   tos: number[];
+  /** Names of sets of the family. */
+  sets: string[];
 }
 
 export function hintsOf(family: Family, sent: readonly Sent[]): Hints {
@@ -50,6 +52,7 @@ export function hintsOf(family: Family, sent: readonly Sent[]): Hints {
     lengths: [],
     ttls: [],
     tos: [],
+    sets: [],
   };
   for (const { octets } of sent) {
     const pkt = Packet.of(octets);
@@ -157,6 +160,9 @@ function protocolOf(dice: Dice, hints: Hints): string {
     51: 'ah',
     136: 'udplite',
     132: 'sctp',
+    33: 'dccp',
+    108: 'ipcomp',
+    135: 'mh',
   };
   if (hints.protocols.length > 0 && dice.chance(0.7)) {
     const number = dice.pick(hints.protocols);

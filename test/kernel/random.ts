@@ -9,7 +9,7 @@ import { play } from '../../testing/scenario.ts';
 import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
 import { Dice } from './dice.ts';
 import { randomAnswers } from './random-answers.ts';
-import { hintsOf, type RuleOptions, randomTables, rulesText, type TableText } from './random-rules.ts';
+import { type Hints, hintsOf, type RuleOptions, randomTables, rulesText, type TableText } from './random-rules.ts';
 import { randomTraffic, stepOf, type TrafficOptions } from './random-traffic.ts';
 
 /** A scenario in parts that can be taken out one by one. */
@@ -80,10 +80,12 @@ export function randomCase(seed: number, { packets = 100, without = [] }: CaseOp
   const traffic = trafficOptions(dice, packets);
   const sent = randomTraffic(dice, traffic);
   const options = ruleOptions(without);
-  const tables = (family: 4 | 6): TableText[] =>
-    traffic.families.includes(family) ? randomTables(dice, hintsOf(family, sent), options) : [];
-  const [v4, v6] = [tables(4), tables(6)];
+  const hints = { 4: hintsOf(4, sent), 6: hintsOf(6, sent) };
   const rest = randomRest(dice);
+  if (dice.chance(0.2)) rest.setup = traffic.families.flatMap((family) => randomSets(dice, hints[family]));
+  const tables = (family: 4 | 6): TableText[] =>
+    traffic.families.includes(family) ? randomTables(dice, hints[family], options) : [];
+  const [v4, v6] = [tables(4), tables(6)];
   let steps: RandomStep[] = sent.map(stepOf);
   if ([...v4, ...v6].some(({ name }) => name === 'nat')) steps = withAnswers(dice, { seed, v4, v6, rest, steps });
   if (dice.chance(0.1)) steps.splice(steps.length >> 1, 0, { reload: { v4: tables(4), v6: tables(6) } });
@@ -91,6 +93,23 @@ export function randomCase(seed: number, { packets = 100, without = [] }: CaseOp
   if (dice.chance(0.3)) steps.splice(steps.length >> 1, 0, { ct: true });
   steps.push({ counters: true }, { ct: true });
   return { seed, v4, v6, rest, steps };
+}
+
+/** Commands that make sets of the family's addresses, whose names then stand in `hints`. */
+function randomSets(dice: Dice, hints: Hints): string[][] {
+  const family = hints.family === 4 ? 'inet' : 'inet6';
+  const types = ['hash:ip', 'hash:net', 'hash:ip counters'];
+  return types.flatMap((type, index) => {
+    const name = `s${hints.family}${index}`;
+    hints.sets.push(name);
+    const prefix = type === 'hash:net' ? (hints.family === 4 ? '/24' : '/48') : '';
+    const addresses = dice.some([...new Set([...hints.sources, ...hints.destinations])], 0.3).filter(Boolean);
+    const members = new Set(addresses.map((address) => `${address}${prefix}`));
+    return [
+      ['ipset', 'create', name, ...type.split(' ').toSpliced(1, 0, 'family', family)],
+      ...Array.from(members, (member) => ['ipset', '-exist', 'add', name, member]),
+    ];
+  });
 }
 
 /** Rounds of answers to what comes out, as we do it. */

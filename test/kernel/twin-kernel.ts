@@ -169,8 +169,9 @@ export class KernelTwin {
     if (text.trim() === '' && emptied.length === 0) return;
     const input = emptied.map(emptyTable).join('') + text;
     const done = this.program(`${PROGRAM[version]}-restore`, [], input);
+    // Of a refused text, those are there that were begun.
+    this.tables[version] = new Set(loadedTables(version));
     if (done.status !== 0) throw new Error(`restore ${version}: ${done.stderr.trim()}`);
-    for (const table of given) this.tables[version].add(table);
   }
 
   /** Registers the hooks of tracking and defragmentation without touching a counter: an nftables chain that nobody calls. */
@@ -289,6 +290,11 @@ export class KernelTwin {
     return lines.length > 0 ? { ...result, log: lines } : result;
   }
 }
+
+const loadedTables = (version: Version): string[] =>
+  readFileSync(inThread(`/proc/net/ip${version === 'v4' ? '' : '6'}_tables_names`), 'utf8')
+    .split('\n')
+    .filter(Boolean);
 
 const LOCK_EX = 2;
 const LOCK_UN = 8;

@@ -85,3 +85,13 @@ test('hashlimit: is for reading only', () => {
   const { core } = used('-m hashlimit --hashlimit 1/min --hashlimit-name x');
   expect(() => core.writeProc('ipt_hashlimit/x', '/')).toThrow('for reading only');
 });
+
+test('hashlimit: of rules that share a table, the first one in the order of chains makes it', () => {
+  const rule = (burst: number): string =>
+    `-m hashlimit --hashlimit 1/min --hashlimit-burst ${burst} --hashlimit-name x`;
+  const text = `*mangle\n:c - [0:0]\n-A PREROUTING -j c\n-A POSTROUTING ${rule(1)}\n-A c ${rule(5)}\nCOMMIT\n`;
+  const fw = firewall({ v4: text });
+  fw.send(ip4({ src: '10.0.1.2', dst: '10.0.2.2' }, udp()), { in: 'inside' });
+  // What the credit is capped at is what a packet costs: a burst of one.
+  expect(fw.hashlimit('x', 4)).toMatch(/ (\d+) \1\n$/);
+});
