@@ -10,7 +10,7 @@ import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 
 const first = Number(process.env.SEKISHO_TWIN_SEED ?? 1);
-const count = Number(process.env.SEKISHO_TWIN_SCENARIOS ?? 150);
+const count = Number(process.env.SEKISHO_TWIN_SCENARIOS ?? 100);
 /** Of many that differ, these are enough to go on with. */
 const SHOWN = 3;
 

@@ -124,6 +124,7 @@ function talk(wire: Wire, setting: Setting, index: number): Talk {
     [2, () => tftp(wire, setting, index)],
     [1, () => amanda(wire, setting, index)],
     [1, () => sane(wire, setting, index)],
+    [3, () => junk(wire, setting, index)],
   ])();
 }
 
@@ -302,4 +303,79 @@ function* sane(wire: Wire, setting: Setting, index: number): Talk {
   const place = { address: who.seen(0).address, port };
   const picture = new Connection(wire, setting.family, who.client, 44_000 + index, place, who.server, port);
   if (picture.open()) picture.close('server');
+}
+
+// --- Junk -------------------------------------------------------------------------------------------------------------
+
+/** Pieces of what helpers look for, in any order. */
+const PIECES: Readonly<Record<string, readonly string[]>> = {
+  ftp: [
+    'PORT ',
+    'EPRT ',
+    '227 ',
+    '229 (',
+    '10,1,0,5,',
+    '192,0,2,9,',
+    '5,6',
+    '|1|10.1.0.5|',
+    '|2|fd00:1::5|',
+    '|||',
+    '1286|',
+    ')',
+    '0',
+  ],
+  irc: [
+    'PRIVMSG x',
+    ' :',
+    '\x01DCC ',
+    'SEND ',
+    'CHAT ',
+    'f ',
+    '167837701 ',
+    '3221226021 ',
+    '5000',
+    '\x01',
+    '0',
+    '99999999999 ',
+  ],
+  sane: ['\0\0\0\x07', '\0\0\0\0', '\x1b\x58', '\0\0', '\x01'],
+  amanda: ['CONNECT ', 'DATA ', 'MESG ', 'INDEX ', 'STATE ', '1001', ' ', '0', '99999', 'x'],
+  tftp: ['\0\x01', '\0\x02', '\0\x03', '\0', 'boot'],
+};
+const ANY = ['\r\n', '\r\n', '\n', '\r', ' ', ',', '|', 'x', '\xff', '7'];
+
+function nonsense(dice: Dice, helper: string): string {
+  const pieces = () => dice.pick(dice.chance(0.75) ? PIECES[helper] : ANY);
+  const text = Array.from({ length: dice.int(1, 9) }, pieces).join('');
+  return `${text}${dice.chance(0.6) ? '\r\n' : ''}`.slice(0, 400);
+}
+
+function* junk(wire: Wire, setting: Setting, index: number): Talk {
+  const { dice } = wire;
+  const { family } = setting;
+  const who = parties(dice, setting);
+  const [helper, protocol, port] = dice.pick(HELPERS.filter(([, , , only4]) => family === 4 || !only4));
+  if (protocol === 'udp') {
+    const client = { ...who.client, port: 2_500 + index };
+    const server = { ...who.server, port };
+    for (let count = dice.int(1, 6), heard: Place | undefined; count > 0; count--) {
+      const asked = datagram(wire, family, client, who.seen(port), server, nonsense(dice, helper));
+      heard = asked?.from ?? heard;
+      yield;
+      if (heard) datagram(wire, family, server, heard, client, nonsense(dice, helper));
+      yield;
+    }
+    return;
+  }
+  let session = new Connection(wire, family, who.client, 46_000 + index, who.seen(port), who.server, port);
+  if (!session.open()) {
+    session = new Connection(wire, family, who.client, 46_500 + index, who.seen(port), who.server, 2121);
+    if (!session.open()) return;
+  }
+  session.say('server', '220 hello\r\n');
+  session.say('client', 'hello\r\n');
+  for (let count = dice.int(2, 14); count > 0; count--) {
+    session.say(dice.pick(['client', 'server'] as const), nonsense(dice, helper));
+    yield;
+  }
 }
