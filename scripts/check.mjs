@@ -8,6 +8,7 @@ const steps = [
   ['build', 'scripts/build.mjs', []],
   ['docs agreement', 'scripts/docs-agree.mjs', []],
   ['docs/extensions.md', 'scripts/extensions-doc.mjs', ['--check']],
+  ['docs/api.md', 'scripts/api-doc.mjs', ['--check']],
   ['pure tests', 'node_modules/vitest/vitest.mjs', ['run', '--project', 'pure']],
 ];
 const quick = process.argv.includes('--quick');
