@@ -44,6 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 const HELP_AFTER = `
 The classic tools: sekisho iptables, ip6tables, iptables-save, ip6tables-save, iptables-restore, ip6tables-restore take the words of
 the real ones. They speak to the daemon where one serves the state directory, and work on the stored rules where none does.
+So do sekisho ipset, and sekisho conntrack for the connections of a daemon.
 
 Examples:
   sekisho demo                                     see it filter real traffic
