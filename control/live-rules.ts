@@ -208,7 +208,8 @@ export class LiveRules {
         if (!counted) continue;
         if (counted.policy) this.counters.set({ chain }, counted.policy);
         chain.rules.forEach((rule, index) => {
-          this.counters.set({ rule }, counted.rules[index]);
+          const at = 2 * index;
+          this.counters.set({ rule }, { packets: counted.rules[at], bytes: counted.rules[at + 1] });
         });
       }
     }

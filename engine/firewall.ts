@@ -243,6 +243,11 @@ export class Firewall {
     return this.installed.chains(family, name);
   }
 
+  /** As chains(), with the counters of each chain's rules in a row: packets and octets by turns. */
+  packedCounters(family: Family, name: TableName): ReturnType<InstalledTables['packedCounters']> {
+    return this.installed.packedCounters(family, name);
+  }
+
   /** A copy of a table with the counters of this moment in it, for printing. Its rules are new objects. */
   snapshot(family: Family, name: TableName): TableSpec | undefined {
     const chains = this.chains(family, name);

@@ -155,6 +155,21 @@ export class InstalledTables {
     );
   }
 
+  /** The counters of a chain's rules in a row, packets and octets by turns: for who wants those of many rules at once. */
+  *packedCounters(
+    family: Family,
+    name: TableName,
+  ): Generator<{ chain: ChainSpec; policy?: Counters; rules: Float64Array }> {
+    for (const { spec, rules, slot } of this.table(family, name)?.chains.values() ?? []) {
+      const packed = new Float64Array(2 * rules.length);
+      rules.forEach(({ slot: own }, index) => {
+        packed[2 * index] = this.counts.packets[own];
+        packed[2 * index + 1] = this.counts.bytes[own];
+      });
+      yield { chain: spec, policy: slot < 0 ? undefined : this.countersAt(slot), rules: packed };
+    }
+  }
+
   /** Live counters by rule and chain. What is not installed has those of its spec. */
   counterStore(family: Family): CounterStore {
     const read = (part: RuleSpec | ChainSpec): Counters => {
