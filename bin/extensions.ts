@@ -1,4 +1,4 @@
-// sekisho extensions: what is attached, from the literals themselves, and how each is known to do as the kernel does.
+// sekisho extensions: what is attached, from the literals themselves, and how each match and target is known to do as the kernel does.
 
 import { builtinRegistry } from '../control/extensions.ts';
 import type { AnyMatch, AnyTarget } from '../engine/extension.ts';
@@ -34,9 +34,13 @@ export async function extensions({ json }: { json?: boolean }): Promise<number> 
       return { kind, name, families, aliases, summary, supplied, kernel, known };
     }),
   );
-  if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+  const helpers = registry.allHelpers().map((helper) => {
+    const { name, families, summary, kernel, protocols, port } = helper;
+    return { kind: 'helper' as const, name, families, summary, kernel, protocols, port };
+  });
+  if (json) process.stdout.write(`${JSON.stringify([...rows, ...helpers])}\n`);
   else {
-    for (const { kind, name, families, summary } of rows) {
+    for (const { kind, name, families, summary } of [...rows, ...helpers]) {
       process.stdout.write(`${kind.padEnd(7)}${name.padEnd(13)}${families.join(' ').padEnd(5)}${summary}\n`);
     }
   }

@@ -116,6 +116,7 @@ export class Registry implements Lookup {
     return [...new Set([...maps[4].values(), ...maps[6].values()])];
   }
 
+  /** In the order of attachment. */
   allHelpers(): readonly AnyHelper[] {
     return [...this.helpers.values()];
   }

@@ -6,7 +6,7 @@ import { type CommandFamily, examples } from './family.ts';
 export const setup: CommandFamily = (program, set) => {
   program
     .command('extensions')
-    .description('the matches and targets that are attached')
+    .description('the matches, targets and helpers that are attached')
     .option('--json', 'as JSON')
     .action((options) => set(import('../extensions.ts').then(({ extensions }) => extensions(options))));
 

@@ -96,6 +96,7 @@ describe('the command line', () => {
       const names = rows.filter((row: { kind: string }) => row.kind === kind).map(({ name }: { name: string }) => name);
       expect(names).toEqual(registry.all(kind as 'match').map(({ name }) => name));
     }
+    expect(rows).toContainEqual(expect.objectContaining({ kind: 'helper', name: 'ftp', families: [4, 6], port: 21 }));
     expect(rows).toContainEqual(
       expect.objectContaining({ kind: 'match', name: 'hl', families: [6], kernel: expect.stringContaining('xt_hl') }),
     );
