@@ -32,13 +32,19 @@ function octetsIn(word: string): number | undefined {
   return Number.isFinite(bits) ? Number(BigInt.asUintN(32, BigInt(Math.trunc(bits / 8)))) : 0;
 }
 
-/** An option of the old kind, with words of its own for what cannot be. `said` is its name in them. */
+const twice = (said: string): string => `rateest: can't specify --${said} twice`;
+
+/** An option of the old kind, with words of its own for what cannot be, inversion first. `said` is its name in them. */
 const refusing = <T>(said: string, parse: (words: readonly string[], scope: ValueScope) => T) => ({
   parse(given: readonly string[], scope: ValueScope): T {
     if (scope.inverted) scope.fail(`rateest: ${said} can't be inverted`);
+    if (scope.before().some(({ name: earlier }) => earlier === scope.option)) scope.fail(twice(scope.option));
     return parse(given, scope);
   },
 });
+
+/** Both are refused by the option itself. */
+const OWN_WORDS = { invert: true, many: true } as const;
 
 /** The number may be left out, where two estimators are compared. */
 const rate = {
@@ -106,7 +112,6 @@ interface Checked {
   readonly pps?: Pair;
 }
 
-const twice = (said: string): string => `rateest: can't specify --${said} twice`;
 const TWO_OPERATORS = "rateest: can't specify lt/gt/eq twice";
 
 function operatorText({ op, inverted }: Checked, dashes: string): string {
@@ -129,26 +134,23 @@ export const rateest = defineMatch({
   },
   effect: 'stateful',
   options: {
-    rateest1: own(name, { help: 'the estimator', invert: true, alias: 'rateest', twice: twice('rateest1') }),
-    rateest2: own(name, { help: 'the estimator to compare it with', invert: true, twice: twice('rateest2') }),
-    'rateest-bps1': own(rate, { help: 'rate for the first one', invert: true, twice: twice('rateest-bps1') }),
-    'rateest-pps1': own(packets, { help: 'packets a second for it', invert: true, twice: twice('rateest-pps1') }),
+    rateest1: own(name, { help: 'the estimator', ...OWN_WORDS, alias: 'rateest' }),
+    rateest2: own(name, { help: 'the estimator to compare it with', ...OWN_WORDS }),
+    'rateest-bps1': own(rate, { help: 'rate for the first one', ...OWN_WORDS }),
+    'rateest-pps1': own(packets, { help: 'packets a second for it', ...OWN_WORDS }),
     'rateest-bps2': own(rate, {
       help: 'rate to compare with, or for the second one',
-      invert: true,
+      ...OWN_WORDS,
       alias: 'rateest-bps',
-      twice: twice('rateest-bps2'),
     }),
     'rateest-pps2': own(packets, {
       help: 'packets a second to compare with, or for the second one',
-      invert: true,
+      ...OWN_WORDS,
       alias: 'rateest-pps',
-      twice: twice('rateest-pps2'),
     }),
     'rateest-delta': own(delta, {
       help: 'how much the given rates are above the estimators',
-      invert: true,
-      twice: twice('rateest-delta'),
+      ...OWN_WORDS,
     }),
     'rateest-lt': own(operator, { help: 'the first is less', invert: true, twice: TWO_OPERATORS }),
     'rateest-gt': own(operator, { help: 'the first is greater', invert: true, twice: TWO_OPERATORS }),

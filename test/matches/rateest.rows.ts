@@ -38,12 +38,12 @@ export const sheets = [
         ['--rateest a --rateest-lt --rateest-bps <|1foo|>', { fails: 'rateest: could not parse rate `1foo' }],
         ['--rateest a --rateest-lt --rateest-bps <|""|>', { fails: 'rateest: could not parse rate `' }],
         ['--rateest a --rateest-lt --rateest-pps <|1.5|>', { fails: 'rateest: could not parse pps `1.5' }],
-        ['--rateest a <|--rateest1 b|> --rateest-lt', { fails: "rateest: can't specify --rateest1 twice" }],
+        ['--rateest a --rateest1 <|b|> --rateest-lt', { fails: "rateest: can't specify --rateest1 twice" }],
         ['--rateest a ! --rateest2 <|b|>', { fails: "rateest: rateest can't be inverted" }],
         ['--rateest a <|! --rateest-bps1|>', { fails: "rateest: rateest-bps can't be inverted" }],
         ['--rateest a <|! --rateest-delta|>', { fails: "rateest: rateest-delta can't be inverted" }],
         ['--rateest a --rateest-lt <|--rateest-lt|>', { fails: "rateest: can't specify lt/gt/eq twice" }],
-        ['--rateest a --rateest-pps 5 <|--rateest-pps2 6|>', { fails: "rateest: can't specify --rateest-pps2 twice" }],
+        ['--rateest a --rateest-pps 5 --rateest-pps2 <|6|>', { fails: "rateest: can't specify --rateest-pps2 twice" }],
       ],
       lists: [
         [
