@@ -23,35 +23,35 @@ export interface Extensions {
 
 /** Checks tables, one version after the other: rules that passed are not looked at again as long as they are where they were. */
 export class LoadCheck {
-  /** By family, table and chain: what is known of its rules. */
-  private readonly known = new Map<string, ChainFacts>();
+  /** By family and table, then by chain: what is known of its rules. */
+  private readonly known = new Map<string, Map<string, ChainFacts>>();
 
   /** Throws a Refusal at the rule that is wrong: a loop first, then places in the order of the table. */
   check(table: TableSpec, extensions: Extensions): void {
-    const facts = new Map<ChainSpec, ChainFacts>();
+    const name = `${table.family} ${table.name}`;
+    const before = this.known.get(name);
+    // Known again when it has passed.
+    this.known.delete(name);
+    const facts = new Map<string, ChainFacts>();
+    const touched: ChainSpec[] = [];
+    let sameJumps = before?.size === table.chains.size;
     for (const chain of table.chains.values()) {
-      const name = `${table.family} ${table.name} ${chain.name}`;
-      const now = factsOf(chain.rules, this.known.get(name));
-      this.known.set(name, now);
-      facts.set(chain, now);
+      const was = before?.get(chain.name);
+      const now = factsOf(chain.rules, was);
+      facts.set(chain.name, now);
+      if (now !== was || now.from !== now.to || now.extensions !== extensions) touched.push(chain);
+      if (now.jumps !== was?.jumps) sameJumps = false;
     }
-    const reached = new Map<ChainSpec, number>();
-    for (const chain of table.chains.values()) {
-      if (chain.builtin !== undefined) walk(table, chain, 1 << HOOKS.indexOf(chain.builtin), reached, facts);
+    if (!sameJumps) {
+      for (const one of facts.values()) one.reaching = 0;
+      for (const chain of table.chains.values()) {
+        if (chain.builtin !== undefined) walk(table, chain, 1 << HOOKS.indexOf(chain.builtin), facts);
+      }
     }
-    for (const chain of orderedChains(table)) {
-      checkChain(chain, table, facts.get(chain)!, reached.get(chain) ?? 0, extensions);
+    for (const chain of sameJumps ? touched : orderedChains(table)) {
+      checkChain(chain, table, facts.get(chain.name)!, extensions);
     }
-    this.forget(table);
-  }
-
-  /** Chains that are gone. */
-  private forget({ family, name, chains }: TableSpec): void {
-    const prefix = `${family} ${name} `;
-    if (this.known.size <= 2 * chains.size + 64) return;
-    for (const key of this.known.keys()) {
-      if (key.startsWith(prefix) && !chains.has(key.slice(prefix.length))) this.known.delete(key);
-    }
+    this.known.set(name, facts);
   }
 }
 
@@ -66,12 +66,14 @@ interface ChainFacts {
   from: number;
   to: number;
   bits: number;
+  /** Bits of the hooks that reach the chain. */
+  reaching: number;
   extensions: Extensions | undefined;
 }
 
 /** What differs from before is looked at, and all of it where that changes what the rest means. */
 function factsOf(rules: readonly RuleSpec[], before: ChainFacts | undefined): ChainFacts {
-  const all = { from: 0, to: rules.length, bits: 0, extensions: undefined };
+  const all = { from: 0, to: rules.length, bits: 0, reaching: 0, extensions: undefined };
   if (!before) return { rules: rules.slice(), ...reachOf(rules), ...all };
   const shorter = Math.min(rules.length, before.rules.length);
   let from = 0;
@@ -88,8 +90,8 @@ function factsOf(rules: readonly RuleSpec[], before: ChainFacts | undefined): Ch
   }
   const shift = added.length - removed.length;
   const reached = before.reached > from ? before.reached + shift : before.reached;
-  const { jumps, bits, extensions } = before;
-  return { rules: rules.slice(), reached, jumps, from, to: rules.length - behind, bits, extensions };
+  const { jumps, bits, reaching, extensions } = before;
+  return { rules: rules.slice(), reached, jumps, from, to: rules.length - behind, bits, reaching, extensions };
 }
 
 function reachOf(rules: readonly RuleSpec[]): { reached: number; jumps: readonly RuleSpec[] } {
@@ -109,20 +111,14 @@ function firstJumps(rules: readonly RuleSpec[], count: number): readonly RuleSpe
 }
 
 /** Depth first, with a stack of our own: chains may be nested deeper than ours reaches. */
-function walk(
-  table: TableSpec,
-  start: ChainSpec,
-  hook: number,
-  reached: Map<ChainSpec, number>,
-  facts: ReadonlyMap<ChainSpec, ChainFacts>,
-): void {
+function walk(table: TableSpec, start: ChainSpec, hook: number, facts: ReadonlyMap<string, ChainFacts>): void {
   const done = new Set<ChainSpec>([start]);
   const onPath = new Set<ChainSpec>([start]);
   const path = [{ chain: start, next: 0 }];
-  reached.set(start, (reached.get(start) ?? 0) | hook);
+  facts.get(start.name)!.reaching |= hook;
   while (path.length > 0) {
     const step = path[path.length - 1];
-    const rule = facts.get(step.chain)!.jumps[step.next++];
+    const rule = facts.get(step.chain.name)!.jumps[step.next++];
     if (!rule) {
       onPath.delete(step.chain);
       path.pop();
@@ -137,7 +133,7 @@ function walk(
     }
     if (done.has(callee)) continue;
     done.add(callee);
-    reached.set(callee, (reached.get(callee) ?? 0) | hook);
+    facts.get(callee.name)!.reaching |= hook;
     onPath.add(callee);
     path.push({ chain: callee, next: 0 });
   }
@@ -158,8 +154,8 @@ export const endsEveryWalk = (rule: RuleSpec): boolean =>
   !rule.allProtocols &&
   !rule.fragment;
 
-/** `bits`: of the hooks that reach the chain. */
-function checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, bits: number, extensions: Extensions): void {
+function checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, extensions: Extensions): void {
+  const bits = facts.reaching;
   const same = facts.bits === bits && facts.extensions === extensions;
   const [from, to] = same ? [facts.from, facts.to] : [0, chain.rules.length];
   const checker = new Checker(chain, table, extensions);

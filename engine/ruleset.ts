@@ -148,7 +148,8 @@ export class Draft {
   constructor(table: TableSpec, ruleset: Ruleset) {
     this.name = table.name;
     this.ruleset = ruleset;
-    for (const [name, chain] of table.chains) this.chains.set(name, { ...chain, rules: chain.rules });
+    // A built-in chain is a new one with each commit, for its counters begin anew; the others are copied when they are changed.
+    for (const [name, chain] of table.chains) this.chains.set(name, chain.builtin === undefined ? chain : { ...chain });
     this.base = table;
   }
 
@@ -210,7 +211,7 @@ export class Draft {
     this.chains.set(to, { ...chain, name: to, rules: chain.rules.slice() });
     for (const other of this.chains.values()) {
       if (other.rules.some((rule) => jumpsTo(rule, from))) {
-        other.rules = other.rules.map((rule) => (jumpsTo(rule, from) ? this.retarget(rule, to) : rule));
+        this.mine(other).rules = other.rules.map((rule) => (jumpsTo(rule, from) ? this.retarget(rule, to) : rule));
       }
     }
     this.changed = true;
@@ -229,8 +230,7 @@ export class Draft {
   }
 
   flush(name: string): void {
-    const chain = this.chain(name);
-    chain.rules = [];
+    this.mine(this.chain(name)).rules = [];
     this.changed = true;
   }
 
@@ -385,8 +385,17 @@ export class Draft {
   /** The chain's rules, as an array of this draft's own. */
   private own(chain: ChainSpec): RuleSpec[] {
     this.changed = true;
-    if (this.base.chains.get(chain.name)?.rules === chain.rules) chain.rules = chain.rules.slice();
-    return chain.rules;
+    const mine = this.mine(chain);
+    if (this.base.chains.get(chain.name)?.rules === mine.rules) mine.rules = mine.rules.slice();
+    return mine.rules;
+  }
+
+  /** The chain as an object of this draft's own. */
+  private mine(chain: ChainSpec): ChainSpec {
+    if (this.base.chains.get(chain.name) !== chain) return chain;
+    const copy = { ...chain };
+    this.chains.set(chain.name, copy);
+    return copy;
   }
 }
 
