@@ -160,7 +160,8 @@ export class FlowPacker {
       this.put(slab?.words[at] ?? 0);
       this.put(slab?.words[at + 1] ?? 0);
     }
-    words[start + 2] = has | (1 << USE_SHIFT);
+    // The table holds on to it, and so does each connection that came of its expectations.
+    words[start + 2] = has | (Math.min(1 + tracker.helping.children(id), MOST_USES) << USE_SHIFT);
     words[start] = this.length - start;
     this.count++;
   }

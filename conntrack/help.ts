@@ -9,6 +9,8 @@ export class Help {
   /** Undefined: it was detached. */
   helper: AnyHelper | undefined;
   state: unknown;
+  /** Connections that came of its expectations and live: each holds on to it. */
+  children = 0;
   /** Oldest first. */
   readonly expectations: Expectation[] = [];
 

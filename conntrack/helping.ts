@@ -59,19 +59,26 @@ export class Helping {
   /** A new connection came of `expectation`. */
   adopt(id: number, { master, helper }: Expectation): void {
     this.masters.set(id, master);
+    master.children++;
     if (helper) this.assign(id, helper);
   }
 
   /** The same, where only the master is known: out of a snapshot. */
   adoptBy(id: number, master: number): void {
     const help = this.help(master);
-    if (help) this.masters.set(id, help);
+    if (!help) return;
+    this.masters.set(id, help);
+    help.children++;
   }
 
   /** The connection is gone: nothing more comes of it. */
   forget(id: number): void {
     if (id < this.of.length) this.of[id] = 0;
-    this.masters.delete(id);
+    const master = this.masters.get(id);
+    if (master) {
+      master.children--;
+      this.masters.delete(id);
+    }
     const help = this.helps.get(id);
     if (help === undefined) return;
     this.helps.delete(id);
@@ -118,6 +125,11 @@ export class Helping {
       this.helps.set(id, help);
     }
     return help;
+  }
+
+  /** How many live connections came of what it expected. */
+  children(id: number): number {
+    return this.helps.get(id)?.children ?? 0;
   }
 
   /** The master of a connection that was expected, even if it is over (its id is -1 then). */

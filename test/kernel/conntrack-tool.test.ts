@@ -34,6 +34,7 @@ export function masked({ stdout, stderr, code }: ToolRun): ToolRun {
     .replace(/(?<=use=\d+ )id=\d+/g, 'id=N')
     .replace(/<id>\d+<\/id>/g, '<id>N</id>')
     .replace(/^((?:ipv[46] +\d+ )?[a-z0-9]+ +\d+ )\d+ /gm, '$1T ')
+    .replace(/^\d+ (?=proto=)/gm, 'T ')
     .replace(/<timeout>\d+</g, '<timeout>T<')
     .replace(/^(-[AUD]) -t \d+ /gm, '$1 -t T ');
   // Of several that it has updated the real tool shows the first it met: it reads the answers out of step. We show all of them.
@@ -101,6 +102,33 @@ describe.skipIf(!may)('the conntrack tool', () => {
     const rows = readFileSync(new URL('../data/conntrack-words.txt', import.meta.url), 'utf8');
     const lines = rows.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     expect(await compare([...SEED_COMMANDS, ...lines])).toEqual([]);
+  });
+
+  test('expectations of a helper, and what comes of them', async () => {
+    const rules = `${TRACKING}*raw\n-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\nCOMMIT\n`;
+    const expected = '-p tcp -s 10.9.0.2 -d 10.1.0.2 --sport 0 --dport 1029 --reply-port-src 0 --reply-port-dst 0';
+    const lines = [
+      '-L',
+      '-L -o xml',
+      '-L -o save',
+      '-L expect',
+      '-L expect -o xml',
+      '-L expect -o id,extended',
+      '-L expect -f ipv6',
+      '-C expect',
+      `-G expect ${expected}`,
+      `-G expect ${expected.replace('1029', '1030')}`,
+      `-D expect ${expected.replace('1029', '1030')}`,
+      '-F expect',
+      '-L expect',
+      `-I expect -s 10.1.0.9 -d 10.9.0.9 -p tcp --sport 1 --dport 21 -t 9 ${EXPECTED}`,
+      '-I -p udp -s 10.1.0.9 -d 10.9.0.9 --sport 1 --dport 2 -t 500',
+      `-I expect -s 10.1.0.9 -d 10.9.0.9 -p udp --sport 1 --dport 2 -t 9 ${EXPECTED}`,
+    ];
+    expect(await compare(lines, { packets: FTP, rules })).toEqual([]);
+    // The data connection.
+    const data = build.ip4(back, build.tcp({ sport: 20, dport: 1029, flags: 'S', seq: 1 }));
+    expect(await compare(['-L expect', '-L'], { packets: [...FTP, ['B', data]], rules })).toEqual([]);
   });
 
   /** What -E of both shows of packets; `before` have passed when it begins to listen. */
@@ -242,6 +270,23 @@ const [C, S] = ['10.1.0.2', '10.9.0.2'];
 const [C6, S6] = ['fd00:1::2', 'fd00:9::2'];
 const there = { src: C, dst: S };
 const back = { src: S, dst: C };
+
+const EXPECTED =
+  '--tuple-src 1.2.3.4 --tuple-dst 5.6.7.8 --tuple-port-src 0 --tuple-port-dst 99 --mask-src 255.255.255.255 --mask-dst 255.255.255.255 --mask-port-src 0 --mask-port-dst 65535';
+
+const text = (words: string): Uint8Array => new TextEncoder().encode(words);
+const control = { sport: 4000, dport: 21, flags: 'PA' };
+const answer = { sport: 21, dport: 4000, flags: 'PA' };
+
+/** A client that announces where it waits for data. */
+const FTP: Situation['packets'] = [
+  ['A', build.ip4(there, build.tcp({ ...control, flags: 'S', seq: 100 }))],
+  ['B', build.ip4(back, build.tcp({ ...answer, flags: 'SA', seq: 500, ack: 101 }))],
+  ['A', build.ip4(there, build.tcp({ ...control, flags: 'A', seq: 101, ack: 501 }))],
+  ['B', build.ip4(back, build.tcp({ ...answer, seq: 501, ack: 101, data: text('220 hi\r\n') }))],
+  ['A', build.ip4(there, build.tcp({ ...control, seq: 101, ack: 509, data: text('USER x\r\n') }))],
+  ['A', build.ip4(there, build.tcp({ ...control, seq: 109, ack: 509, data: text('PORT 10,1,0,2,4,5\r\n') }))],
+];
 
 /** A conversation of each protocol. */
 const PACKETS: Situation['packets'] = [
