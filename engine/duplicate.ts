@@ -59,10 +59,11 @@ export function wayTo({ routes }: Stack, gateway: Address, family: Family, devic
   return known === undefined ? routes.lookup(gateway, family)?.device : routes.find(gateway, 0, 6, known)?.device;
 }
 
-/** Where its own destination leads; a link-local address has a way on one link only, and none is said. */
+/** Where its own destination leads; a link-local or multicast address has its way on the link that the copy is for. ip6_route_me_harder() */
 export function wayByDestination(stack: Stack, pkt: Packet): { device: string } | undefined {
   const family = pkt.family as Family;
   const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
-  const scoped = family === 6 && isLinkLocal6(pkt.bytes, at);
-  return scoped ? undefined : stack.routes.lookup(addressAt(pkt.bytes, at, family), family);
+  const scoped = family === 6 && (isLinkLocal6(pkt.bytes, at) || pkt.bytes[at] === 0xff);
+  if (scoped) return stack.routes.find(pkt.bytes, at, 6, pkt.outDevice);
+  return stack.routes.lookup(addressAt(pkt.bytes, at, family), family);
 }

@@ -89,6 +89,8 @@ interface Acting<P> {
    * that depends on the options (`CT --notrack` does not). Ask with turnsTrackingOn().
    */
   readonly needsTracking?: boolean | ((checked: P) => boolean);
+  /** While a rule with it is loaded, fragments of the family are put together, with or without tracking. nf_defrag_ipv4_enable() */
+  readonly gathers?: true;
   /** Accounts that it names (nfacct): while a rule names one, that stays. */
   readonly accounts?: (checked: P) => readonly string[];
   /** Loading a rule with it has connections counted from then on (net.netfilter.nf_conntrack_acct), also when the rule is gone again. */

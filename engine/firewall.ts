@@ -436,6 +436,7 @@ export class Firewall {
         filter: installed.table(family, 'filter'),
         security: installed.table(family, 'security'),
         tracking: this.forced || installed.needsTracking(family),
+        gathers: installed.gathers(family),
         proxies: installed.proxies(family),
       };
     }

@@ -61,6 +61,13 @@ export class InstalledTables {
     return this.anyMatch((match) => match.wantsLabels);
   }
 
+  /** Some rule of the family wants its packets whole. */
+  gathers(family: Family): boolean {
+    return this.tables[family].some(
+      ({ ruleOf }) => ruleOf.anyMatch((match) => match.gathers) || ruleOf.anyTarget((target) => target.gathers),
+    );
+  }
+
   /** Some rule of the family opens connections in a client's name. */
   proxies(family: Family): boolean {
     return this.tables[family].some(({ ruleOf }) => ruleOf.anyTarget((target) => target.proxies));

@@ -349,7 +349,7 @@ export class Pipeline {
 
   /** Not a step of the walk for packets that came through already (loopback), nor for what is attached to a connection. */
   private gather(pkt: Packet, tables: FamilyTables, user: DefragUser): boolean {
-    if (!tables.tracking || pkt.connection >= 0 || pkt.ctState === CT_UNTRACKED) return true;
+    if ((!tables.tracking && !tables.gathers) || pkt.connection >= 0 || pkt.ctState === CT_UNTRACKED) return true;
     // A header chain that runs out of the packet may do so in its fragment header.
     if (pkt.fragmentOffset === 0 && !pkt.moreFragments && pkt.fragmentHeader < 0 && pkt.protocol >= 0) return true;
     const said = this.parts.defragmenter.gather(pkt, user);

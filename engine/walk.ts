@@ -21,6 +21,8 @@ export interface FamilyTables {
   readonly security: Table | undefined;
   /** The tracker and reassembly take part. */
   readonly tracking: boolean;
+  /** Reassembly takes part, also without the tracker. */
+  readonly gathers: boolean;
   /** Connections that SYNPROXY opened are looked after: a rule of the family has it. */
   readonly proxies: boolean;
 }
@@ -32,6 +34,7 @@ export const NO_TABLES: FamilyTables = {
   filter: undefined,
   security: undefined,
   tracking: false,
+  gathers: false,
   proxies: false,
 };
 

@@ -18,6 +18,7 @@ export const socket = defineMatch({
   summary: 'A socket of the host takes the packet: a connected one, or one that listens at a certain address.',
   supplied: 'Inline: the sockets that the configuration tells of; none when it tells of none.',
   kernel: 'net/netfilter/xt_socket.c socket_match()',
+  gathers: true,
   placement: { hooks: ['PREROUTING', 'INPUT'] },
   effect: 'stateful',
   options: {

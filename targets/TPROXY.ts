@@ -16,6 +16,7 @@ export const TPROXY = defineTarget({
     'Gives the packet, as it is, to a transparent socket of the router, and marks it; without such a socket it is dropped. Where a marked packet goes is for the routes to say.',
   supplied: 'Inline: the sockets that the configuration tells of; none when it tells of none.',
   kernel: 'net/netfilter/xt_TPROXY.c tproxy_tg4(), tproxy_tg6_v1()',
+  gathers: true,
   options: {
     'on-port': port({ help: 'port of the socket; 0: the one that the packet is for', required: true }),
     'on-ip': address({ help: 'address of the socket, instead of that of the device the packet came in by' }),

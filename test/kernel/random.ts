@@ -4,6 +4,10 @@ import { protocols } from '../../conntrack/l4/index.ts';
 import type { AnyTarget, CompileContext } from '../../engine/extension.ts';
 import { RuleError } from '../../grammar/error.ts';
 import { matches } from '../../matches/index.ts';
+import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../../packet/icmp.ts';
+import { ICMPV6_PKT_TOOBIG } from '../../packet/icmpv6.ts';
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../../packet/numbers.ts';
+import { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { play } from '../../testing/scenario.ts';
 import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
@@ -86,13 +90,21 @@ export function randomCase(seed: number, { packets = 100, without = [] }: CaseOp
   const tables = (family: 4 | 6): TableText[] =>
     traffic.families.includes(family) ? randomTables(dice, hints[family], options) : [];
   const [v4, v6] = [tables(4), tables(6)];
-  let steps: RandomStep[] = sent.map(stepOf);
-  if ([...v4, ...v6].some(({ name }) => name === 'nat')) steps = withAnswers(dice, { seed, v4, v6, rest, steps });
+  const translates = [...v4, ...v6].some(({ name }) => name === 'nat');
+  let steps: RandomStep[] = sent.filter(({ octets }) => !(translates && tellsMtu(octets))).map(stepOf);
+  if (translates) steps = withAnswers(dice, { seed, v4, v6, rest, steps });
   if (dice.chance(0.1)) steps.splice(steps.length >> 1, 0, { reload: { v4: tables(4), v6: tables(6) } });
   if (dice.chance(0.05)) steps.splice(dice.int(0, steps.length), 0, { flush_ct: true });
   if (dice.chance(0.3)) steps.splice(steps.length >> 1, 0, { ct: true });
   steps.push({ counters: true }, { ct: true });
   return { seed, v4, v6, rest, steps };
+}
+
+/** An error that teaches the router a path MTU, if rules bring it there: how it then cuts its packets is not done here. */
+function tellsMtu(octets: Uint8Array): boolean {
+  const { family, protocol, bytes, l4 } = Packet.of(octets);
+  if (family === 6) return protocol === IPPROTO_ICMPV6 && bytes[l4] === ICMPV6_PKT_TOOBIG;
+  return protocol === IPPROTO_ICMP && bytes[l4] === ICMP_DEST_UNREACH && bytes[l4 + 1] === ICMP_FRAG_NEEDED;
 }
 
 /** Commands that make sets of the family's addresses, whose names then stand in `hints`. */
