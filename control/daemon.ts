@@ -150,7 +150,7 @@ export class Daemon {
         options: engine,
         onEvent: (event) => this.happened(event as EngineEvent),
       },
-      prepare: (ask, lastWords) => this.prepare(ask, lastWords as LastWords | undefined),
+      prepare: (ask, lastWords, row) => this.prepare(ask, lastWords as LastWords | undefined, row),
       say: (line) => {
         this.bus.publish({ kind: 'note', text: line });
         say(line);
@@ -172,7 +172,7 @@ export class Daemon {
   private readonly ask: AskEngine = async (request) => this.keeper?.request(request) ?? this.askFirst?.(request);
 
   /** What a data plane needs before it may pass packets: the first one, and each that takes over from another. */
-  private async prepare(ask: AskEngine, lastWords: LastWords | undefined): Promise<void> {
+  private async prepare(ask: AskEngine, lastWords: LastWords | undefined, row: number): Promise<void> {
     if (this.keeper) {
       await this.extensions.giveBack(ask);
       await this.sets.giveBack(ask, lastWords?.sets);
@@ -183,7 +183,9 @@ export class Daemon {
       await this.sets.load(this.settings.sets);
       await this.store.load(this.settings.rules);
     }
-    await this.connections.giveBack(ask, lastWords?.connections);
+    // It may be a connection that the engine fails on: the second in a row gets those that were saved last, the third none.
+    if (row <= 2) await this.connections.giveBack(ask, row <= 1 ? lastWords?.connections : undefined);
+    else this.options.say('started without the connections: they may be what it fails on');
     await ask({ op: 'watch', kinds: [...this.bus.kinds] });
     for (const device of this.settings.devices) placeDevice(device, this.settings.namespace);
     await ask({ op: 'host', facts: hostFacts(this.settings) });

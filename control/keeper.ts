@@ -11,8 +11,11 @@ import type { EngineRequest } from './engine.ts';
 
 export interface KeeperOptions {
   readonly plane: Omit<DataPlaneOptions, 'onDeath'>;
-  /** Makes a new data plane what the daemon is: rules, connections; at last its devices. `lastWords` of the one before. */
-  prepare(ask: (request: EngineRequest) => Promise<unknown>, lastWords: unknown): Promise<void>;
+  /**
+   * Makes a new data plane what the daemon is: rules, connections; at last its devices. `lastWords` of the one before. `row`: how many have
+   * failed in a row, this one to follow; 0 for the first of all.
+   */
+  prepare(ask: (request: EngineRequest) => Promise<unknown>, lastWords: unknown, row: number): Promise<void>;
   /** Tells people. */
   say(line: string): void;
   /** No more tries. */
@@ -104,7 +107,7 @@ export class Keeper {
       },
     });
     try {
-      await this.options.prepare((request) => plane.request(request), lastWords);
+      await this.options.prepare((request) => plane.request(request), lastWords, this.failures);
       if (dead) throw dead;
       this.bornAt = performance.now();
       return plane;

@@ -94,6 +94,18 @@ describe('the control socket', () => {
     clearInterval(drip);
   });
 
+  test('all clients together have a pace: who asks for more waits, and is answered', async () => {
+    let served = 0;
+    await serve(() => ++served, { pace: 2 });
+    const many = client('{"op":"status"}\n'.repeat(3));
+    while (served < 2) await new Promise(setImmediate);
+    // The third waits for half a second, and so does everybody else.
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(served).toBe(2);
+    many.socket.end();
+    expect((await many.said).match(/"ok":true/g)).toHaveLength(3);
+  });
+
   test('a line that is too long is refused and the connection ends', async () => {
     await serve(echo, { message: 1000 });
     const long = client('x'.repeat(2000));

@@ -78,6 +78,22 @@ describe.skipIf(!may)('when the data plane fails', () => {
     expect(await site.pings(3)).toBe(3);
   });
 
+  test('a connection that it fails on is not given to it for ever', async () => {
+    await begin();
+    site.sekisho('ip6tables -A FORWARD -m conntrack --ctstate INVALID -j DROP');
+    const script = "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'x', ('fd77::bad', 9))";
+    site.lab.run('client', ['python3', '-c', script]);
+    expect(site.sekisho('connections').stdout).toContain('fd77:0000:0000:0000:0000:0000:0000:0bad');
+    tell('fall over');
+    await daemon.says('(restart 1)');
+    tell('anything');
+    await daemon.says('(restart 2)');
+    expect(daemon.said).toContain('poisoned');
+    expect(await site.pings(5)).toBe(5);
+    expect(site.sekisho('connections').stdout).not.toContain('0bad');
+    expect(status().dataPlane.restarts).toBe(2);
+  });
+
   test('one that does not come to life again: the daemon ends, nothing passes, rules are kept', async () => {
     await begin('3');
     site.sekisho('ip6tables -A FORWARD -p tcp --dport 7');
