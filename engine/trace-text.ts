@@ -11,15 +11,17 @@
 import { type Printing, printRule } from '../grammar/print.ts';
 import { describeBytes } from '../packet/describe.ts';
 import type { RuleStep, Trace, TraceStep } from './trace.ts';
+import { Rewrites } from './trace-changes.ts';
 
 /** Every line with its newline. */
 export function traceText(trace: Trace, printing: Printing): string {
   const lines: string[] = [];
+  const rewrites = new Rewrites();
   let packet = -1;
   for (const step of trace.steps) {
     if (step.packet !== packet) lines.push(`packet ${step.packet}`);
     packet = step.packet;
-    lines.push(...linesOf(step, printing));
+    lines.push(...rewrites.at(step).map((what) => `  ${what}`), ...linesOf(step, printing));
   }
   const fate = trace.fate === 'held' ? 'held: a fragment that waits for the others' : trace.fate;
   lines.push(`packet 0 was ${fate}${trace.reason ? `: ${trace.reason}` : ''}`);

@@ -2,6 +2,7 @@
 // and what it saw, and where the walk ended. Long runs of rules that said no are cut in the middle.
 
 import type { Refusal, RuleStep, TraceStep } from '../engine/trace.ts';
+import { Rewrites } from '../engine/trace-changes.ts';
 import { describeBytes } from '../packet/describe.ts';
 import type { TestFirewall } from './firewall.ts';
 import type { Outcome } from './outcome.ts';
@@ -13,6 +14,7 @@ const SHOWN = 8;
 export function walkText(outcome: Outcome): string {
   const { firewall, octets, trace } = outcome.observed;
   const lines = [`${describeBytes(octets)}${where(outcome)}`];
+  const rewrites = new Rewrites();
   let refused: string[][] = [];
   const flush = (): void => {
     lines.push(...cut(refused));
@@ -30,7 +32,7 @@ export function walkText(outcome: Outcome): string {
       continue;
     }
     flush();
-    lines.push(...stepLines(step, firewall));
+    lines.push(...rewrites.at(step).map((what) => `  ${what}`), ...stepLines(step, firewall));
   }
   flush();
   return `${lines.join('\n')}\n`;
@@ -103,5 +105,6 @@ const OPTIONS: Readonly<Record<string, string>> = {
 function consequence({ rule: { target }, verdict }: RuleStep): string {
   if (target?.kind === 'jump') return `jumps to ${target.chain}`;
   if (target?.kind === 'goto') return `goes to ${target.chain}`;
-  return verdict === undefined ? 'counts' : verdict;
+  if (verdict === 'CONTINUE') return 'goes on to the next rule';
+  return verdict ?? 'counts';
 }

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { traceText } from '../../engine/trace-text.ts';
 import '../../testing/vitest.ts';
 import {
   build,
@@ -117,6 +118,21 @@ describe('one packet', () => {
     expect(result).toBeLoggedWith('fw: IN=');
     wall.send(udp(A4, B4));
     expect(wall.logs).toHaveLength(2);
+  });
+
+  test('translation shows in walk and trace', () => {
+    const wall = firewall({
+      v4: '*nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.1.9:8080\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n',
+    });
+    const result = wall.send(tcp(B4, '10.0.2.1'));
+    const said = [
+      'destination is now 10.0.1.9.8080 (was 10.0.2.1.80)',
+      'source is now 10.0.1.1.1024 (was 192.0.2.9.1024)',
+    ];
+    for (const what of said) {
+      expect(result.walk).toContain(`  ${what}\n`);
+      expect(traceText(result.trace, wall.printing)).toContain(`  ${what}\n`);
+    }
   });
 
   test('a bridge passes on what rules let through, unchanged', () => {

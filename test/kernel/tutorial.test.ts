@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { PROGRAM } from '../bin/program.ts';
-import { snippetsOf } from './snippets.ts';
+import { snippetsOf } from '../docs/snippets.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 let folder = '';
