@@ -19,6 +19,8 @@ const wanted = Number(process.env.SEKISHO_FLOW_PACKETS ?? 20_000);
 const PACKETS = 1_000;
 const EVERY = 100;
 const SHOWN = 5;
+/** Connections of three seconds are among them. */
+const SLOW_MS = 1_000;
 
 describe.skipIf(!ready('random flows beside the kernel', probeTwin()))('random flows', () => {
   let twin: Twin;
@@ -27,9 +29,13 @@ describe.skipIf(!ready('random flows beside the kernel', probeTwin()))('random f
   });
   afterAll(() => twin.stop());
 
-  async function differences(given: RandomCase): Promise<string[]> {
+  /** On a busy machine seconds pass for the kernel while a scenario runs: what differs then is asked again. */
+  async function differences(given: RandomCase, again = 2): Promise<string[]> {
     const scenario = scenarioOf(given);
-    return compareResults(await twin.run(scenario), play(scenario), scenario);
+    const kernel = await twin.run(scenario);
+    const found = compareResults(kernel, play(scenario), scenario);
+    const slow = (kernel.run_ms ?? 0) > SLOW_MS;
+    return found.length > 0 && slow && again > 0 ? differences(given, again - 1) : found;
   }
 
   test(`${wanted} packets from seed ${first} on`, { timeout: 7_200_000 }, async () => {
