@@ -52,19 +52,21 @@ describe.skipIf(!may)('the conntrack tool', () => {
   /** What both say to the same lines, one after the other. */
   async function compare(
     lines: readonly string[],
-    { packets = [], rules = TRACKING, sysctls = {} }: Partial<Situation> = {},
+    { first = [], packets = [], rules = TRACKING, sysctls = {} }: Partial<Situation> = {},
   ): Promise<string[]> {
     const steps: Step[] = [
+      ...first.map((line): Step => ({ exec: ['conntrack', ...wordsOf(line)] })),
       ...packets.map(([side, octets]): Step => ({ in: side, hex: toHex(octets) })),
       ...lines.map((line): Step => ({ exec: ['conntrack', ...wordsOf(line)] })),
     ];
     const kernel = await twin.run({ v4rules: rules, v6rules: rules, sysctls, steps, force_ct: false });
     const fw = firewall({ v4: rules, v6: rules, sysctls });
-    for (const [side, octets] of packets) fw.send(octets, { in: side === 'A' ? 'inside' : 'outside' });
     const tool = toolOf(fw);
+    for (const line of first) await tool.run(...wordsOf(line));
+    for (const [side, octets] of packets) fw.send(octets, { in: side === 'A' ? 'inside' : 'outside' });
     const differences: string[] = [];
     for (const [index, line] of lines.entries()) {
-      const { stdout = '', stderr = '', rc } = kernel.steps[packets.length + index];
+      const { stdout = '', stderr = '', rc } = kernel.steps[first.length + packets.length + index];
       const theirs = masked({ stdout, stderr, code: rc ?? -1 });
       const ours = masked(await tool.run(...wordsOf(line)));
       if (JSON.stringify(ours) !== JSON.stringify(theirs))
@@ -102,6 +104,36 @@ describe.skipIf(!may)('the conntrack tool', () => {
     const rows = readFileSync(new URL('../data/conntrack-words.txt', import.meta.url), 'utf8');
     const lines = rows.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     expect(await compare([...SEED_COMMANDS, ...lines])).toEqual([]);
+  });
+
+  test('packets of connections that were made by hand', async () => {
+    const first = [
+      '-I -p tcp -s 10.1.0.2 -d 10.9.0.2 --sport 4000 --dport 80 -t 500 --state ESTABLISHED -u ASSURED,SEEN_REPLY',
+      '-I -p tcp -s 10.1.0.2 -d 10.9.0.2 --sport 4001 --dport 80 -t 500 --state SYN_SENT',
+      '-I -p tcp -s 10.1.0.2 -d 10.9.0.2 --sport 4002 --dport 80 -t 500 --state NONE',
+      '-I -p udp -s 10.1.0.2 -d 10.9.0.2 --sport 5000 --dport 53 -t 500 -n 10.0.2.77:7777',
+      '-I -p udp -s 10.1.0.2 -d 10.0.2.66 --sport 5001 --dport 53 -t 500 -g 10.9.0.2:5353 -u FIXED_TIMEOUT',
+      '-I -p icmp -s 10.1.0.2 -d 10.9.0.2 --icmp-type 8 --icmp-code 0 --icmp-id 7 -t 500',
+    ];
+    const segment = (sport: number, flags: string, seq: number, ack: number): Uint8Array =>
+      build.ip4(there, build.tcp({ sport, dport: 80, flags, seq, ack }));
+    const reply = (dport: number, flags: string, seq: number, ack: number): Uint8Array =>
+      build.ip4(back, build.tcp({ sport: 80, dport, flags, seq, ack }));
+    const packets: Situation['packets'] = [
+      ['A', segment(4000, 'A', 1_000, 2_000)],
+      ['B', reply(4000, 'A', 900_000, 50)],
+      ['A', segment(4000, 'FA', 5_000_000, 7)],
+      ['B', reply(4001, 'SA', 5, 6)],
+      ['A', segment(4002, 'S', 1, 0)],
+      ['B', reply(4002, 'SA', 5, 2)],
+      ['A', build.ip4(there, build.udp({ sport: 5000, dport: 53 }))],
+      ['B', build.ip4({ src: S, dst: '10.0.2.77' }, build.udp({ sport: 53, dport: 7777 }))],
+      ['A', build.ip4({ src: C, dst: '10.0.2.66' }, build.udp({ sport: 5001, dport: 53 }))],
+      ['B', build.ip4(back, build.udp({ sport: 5353, dport: 5001 }))],
+      ['B', build.ip4(back, build.icmp({ type: 0, id: 7, seq: 1 }))],
+    ];
+    const rules = `${TRACKING}*nat\nCOMMIT\n`;
+    expect(await compare(['-L', '-L -n', '-L -g'], { first, packets, rules })).toEqual([]);
   });
 
   test('expectations of a helper, and what comes of them', async () => {
@@ -236,6 +268,8 @@ function shown({ stdout, stderr, code }: ToolRun, other: ToolRun): string {
 }
 
 interface Situation {
+  /** Command lines before the packets. */
+  readonly first: readonly string[];
   readonly packets: readonly (readonly ['A' | 'B', Uint8Array])[];
   readonly rules: string;
   readonly sysctls: Readonly<Record<string, number>>;
