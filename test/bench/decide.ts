@@ -3,7 +3,6 @@
 //
 //   node test/bench/run.mjs decide [--shapes acl,fw] [--families 6] [--counts 10,1000] [--json FILE]
 
-import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Counts } from '../../engine/counters.ts';
@@ -21,6 +20,7 @@ import type { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { bareServices } from '../../testing/bare-services.ts';
 import { packetFor, strayPacket } from './packets.ts';
+import { keep } from './results.ts';
 import { Dice, SHAPES, type Shape, saveText } from './rulesets.ts';
 
 const { values } = parseArgs({
@@ -172,8 +172,4 @@ for (const shape of values.shapes.split(',') as Shape[]) {
     }
   }
 }
-if (values.json)
-  writeFileSync(
-    values.json,
-    `${JSON.stringify({ node: process.versions.node, cpu: cpus()[0]?.model, rows }, null, 1)}\n`,
-  );
+keep(values.json, 'decide', rows);
