@@ -187,6 +187,17 @@ const resets: Trace[] = [
       [2, '>', 'R 8000', 'ESTABLISHED', 'CLOSE 10'],
     ],
   },
+  {
+    name: 'a number of 0 while the connection opens: the window judges',
+    rows: [...handshake.slice(0, 2), [2, '>', 'R 0', 'ESTABLISHED', 'CLOSE 10']],
+  },
+  {
+    name: 'in answer to an ACK, of a connection that is not assured: whatever its number',
+    rows: [
+      [0, '>', 'PA 100+10 ack 500', 'NEW', 'ESTABLISHED 300 unreplied'],
+      [1, '<', 'RA 7777 ack 110', 'ESTABLISHED', '-'],
+    ],
+  },
   { name: 'exact', rows: [...handshake, [3, '<', 'R 501', 'ESTABLISHED', 'CLOSE 10 assured']] },
   {
     name: 'in the window, but not exact: the receiver may ask back',
@@ -345,6 +356,23 @@ const windows: Trace[] = [
       [5, '>', 'PA 101+10 ack 501', 'ESTABLISHED', 'ESTABLISHED 300 assured'],
       [6, '>', 'PA 101+10 ack 501', 'ESTABLISHED', 'ESTABLISHED 200 assured'],
       [7, '<', 'A 501 ack 111', 'ESTABLISHED', 'ESTABLISHED 432000 assured'],
+    ],
+  },
+  {
+    name: 'a SYN/ACK with a higher number does not begin anew once the first one was seen',
+    rows: [
+      ...handshake.slice(0, 2),
+      [2, '<', 'SA 900 ack 101', 'ESTABLISHED', 'SYN_RECV 60', 'ignored'],
+      [3, '>', 'A 101 ack 901', 'INVALID', 'SYN_RECV 60'],
+      [4, '>', 'A 101 ack 501', 'ESTABLISHED', 'ESTABLISHED 432000 assured'],
+    ],
+  },
+  {
+    name: 'a probe of a window that was never open',
+    rows: [
+      [0, '>', 'S 100', 'NEW', 'SYN_SENT 120 unreplied'],
+      [1, '<', 'SA 500 ack 101 win 0', 'ESTABLISHED', 'SYN_RECV 60'],
+      [2, '>', 'A 101+1 ack 501', 'ESTABLISHED', 'ESTABLISHED 300 assured'],
     ],
   },
   {
