@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { checkEverything, checkSettings, type Report } from '../control/config/check.ts';
+import { CONFIG_SCHEMA } from '../control/config/config.ts';
 import { loadConfig, tryConfig } from '../control/config/load.ts';
 import { ConfigError } from '../control/config/reader.ts';
 import { checkListen, isLoopback } from '../control/config/words.ts';
@@ -16,6 +17,7 @@ import { type RuleOptions, ruleFiles } from './rule-files.ts';
 
 export interface RunOptions extends RuleOptions {
   config?: string;
+  configSchema?: boolean;
   dryRun?: boolean;
   inside: string;
   outside: string;
@@ -35,6 +37,10 @@ const NO_PRIVILEGE = 77;
 /** Runs until SIGTERM or SIGINT; the value is the exit code. */
 export async function run(options: RunOptions): Promise<number> {
   try {
+    if (options.configSchema) {
+      process.stdout.write(`${JSON.stringify(CONFIG_SCHEMA, undefined, 2)}\n`);
+      return 0;
+    }
     if (options.dryRun) return await dryRun(options);
     const settings = await settingsOf(options);
     return await serve(settings, () => settingsOf(options));

@@ -33,6 +33,7 @@ export const inline: CommandFamily = (program, set) => {
         'fingerprints',
       ]),
     )
+    .option('--config-schema', 'print the JSON schema of that file, for editors')
     .option('--dry-run', 'check everything, say all that is wrong, change nothing')
     .option(
       '--inside <device>',
