@@ -13,7 +13,7 @@ export function procText(flow: Flow): string {
   const name = kernelName(flow);
   const words = [`${`ipv${flow.family}`.padEnd(8)} ${flow.family === 4 ? 2 : 10} ${name.padEnd(8)} ${flow.protocol}`];
   if (flow.timeout !== undefined && !(flow.status & IPS_OFFLOAD)) words.push(String(Math.floor(flow.timeout / 1_000)));
-  pushBody(words, flow);
+  pushBody(words, flow, true);
   if (flow.zoneOrig === flow.zoneReply) words.push(`zone=${flow.zoneOrig}`);
   if (flow.age !== undefined) words.push(`delta-time=${Math.floor(flow.age / 1_000)}`);
   return `${words.join(' ')} ${uses(flow)}`;
@@ -23,7 +23,7 @@ export function procText(flow: Flow): string {
 export function ipConntrackText(flow: Flow): string | undefined {
   if (flow.family === 6) return undefined;
   const words = [`${kernelName(flow).padEnd(8)} ${flow.protocol} ${Math.floor((flow.timeout ?? 0) / 1_000)}`];
-  pushBody(words, flow);
+  pushBody(words, flow, false);
   return `${words.join(' ')} ${uses(flow)}`;
 }
 
@@ -34,9 +34,10 @@ const uses = ({ use }: Flow): string => `use=${use + 1}`;
 const kernelName = ({ protocol, state }: Flow): string =>
   protocol === IPPROTO_DCCP && state === undefined ? 'unknown' : protocolName(protocol);
 
-function pushBody(words: string[], flow: Flow): void {
+/** `zones`: the old file has none. */
+function pushBody(words: string[], flow: Flow, zones: boolean): void {
   const { status, zoneOrig, zoneReply, protocol } = flow;
-  const both = zoneOrig === zoneReply;
+  const both = zoneOrig === zoneReply || !zones;
   const state = stateName(flow);
   if (state !== undefined) words.push(state);
   if (protocol === IPPROTO_GRE && flow.timeouts)

@@ -4,6 +4,8 @@ import type { Command } from './command.ts';
 import { CHECKED, listed, type ProtocolOptions, RULES } from './options.ts';
 import { Complaint } from './values.ts';
 
+const OURS: ReadonlySet<string> = new Set(['proc', 'ip_conntrack', 'json']);
+
 /** Throws a Complaint. `own`: options of the protocol that were given. */
 export function checkCommand(
   command: Command,
@@ -18,7 +20,7 @@ export function checkCommand(
   const rules = RULES[table === 'expect' ? 'expect' : 'conntrack'][letter] ?? {};
   // Our own words for what is shown are good with every command that shows something.
   const checked = new Set(given);
-  if ([...command.output].every((word) => word === 'proc' || word === 'json')) checked.delete('output');
+  if ([...command.output].every((word) => OURS.has(word))) checked.delete('output');
   checkOptions(CHECKED, checked, rules.required, rules.optional);
   if (rules.pair) {
     checkPairs(

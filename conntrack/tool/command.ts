@@ -57,6 +57,7 @@ export type OutputWord =
   | 'userspace'
   | 'save'
   | 'proc'
+  | 'ip_conntrack'
   | 'json';
 const OUTPUTS: readonly OutputWord[] = [
   'xml',
@@ -68,6 +69,7 @@ const OUTPUTS: readonly OutputWord[] = [
   'userspace',
   'save',
   'proc',
+  'ip_conntrack',
   'json',
 ];
 

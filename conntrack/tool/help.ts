@@ -50,7 +50,7 @@ What to set:
   -t, --timeout SECONDS    -m, --mark    -u, --status    --label-add NAME    --label-del [NAME]
 
 Output:
-  -o, --output WORD[,...]   extended, id, timestamp, ktimestamp, labels, save, xml, userspace; ours: proc, json
+  -o, --output WORD[,...]   extended, id, timestamp, ktimestamp, labels, save, xml, userspace; ours: proc, ip_conntrack, json
   --json                    a JSON object a line
   -z, --zero                with -L: set the counters to zero
   -e, --event-mask WORD[,...]               with -E: ALL, NEW, UPDATES, DESTROY

@@ -5,7 +5,7 @@ import type { StatisticsAnswer } from '../service.ts';
 import { flowJson } from '../text/json.ts';
 import type { Clock } from '../text/names.ts';
 import { type PlainOptions, plainLine } from '../text/plain.ts';
-import { procText } from '../text/proc.ts';
+import { ipConntrackText, procText } from '../text/proc.ts';
 import { saveLine } from '../text/save.ts';
 import { xmlElement } from '../text/xml.ts';
 import type { Command } from './command.ts';
@@ -37,6 +37,7 @@ export class Printer {
     if (output.has('json')) return `${JSON.stringify(flowJson(flow, this.command.labelNames))}\n`;
     if (output.has('xml')) return `${letter === 'L' ? this.head() : ''}${xmlElement(flow, this.xml())}\n`;
     if (output.has('save')) return `${saveLine(flow, letter === 'D' ? 'destroy' : 'new')}\n`;
+    if (output.has('ip_conntrack')) return lineOrNone(ipConntrackText(flow));
     return `${output.has('proc') ? procText(flow) : plainLine(flow, this.plain)}\n`;
   }
 
@@ -93,6 +94,8 @@ export class Printer {
       .join('')}\n`;
   }
 }
+
+const lineOrNone = (text: string | undefined): string => (text === undefined ? '' : `${text}\n`);
 
 const stampOf = (at: number): string => {
   const seconds = String(Math.floor(at / 1_000)).padEnd(8);

@@ -218,8 +218,9 @@ class Run {
 
   private async print(flows: readonly Flow[]): Promise<void> {
     if (flows.length === 0) return;
-    this.count += flows.length;
-    await this.world.out(flows.map((flow) => this.printer.flow(flow)).join(''));
+    const lines = flows.map((flow) => this.printer.flow(flow)).filter((line) => line !== '');
+    this.count += lines.length;
+    await this.world.out(lines.join(''));
   }
 
   private async memory(): Promise<number> {

@@ -81,6 +81,13 @@ describe('ours', () => {
     const { tool, tracker } = table();
     await tool.run('-I', ...UDP);
     expect((await tool.run('-L', '-o', 'proc')).stdout).toBe(`${procLine(tracker, 0, NOW)}\n`);
+    await tool.run('-I', '-p', 'udp', '-s', 'fd00::1', '-d', 'fd00::2', '--sport', '1', '--dport', '53', '-t', '60');
+    expect(await tool.run('-L', '-o', 'ip_conntrack')).toEqual({
+      stdout:
+        'udp      17 60 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=53 [UNREPLIED] src=10.0.0.2 dst=10.0.0.1 sport=53 dport=1 mark=0 use=2\n',
+      stderr: `${VERSION}: 1 flow entries have been shown.\n`,
+      code: 0,
+    });
     const [head, counts] = (await tool.run('-S', '-o', 'proc')).stdout.split('\n');
     expect(counts.trim().split(/\s+/)).toHaveLength(head.trim().split(/\s+/).length);
   });
