@@ -73,22 +73,27 @@ export class HelperCall {
     this.tracker = tracker;
   }
 
-  /** The packet at hand; false: it has no payload to speak of. `payload` 0: the helper is to see that, too. */
-  begin(pkt: Packet, help: Help): boolean {
+  /** The packet at hand; false: it has no payload. An empty UDP datagram has one of no octets. */
+  begin(pkt: Packet): boolean {
     const { bytes, l4, end } = pkt;
     this.pkt = pkt;
     this.id = pkt.connection;
     this.direction = pkt.direction;
-    this.help = help;
     if (pkt.protocol === IPPROTO_TCP) {
       if (!tcp.fits(bytes, l4, end)) return false;
       this.from = l4 + tcp.headerLength(bytes, l4);
-    } else {
-      this.from = l4 + (pkt.protocol === IPPROTO_UDP ? UDP_LENGTH : 0);
+      return this.from < end;
     }
+    this.from = l4 + (pkt.protocol === IPPROTO_UDP ? UDP_LENGTH : 0);
+    return this.from <= end;
+  }
+
+  /** What is known of its connection. */
+  know(help: Help): this {
+    this.help = help;
     this.tracker.table.readTuple(this.id, 0, this.tuples[0]);
     this.tracker.table.readTuple(this.id, 1, this.tuples[1]);
-    return this.from <= end;
+    return this;
   }
 
   // --- The packet and its connection ---------------------------------------------------------------------------------

@@ -149,8 +149,15 @@ export class Helping {
     const id = pkt.connection;
     // An error about the connection has no payload of it.
     if (pkt.protocol !== this.tracker.table.protocol(id)) return undefined;
+    // Nothing is kept of a connection that has not said anything: of a flood of SYNs.
+    if (!this.call.begin(pkt)) return undefined;
     const help = this.help(id);
-    return help && this.call.begin(pkt, help) ? help.helper?.help(this.call, help.state) : undefined;
+    return help?.helper?.help(this.call.know(help), help.state);
+  }
+
+  /** Connections that were read. */
+  get count(): number {
+    return this.helps.size;
   }
 
   /** Octets reserved, but for the objects of those that were read. */

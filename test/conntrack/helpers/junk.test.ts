@@ -211,6 +211,21 @@ describe('floods of expectations', () => {
   });
 });
 
+test('a flood of SYNs leaves no more than an octet for each', () => {
+  const tracker = newTracker();
+  tracker.helping.find = () => ftp;
+  for (let client = 0; client < 5_000; client++) {
+    const src = `10.2.${client >>> 8}.${client & 255}`;
+    const pkt = Packet.of(ip(4, { src, dst: '192.0.2.9' }, tcp({ sport: 4_000, dport: 21, flags: 'S' })));
+    pkt.template = { untracked: false, zoneOriginal: 0, zoneReply: 0, helper: 'ftp', mark: 0 };
+    tracker.track(pkt);
+    tracker.confirm(pkt);
+  }
+  expect(tracker.table.count).toBe(5_000);
+  expect(tracker.helping.size).toBeLessThan(10_000);
+  expect(tracker.helping.count).toBe(0);
+});
+
 describe('large packets', () => {
   test('a super-packet with an unfinished checksum is rewritten, and finished right by whoever finishes it', () => {
     const read = new Read(ftp, 4, true);
