@@ -24,7 +24,7 @@ import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } 
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { Accounting, type FlowCounts } from './accounting.ts';
 import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
-import { type ConfirmParts, Confirmation } from './confirmation.ts';
+import { Confirmation, type ConfirmParts } from './confirmation.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { ConnectionEvents } from './events.ts';
@@ -80,7 +80,9 @@ const DROP = 0;
 
 const HOOK_PREROUTING = 0;
 
-export class ConnectionTracker implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker, ConfirmParts {
+export class ConnectionTracker
+  implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker, ConfirmParts
+{
   readonly table: ConnectionTable;
   readonly connections: ConnectionColumns;
   readonly sysctls = new Sysctls();
