@@ -1,12 +1,12 @@
 // ns per packet through the whole engine, without devices: a default-drop stateful ruleset, one flow and many, bridge and router.
 // Run it bundled: npx esbuild test/bench/walk.ts --bundle --platform=node --format=esm --outfile=/tmp/walk.mjs && node /tmp/walk.mjs
 
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { Firewall, type Mode } from '../../engine/firewall.ts';
 import { Registry } from '../../engine/registry.ts';
 import { restore } from '../../engine/restore.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
-import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { ip6, tcp, udp } from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';

@@ -1,5 +1,6 @@
 // A firewall from save text, for tests: built-in extensions, seeded random numbers, what it sends and logs in lists.
 
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { Firewall, type FirewallOptions } from '../../engine/firewall.ts';
 import { Registry } from '../../engine/registry.ts';
 import { restore } from '../../engine/restore.ts';
@@ -7,7 +8,6 @@ import { Ruleset } from '../../engine/ruleset.ts';
 import type { LogRecord } from '../../engine/services.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
 import { noNames } from '../../grammar/names.ts';
-import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';

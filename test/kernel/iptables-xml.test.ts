@@ -3,10 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { fmt } from '../../bin/fmt.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { Registry } from '../../engine/registry.ts';
 import { saveToXml } from '../../grammar/save-xml.ts';
-import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 import { RandomSave } from '../grammar/random-save.ts';

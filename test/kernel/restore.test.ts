@@ -5,11 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { fmt } from '../../bin/fmt.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { runTool } from '../../control/tool.ts';
 import { Registry } from '../../engine/registry.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
-import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { targets } from '../../targets/index.ts';
