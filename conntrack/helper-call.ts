@@ -13,7 +13,7 @@ import { findPort, followMaster } from './nat/follow.ts';
 import { mangle } from './nat/mangle.ts';
 import type { NatRange } from './nat/range.ts';
 import type { Shifter } from './seqadj.ts';
-import { type Direction, IPS_DST_NAT, IPS_SRC_NAT } from './status.ts';
+import { type Direction, IPS_DST_NAT, IPS_EXPECTED, IPS_SRC_NAT } from './status.ts';
 import type { ConnectionTable } from './table.ts';
 import { Tuple } from './tuple.ts';
 
@@ -129,6 +129,11 @@ export class HelperCall {
   /** The connection's addresses are translated: the payload's have to be, too. */
   get translated(): boolean {
     return (this.tracker.table.status(this.id) & (IPS_SRC_NAT | IPS_DST_NAT)) !== 0;
+  }
+
+  /** The connection was itself expected of another one. */
+  get isExpected(): boolean {
+    return (this.tracker.table.status(this.id) & IPS_EXPECTED) !== 0;
   }
 
   /** TCP: sequence number of the first octet of the payload, as its sender counts. */

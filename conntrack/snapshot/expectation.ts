@@ -3,6 +3,7 @@
 
 import { Expectation, type ExpectFunction } from '../expectation.ts';
 import { pptpCall } from '../helpers/pptp.ts';
+import { sipExpected } from '../helpers/sip-nat.ts';
 import { followMaster } from '../nat/follow.ts';
 import type { Direction } from '../status.ts';
 import type { ConnectionTracker } from '../tracker.ts';
@@ -11,7 +12,7 @@ import { readTuple, writeTuple } from './connection.ts';
 import type { OctetReader, OctetWriter } from './frames.ts';
 
 /** What may be done to the connection that comes of one, by name. */
-const FUNCTIONS: readonly ExpectFunction[] = [followMaster, pptpCall];
+const FUNCTIONS: readonly ExpectFunction[] = [followMaster, pptpCall, sipExpected];
 
 export function writeExpectation(out: OctetWriter, tracker: ConnectionTracker, one: Expectation, scratch: Tuple): void {
   tracker.table.readTuple(one.master.id, 0, scratch);

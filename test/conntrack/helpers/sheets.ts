@@ -6,6 +6,7 @@ import { ftpRows } from './ftp.rows.ts';
 import { ircRows } from './irc.rows.ts';
 import { pptpRows } from './pptp.rows.ts';
 import { saneRows } from './sane.rows.ts';
+import { sipRows } from './sip.rows.ts';
 import { snmpRows } from './snmp.rows.ts';
 import type { HelperRow } from './talk.ts';
 import { tftpRows } from './tftp.rows.ts';
@@ -22,6 +23,7 @@ export const sheets: readonly HelperSheet[] = [
   { helper: 'irc', rows: ircRows },
   { helper: 'pptp', rows: pptpRows },
   { helper: 'sane', rows: saneRows },
+  { helper: 'sip', rows: sipRows },
   { helper: 'snmp', rows: snmpRows },
   { helper: 'tftp', rows: tftpRows },
 ];
