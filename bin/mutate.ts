@@ -1,11 +1,12 @@
 // sekisho mutate: which slips of the hand in the rules the tests would not notice.
 
+import { modulesOfEnvironment } from '../control/extension-files.ts';
 import { hostNames } from '../control/host-names.ts';
 import { parseAccepted } from '../testing/mutation/accepted.ts';
 import { MutationError } from '../testing/mutation/mutate.ts';
 import { mutationText } from '../testing/mutation/report.ts';
 import { RulesError } from '../testing/rule-source.ts';
-import { parseSuite, SuiteError } from '../testing/suite.ts';
+import { parseSuite, SuiteError, withExtensions } from '../testing/suite.ts';
 import { mutateSuite } from '../testing/suite-run.ts';
 import { complain, readText } from './input.ts';
 
@@ -26,7 +27,11 @@ export async function mutate(files: readonly string[], options: MutateOptions): 
   try {
     const accepted = options.accepted === undefined ? [] : parseAccepted(readText(options.accepted), options.accepted);
     for (const file of files) {
-      const result = mutateSuite(parseSuite(readText(file), file), { accepted }, hostNames());
+      const result = mutateSuite(
+        withExtensions(parseSuite(readText(file), file), modulesOfEnvironment()),
+        { accepted },
+        hostNames(),
+      );
       if (options.json) {
         const { mutants, stale, score, ms } = result;
         process.stdout.write(`${JSON.stringify({ file, score, ms: Math.round(ms), mutants, stale })}\n`);

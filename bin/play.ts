@@ -1,5 +1,6 @@
 // sekisho play: scenarios in memory, on virtual time.
 
+import { modulesOfEnvironment } from '../control/extension-files.ts';
 import { play as playOne } from '../testing/scenario.ts';
 import type { Scenario } from '../testing/scenario-format.ts';
 import { complain, readText } from './input.ts';
@@ -30,12 +31,13 @@ export function* scenariosOf(text: string, file: string): Generator<Scenario> {
 /** Exit code 1 when a scenario could not be run; its line then says why, and the others go on. */
 export async function play(files: readonly string[], { pretty }: { pretty?: boolean }): Promise<number> {
   let code = 0;
+  const attach = modulesOfEnvironment();
   for (const file of files.length > 0 ? files : ['-']) {
     try {
       for (const scenario of scenariosOf(readText(file), file === '-' ? 'standard input' : file)) {
         let result: unknown;
         try {
-          result = playOne(scenario);
+          result = playOne(scenario, { attach });
         } catch (error) {
           code = 1;
           result = { name: scenario?.name, error: (error as Error).message };

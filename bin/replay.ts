@@ -1,6 +1,7 @@
 // sekisho replay: a capture through a rule set, and what would be different with another one.
 
 import { writeFileSync } from 'node:fs';
+import { modulesOfEnvironment } from '../control/extension-files.ts';
 import { hostNames } from '../control/host-names.ts';
 import { writePcap } from '../packet/pcap.ts';
 import { CaptureError, packetsIn } from '../testing/captures.ts';
@@ -37,7 +38,7 @@ export interface ReplayCommandOptions extends RuleOptions {
 export async function replay(file: string, options: ReplayCommandOptions): Promise<number> {
   try {
     const packets = [...packetsIn(readBytes(file), file === '-' ? 'standard input' : file)];
-    const setup = { ...setupFrom(options), names: hostNames() };
+    const setup = { ...setupFrom(options), names: hostNames(), attach: modulesOfEnvironment() };
     const how = replayOptions(options);
     const plain = run(packets, setup, how);
     const other = otherRun(options);

@@ -2,10 +2,11 @@
 
 import { existsSync, type FSWatcher, watch, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { modulesOfEnvironment } from '../control/extension-files.ts';
 import { hostNames } from '../control/host-names.ts';
 import { Coverage, MEASURES, type Thresholds } from '../testing/coverage.ts';
 import { RulesError } from '../testing/rule-source.ts';
-import { parseSuite, SuiteError } from '../testing/suite.ts';
+import { parseSuite, SuiteError, withExtensions } from '../testing/suite.ts';
 import { githubReport, junitReport, tapReport, textReport } from '../testing/suite-report.ts';
 import { filesOf, type RowResult, runSuite } from '../testing/suite-run.ts';
 import { complain, readText } from './input.ts';
@@ -76,7 +77,7 @@ function once(
   let code = 0;
   for (const file of files) {
     try {
-      const suite = parseSuite(readText(file), file);
+      const suite = withExtensions(parseSuite(readText(file), file), modulesOfEnvironment());
       read.push(...filesOf(suite));
       rows.push(...runSuite(suite, coverage, hostNames()).rows);
     } catch (error) {

@@ -80,3 +80,5 @@ export const namesOf = ({ matches = [], targets = [], helpers = [] }: Module): s
 /** Files that every program of this environment attaches: SEKISHO_EXTENSIONS, separated by colons. */
 export const filesOfEnvironment = (): string[] =>
   (process.env.SEKISHO_EXTENSIONS ?? '').split(':').filter((file) => file !== '');
+
+export const modulesOfEnvironment = (): Module[] => filesOfEnvironment().map(loadExtension);

@@ -4,8 +4,7 @@ import { helpers } from '../conntrack/helpers/index.ts';
 import { Registry } from '../engine/registry.ts';
 import { matches } from '../matches/index.ts';
 import { targets } from '../targets/index.ts';
-import { filesOfEnvironment, loadExtension } from './extension-files.ts';
+import { modulesOfEnvironment } from './extension-files.ts';
 
 /** With those of the files that SEKISHO_EXTENSIONS names. */
-export const builtinRegistry = (): Registry =>
-  new Registry({ matches, targets, helpers }, ...filesOfEnvironment().map(loadExtension));
+export const builtinRegistry = (): Registry => new Registry({ matches, targets, helpers }, ...modulesOfEnvironment());

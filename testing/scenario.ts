@@ -45,6 +45,8 @@ export interface PlayOptions {
   readonly names?: Names;
   /** Extensions instead of the built-in ones. */
   readonly extensions?: Module;
+  /** Extensions of one's own beside them. */
+  readonly attach?: readonly Module[];
   readonly seed?: number;
   /** By the plain interpreter instead of compiled tables. */
   readonly interpreted?: boolean;
@@ -74,8 +76,8 @@ class Player {
   private logged: LogRecord[] | undefined;
 
   constructor(scenario: Scenario, options: PlayOptions) {
-    const { names = noNames, extensions = { matches, targets, helpers }, seed = 1, interpreted } = options;
-    const registry = new Registry(extensions);
+    const { names = noNames, extensions = { matches, targets, helpers }, attach = [], seed = 1, interpreted } = options;
+    const registry = new Registry(extensions, ...attach);
     this.random = seeded(seed);
     this.firewall = new Firewall({
       mode: { kind: 'router', topology: topologyOf(scenario) },

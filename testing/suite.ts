@@ -11,7 +11,13 @@ import { type Expected, parseExpectation } from './expectation.ts';
 import type { FirewallSetup, SendOptions } from './firewall.ts';
 
 /** How the firewall of a file or a group is set up. Paths of rule files are as written. */
-export type SuiteSetup = Pick<FirewallSetup, 'mode' | 'devices' | 'sysctls' | 'seed' | 'date'>;
+export type SuiteSetup = Pick<FirewallSetup, 'mode' | 'devices' | 'sysctls' | 'seed' | 'date' | 'attach'>;
+
+/** A suite whose rules may use these as well. */
+export const withExtensions = (suite: Suite, attach: FirewallSetup['attach']): Suite => ({
+  ...suite,
+  setup: { ...suite.setup, attach },
+});
 
 export interface Suite {
   readonly file: string;

@@ -11,6 +11,7 @@ import type { TableSpec } from '../../grammar/rule-spec.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { libc } from '../../tun/libc.ts';
 import { openNamespace } from '../../tun/namespace.ts';
+import { loadExtension } from '../extension-files.ts';
 import { builtinRegistry } from '../extensions.ts';
 import { hostNames } from '../host-names.ts';
 import type { RuleFile } from '../rule-store.ts';
@@ -51,6 +52,11 @@ function checkReadable(path: string, place: string, report: Report): void {
 async function checkAll(settings: Settings, report: Report): Promise<void> {
   const firewall = checkSettings(settings, report);
   if (!firewall) return;
+  try {
+    for (const file of settings.extensions) firewall.attach(loadExtension(file));
+  } catch (error) {
+    report('extensions', (error as Error).message);
+  }
   checkSets(settings, firewall.sets, report);
   for (const family of [4, 6] as const) await checkRules(settings, family, firewall, report);
 }

@@ -96,9 +96,13 @@ const CONFIG = record('a configuration', {
     description: 'Timeouts of connections: tcp-established: 5d.',
     propertyNames: { enum: [...TIMEOUTS.keys()] },
   }),
-  extensions: list(
-    text({}),
-    described("Matches and targets of one's own: JavaScript modules, relative to this file (docs/own-extensions.md)."),
+  extensions: placed(
+    list(
+      text({}),
+      described(
+        "Matches and targets of one's own: JavaScript modules, relative to this file (docs/own-extensions.md).",
+      ),
+    ),
   ),
   host: placed(HOST),
   log: record('a log', {
@@ -179,7 +183,7 @@ function settingsOf(read: Read, reader: Reader, places: Map<string, Node>, folde
     }),
     sets: sets === undefined ? undefined : resolve(folder, sets),
     sysctls: sysctlsIn(read, places),
-    extensions: (read.extensions ?? []).map((file) => resolve(folder, file)),
+    extensions: (at('extensions', read.extensions) ?? []).map((file) => resolve(folder, file)),
     host: hostIn(read, reader, folder),
     log: { ...DEFAULT_LOG, ...read.log, to: to === 'stderr' || to === 'syslog' ? to : { file: resolve(folder, to) } },
     metrics,

@@ -32,6 +32,9 @@ test('extensions of files that the environment names are of every program', () =
     expect(sekisho(['ip6tables', '-S', 'FORWARD'], { env: extended }).stdout).toContain('--dns-name ads.example');
   }
   expect(sekisho(['ip6tables', '-S'], { env }).stderr).toContain("Couldn't load match `dnsname'");
+  const step = { in: 'A', hex: '60' };
+  const scenario = JSON.stringify({ v6rules: document, steps: [step, { counters: true }] });
+  expect(sekisho(['play'], { input: scenario, env: extended }).stdout).toContain('--dns-name ads.example');
   const bad = sekisho(['fmt'], { input: document, env: { ...env, SEKISHO_EXTENSIONS: '/nowhere.mjs' } });
   expect([bad.code, bad.stderr]).toEqual([2, 'sekisho: /nowhere.mjs: no such file\n']);
 });
