@@ -2,6 +2,7 @@
 // flags say what is there. Times are relative: what is left, and how old it is.
 
 import type { Family } from '../../packet/numbers.ts';
+import type { L4 } from '../l4/l4.ts';
 import type { Slab } from '../slab.ts';
 import {
   IPS_ASSURED,
@@ -52,33 +53,35 @@ const LASTING =
 
 const MOST_WORDS = 64;
 
-/** A connection out of a snapshot. */
-export interface ConnectionImage {
-  readonly original: Tuple;
-  /** Undefined: the inverse of the original one. */
-  readonly reply: Tuple | undefined;
-  readonly status: number;
-  readonly state: number;
+/** A connection out of a snapshot; read over and over, for there may be millions. */
+export class ConnectionImage {
+  readonly original = new Tuple();
+  /** The inverse of the original one, unless `replyDiffers`. */
+  readonly reply = new Tuple();
+  replyDiffers = false;
+  status = 0;
+  state = 0;
   /** Milliseconds until it ends. */
-  readonly left: number;
-  /** The protocol's words; times in them are relative too. */
-  readonly words: readonly number[];
-  readonly mark: number;
-  readonly secmark: number;
-  readonly labels: readonly number[] | undefined;
+  left = 0;
+  /** The protocol's words, so many of them; times in them are relative too. */
+  readonly words = new Int32Array(MOST_WORDS);
+  wordCount = 0;
+  mark = 0;
+  secmark = 0;
+  labels: readonly number[] | undefined;
   /** Packets and octets of both directions. */
-  readonly counters: readonly number[] | undefined;
+  counters: readonly number[] | undefined;
   /** Milliseconds since its birth. */
-  readonly age: number | undefined;
+  age: number | undefined;
   /** Position, shift before and behind it, of both directions. */
-  readonly shifts: readonly number[] | undefined;
-  readonly policy: string | undefined;
-  readonly events: number | undefined;
-  readonly helper: { readonly name: string; readonly state: unknown } | undefined;
+  shifts: readonly number[] | undefined;
+  policy: string | undefined;
+  events = 0;
+  helper: { readonly name: string; readonly state: unknown } | undefined;
   /** Original tuple of the connection that it was expected by. */
-  readonly master: Tuple | undefined;
+  master: Tuple | undefined;
   /** It was masqueraded by that device. */
-  readonly device: string;
+  device = '';
 }
 
 // --- Tuples ------------------------------------------------------------------------------------------------------------
@@ -90,14 +93,15 @@ function writeEnds(out: OctetWriter, { family, words, keys }: Tuple): void {
   out.i32(keys);
 }
 
-function readEnds(from: OctetReader, family: Family, protocol: number): Tuple {
-  const tuple = new Tuple();
+function readEnds(from: OctetReader, tuple: Tuple, family: Family, protocol: number, l4s: readonly L4[]): void {
   tuple.family = family;
   tuple.protocol = protocol;
+  // IPv4 has two of the eight words; hashes look at more.
+  tuple.words.fill(0);
   const step = family === 4 ? 4 : 1;
   for (let word = 0; word < 8; word += step) tuple.words[word] = from.i32();
   tuple.keys = from.i32();
-  return tuple;
+  tuple.inverse = l4s[protocol].invert(tuple.keys);
 }
 
 /** A tuple with all that belongs to it. */
@@ -109,28 +113,25 @@ export function writeTuple(out: OctetWriter, tuple: Tuple): void {
   writeEnds(out, tuple);
 }
 
-export function readTuple(from: OctetReader, tracker: ConnectionTracker): Tuple {
+export function readTuple(from: OctetReader, { l4s }: Pick<ConnectionTracker, 'l4s'>): Tuple {
   const family = from.u8();
   if (family !== 4 && family !== 6) throw new SnapshotError(`a tuple of family ${family}`);
   const protocol = from.u8();
-  const zones = [from.u16(), from.u16()] as const;
-  const tuple = readEnds(from, family, protocol);
-  tuple.setZones(...zones);
-  tuple.inverse = tracker.l4s[protocol].invert(tuple.keys);
+  const tuple = new Tuple();
+  tuple.setZones(from.u16(), from.u16());
+  readEnds(from, tuple, family, protocol, l4s);
   return tuple;
 }
 
 // --- Writing -----------------------------------------------------------------------------------------------------------
 
-const scratch = (): Tuple => new Tuple();
-
 /** Writes connection `id`, which is in the table. `tuple` is scratch. */
 export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id: number, tuple: Tuple): void {
   const { table, connections, accounting } = tracker;
-  const labels = connections.labelling.words(id);
-  const counted = [accounting.counted(id, 0), accounting.counted(id, 1)];
+  const labels = connections.labelling.size === 0 ? undefined : connections.labelling.words(id);
+  const counters = accounting.counting ? countersOf(tracker, id) : undefined;
   const birth = accounting.birth(id);
-  const shifts = [tracker.seqadj.get(id, 0), tracker.seqadj.get(id, 1)];
+  const shifts = table.status(id) & IPS_SEQ_ADJUST ? shiftsOf(tracker, id) : undefined;
   const policy = tracker.policies.policy(id);
   const events = tracker.events.mask(id);
   const helper = tracker.helping.helper(id);
@@ -143,9 +144,9 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
   if (table.mark(id) !== 0) flags |= MARK;
   if (connections.secmark(id) !== 0) flags |= SECMARK;
   if (labels) flags |= LABELS;
-  if (counted[0]) flags |= COUNTERS;
+  if (counters) flags |= COUNTERS;
   if (birth !== undefined) flags |= AGE;
-  if (shifts[0]) flags |= SHIFTED;
+  if (shifts) flags |= SHIFTED;
   if (policy) flags |= POLICY;
   if (events !== 0) flags |= EVENTS;
   if (helper) flags |= HELPER;
@@ -167,17 +168,10 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
   if (flags & MARK) out.i32(table.mark(id));
   if (flags & SECMARK) out.i32(connections.secmark(id));
   for (const word of labels ?? []) out.i32(word);
-  if (flags & COUNTERS) {
-    for (const way of counted) {
-      out.f64(way?.packets ?? 0);
-      out.f64(way?.bytes ?? 0);
-    }
-  }
+  for (const value of counters ?? []) out.f64(value);
   // Births are of the packets' clock, which this connection's last packet has read too.
   if (birth !== undefined) out.f64(Math.max(0, tracker.time - birth));
-  if (flags & SHIFTED) {
-    for (const way of shifts) for (const value of [way?.position, way?.before, way?.after]) out.i32(value ?? 0);
-  }
+  for (const value of shifts ?? []) out.i32(value);
   if (policy) out.text(policy.name);
   if (flags & EVENTS) out.i32(events);
   if (helper) {
@@ -191,6 +185,16 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
   if (flags & DEVICE) out.text(device);
 }
 
+function countersOf({ accounting }: ConnectionTracker, id: number): number[] | undefined {
+  const [there, back] = [accounting.counted(id, 0), accounting.counted(id, 1)];
+  return there && back && [there.packets, there.bytes, back.packets, back.bytes];
+}
+
+function shiftsOf({ seqadj }: ConnectionTracker, id: number): number[] | undefined {
+  const [there, back] = [seqadj.get(id, 0), seqadj.get(id, 1)];
+  return there && back && [there, back].flatMap(({ position, before, after }) => [position, before, after]);
+}
+
 function writeWords(out: OctetWriter, tracker: ConnectionTracker, id: number): void {
   const { table } = tracker;
   const l4 = tracker.l4s[table.protocol(id)];
@@ -202,47 +206,36 @@ function writeWords(out: OctetWriter, tracker: ConnectionTracker, id: number): v
 
 // --- Reading -----------------------------------------------------------------------------------------------------------
 
-/** Throws a SnapshotError for what no table could have written. */
-export function readConnection(from: OctetReader, tracker: ConnectionTracker): ConnectionImage {
+/** Reads the next connection into `image`. Throws a SnapshotError for what no table could have written. */
+export function readConnection(from: OctetReader, { l4s }: ConnectionTracker, image: ConnectionImage): void {
   const flags = from.u16();
   if (flags & ~KNOWN) throw new SnapshotError(`a connection with flags 0x${flags.toString(16)}`);
+  const { original, reply } = image;
   const family = flags & FAMILY_6 ? 6 : 4;
   const protocol = from.u8();
-  const state = from.u8();
-  const status = from.u16() & LASTING;
-  const left = from.i32();
-  const original = readEnds(from, family, protocol);
-  const words = Array.from({ length: countOf(from.u8(), MOST_WORDS) }, () => from.i32());
-  if (flags & ZONES) {
-    const zones = from.i32();
-    original.setZones(zones >>> 16, zones & 0xffff);
-  }
-  const l4 = tracker.l4s[protocol];
-  original.inverse = l4.invert(original.keys);
-  const reply = flags & REPLY ? readEnds(from, family, protocol) : undefined;
-  if (reply) {
-    reply.setZones(original.zoneOriginal, original.zoneReply);
-    reply.inverse = l4.invert(reply.keys);
-  }
-  return {
-    original,
-    reply,
-    status,
-    state,
-    left,
-    words,
-    mark: flags & MARK ? from.i32() : 0,
-    secmark: flags & SECMARK ? from.i32() : 0,
-    labels: flags & LABELS ? Array.from({ length: 4 }, () => from.i32()) : undefined,
-    counters: flags & COUNTERS ? Array.from({ length: 4 }, () => from.f64()) : undefined,
-    age: flags & AGE ? from.f64() : undefined,
-    shifts: flags & SHIFTED ? Array.from({ length: 6 }, () => from.i32()) : undefined,
-    policy: flags & POLICY ? from.text() : undefined,
-    events: flags & EVENTS ? from.i32() : undefined,
-    helper: flags & HELPER ? { name: from.text(), state: plainData(from.text()) } : undefined,
-    master: flags & MASTER ? readTuple(from, tracker) : undefined,
-    device: flags & DEVICE ? from.text() : '',
-  };
+  image.state = from.u8();
+  image.status = from.u16() & LASTING;
+  image.left = from.i32();
+  readEnds(from, original, family, protocol, l4s);
+  image.wordCount = countOf(from.u8(), MOST_WORDS);
+  for (let word = 0; word < image.wordCount; word++) image.words[word] = from.i32();
+  const zones = flags & ZONES ? from.i32() : 0;
+  original.setZones(zones >>> 16, zones & 0xffff);
+  image.replyDiffers = (flags & REPLY) !== 0;
+  reply.copy(original);
+  if (image.replyDiffers) readEnds(from, reply, family, protocol, l4s);
+  else reply.invert();
+  image.mark = flags & MARK ? from.i32() : 0;
+  image.secmark = flags & SECMARK ? from.i32() : 0;
+  image.labels = flags & LABELS ? Array.from({ length: 4 }, () => from.i32()) : undefined;
+  image.counters = flags & COUNTERS ? Array.from({ length: 4 }, () => from.f64()) : undefined;
+  image.age = flags & AGE ? from.f64() : undefined;
+  image.shifts = flags & SHIFTED ? Array.from({ length: 6 }, () => from.i32()) : undefined;
+  image.policy = flags & POLICY ? from.text() : undefined;
+  image.events = flags & EVENTS ? from.i32() : 0;
+  image.helper = flags & HELPER ? { name: from.text(), state: plainData(from.text()) } : undefined;
+  image.master = flags & MASTER ? readTuple(from, { l4s }) : undefined;
+  image.device = flags & DEVICE ? from.text() : '';
 }
 
 function countOf(given: number, most: number): number {
@@ -268,18 +261,19 @@ export function giveConnection(tracker: ConnectionTracker, image: ConnectionImag
   const l4 = tracker.l4s[original.protocol];
   // Tracked by another protocol now, or not as the one who wrote it did.
   const wanted = l4.words || Number(l4.wordIsTime ?? false);
-  if (image.words.length !== wanted || image.state >= (l4.states?.length ?? 1)) return 'foreign';
+  if (image.wordCount !== wanted || image.state >= (l4.states?.length ?? 1)) return 'foreign';
   const left = image.left - elapsed;
   if (!(left > 0)) return 'over';
-  const other = reply ?? inverseOf(original);
-  if (tracker.findLive(original, original.zoneOriginal) >= 0 || tracker.findLive(other, original.zoneReply) >= 0)
-    return 'taken';
+  if (tracker.findLive(original, original.zoneOriginal) >= 0) return 'taken';
+  // Without translation whoever has the reply tuple has the original one too.
+  const apart = image.replyDiffers || original.zoneOriginal !== original.zoneReply || table.asymmetric > 0;
+  if (apart && tracker.findLive(reply, original.zoneReply) >= 0) return 'taken';
   const { max } = sysctls.limits;
   if (max !== 0 && table.count >= max) return 'full';
 
   table.limit = max === 0 ? Number.POSITIVE_INFINITY : max;
   const id = tracker.open(original, tracker.time);
-  if (reply) table.setReply(id, reply);
+  if (image.replyDiffers) table.setReply(id, reply);
   table.setState(id, image.state);
   table.addStatus(id, image.status | IPS_CONFIRMED);
   table.expires[id] = tracker.now + left;
@@ -289,23 +283,17 @@ export function giveConnection(tracker: ConnectionTracker, image: ConnectionImag
   return id;
 }
 
-function inverseOf(tuple: Tuple): Tuple {
-  const inverse = scratch();
-  inverse.copy(tuple);
-  inverse.invert();
-  return inverse;
-}
-
 function giveWords(
   { table, l4s, now }: ConnectionTracker,
   id: number,
-  { words }: ConnectionImage,
+  { words, wordCount }: ConnectionImage,
   elapsed: number,
 ): void {
   const protocol = table.protocol(id);
   const l4 = l4s[protocol];
   if (l4.wordIsTime) table.own[id] = now + words[0] - elapsed;
-  else if (l4.words > 0) (table.slabs[protocol] as Slab).words.set(words, table.own[id] * l4.words);
+  else if (l4.words > 0)
+    (table.slabs[protocol] as Slab).words.set(words.subarray(0, wordCount), table.own[id] * l4.words);
 }
 
 function giveRest(tracker: ConnectionTracker, id: number, image: ConnectionImage, elapsed: number): void {
@@ -322,7 +310,7 @@ function giveRest(tracker: ConnectionTracker, id: number, image: ConnectionImage
     }
   }
   if (image.policy !== undefined) policies.assign(id, image.policy, tracker.l4s[table.protocol(id)]);
-  if (image.events !== undefined) events.open(id, 0, image.events, 0);
+  if (image.events !== 0) events.open(id, 0, image.events, 0);
   if (image.helper && helping.assignByName(id, image.helper.name)) {
     const help = helping.help(id);
     if (help && image.helper.state !== null) help.state = image.helper.state;

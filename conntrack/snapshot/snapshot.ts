@@ -15,7 +15,7 @@
 
 import type { ConnectionTracker } from '../tracker.ts';
 import { Tuple } from '../tuple.ts';
-import { type ConnectionImage, giveConnection, type LeftOut, readConnection, writeConnection } from './connection.ts';
+import { ConnectionImage, giveConnection, type LeftOut, readConnection, writeConnection } from './connection.ts';
 import {
   type ExpectationImage,
   giveExpectation,
@@ -214,7 +214,7 @@ function countAll(tracker: ConnectionTracker, frames: readonly Frame[]): { conne
   return found;
 }
 
-/** `later`: so many ms after the snapshot began it was written. */
+/** `later`: so many ms after the snapshot began it was written. The image is the same each time. */
 function eachConnection(
   tracker: ConnectionTracker,
   payload: Uint8Array,
@@ -222,7 +222,11 @@ function eachConnection(
 ): void {
   const from = new OctetReader(payload);
   const later = from.f64();
-  while (!from.done) visit(readConnection(from, tracker), later);
+  const image = new ConnectionImage();
+  while (!from.done) {
+    readConnection(from, tracker, image);
+    visit(image, later);
+  }
 }
 
 function eachExpectation(
