@@ -121,11 +121,15 @@ export function parseCommand(argv: readonly string[], names: ToolNames, warnings
   return new Parsing(argv, names, warnings).run();
 }
 
+type Takers = Readonly<Record<string, (value: string, key: string) => void>>;
+
 class Parsing {
   private readonly words: Words;
   private readonly names: ToolNames;
   private readonly warnings: string[];
   private readonly command: Command;
+  /** What is done with the value of each general option. */
+  private readonly takers: Takers;
   private letter: CommandLetter | undefined;
   private protocol: ProtocolOptions | undefined;
   /** Options of the protocol that were given. */
@@ -159,6 +163,7 @@ class Parsing {
       memory: false,
       labelNames: new Map(),
     };
+    this.takers = this.makeTakers(this.command);
   }
 
   run(): Command {
@@ -213,63 +218,65 @@ class Parsing {
   // --- General options -------------------------------------------------------------------------------------------------
 
   private takeOption(key: string, value: string): void {
-    const { command } = this;
-    const options: Readonly<Record<string, () => void>> = {
-      src: () => this.takeAddress(command.orig.src, key, value, 'src'),
-      dst: () => this.takeAddress(command.orig.dst, key, value, 'dst'),
-      'reply-src': () => this.takeAddress(command.reply.src, key, value),
-      'reply-dst': () => this.takeAddress(command.reply.dst, key, value),
-      'tuple-src': () => this.takeTupleAddress('src', key, value),
-      'tuple-dst': () => this.takeTupleAddress('dst', key, value),
-      'mask-src': () => this.takeAddress(command.mask.src, key, value),
-      'mask-dst': () => this.takeAddress(command.mask.dst, key, value),
-      protonum: () => this.takeProtocol(value),
-      timeout: () => {
+    // secmark and zero: that they were given is all.
+    this.takers[key]?.(value, key);
+  }
+
+  private makeTakers(command: Command): Takers {
+    return {
+      src: (value, key) => this.takeAddress(command.orig.src, key, value, 'src'),
+      dst: (value, key) => this.takeAddress(command.orig.dst, key, value, 'dst'),
+      'reply-src': (value, key) => this.takeAddress(command.reply.src, key, value),
+      'reply-dst': (value, key) => this.takeAddress(command.reply.dst, key, value),
+      'tuple-src': (value, key) => this.takeTupleAddress('src', key, value),
+      'tuple-dst': (value, key) => this.takeTupleAddress('dst', key, value),
+      'mask-src': (value, key) => this.takeAddress(command.mask.src, key, value),
+      'mask-dst': (value, key) => this.takeAddress(command.mask.dst, key, value),
+      protonum: (value) => this.takeProtocol(value),
+      timeout: (value) => {
         command.timeout = number10(value);
       },
-      status: () => this.takeStatus(value),
-      'event-mask': () =>
+      status: (value) => this.takeStatus(value),
+      'event-mask': (value) =>
         this.takeList(value, Object.keys(EVENT_BITS), (word) => {
           for (const what of EVENT_BITS[word]) command.events.add(what);
         }),
-      output: () => this.takeOutput(value),
-      mark: () => {
+      output: (value) => this.takeOutput(value),
+      mark: (value) => {
         const [mark, mask] = value.split(/\/(.*)/s);
         command.mark = { value: number0(mark), mask: mask === undefined ? 0xffffffff : number0(mask) };
       },
-      id: () => {
+      id: (value) => {
         command.id = number0(value);
       },
-      family: () =>
+      family: (value) =>
         this.setFamily(value === 'ipv4' ? 4 : value === 'ipv6' ? 6 : undefined, `\`${value}' unsupported protocol`),
-      'src-nat': () => this.takeNat(command.sourceNat, key, value),
-      'dst-nat': () => this.takeNat(command.destinationNat, key, value),
-      'any-nat': () => {
+      'src-nat': (value, key) => this.takeNat(command.sourceNat, key, value),
+      'dst-nat': (value, key) => this.takeNat(command.destinationNat, key, value),
+      'any-nat': (value, key) => {
         if (this.takeNat(command.sourceNat, key, value)) Object.assign(command.destinationNat, command.sourceNat);
       },
-      'buffer-size': () => {
+      'buffer-size': (value) => {
         command.bufferSize = number10(value);
       },
-      zone: () => {
+      zone: (value) => {
         command.zone = number0(value) & 0xffff;
       },
-      'orig-zone': () => {
+      'orig-zone': (value) => {
         command.zoneOrig = number0(value) & 0xffff;
       },
-      'reply-zone': () => {
+      'reply-zone': (value) => {
         command.zoneReply = number0(value) & 0xffff;
       },
-      label: () => command.labels.match.push(...this.labelBits(value)),
-      'label-add': () => command.labels.add.push(...this.labelBits(value)),
-      'label-del': () => this.takeLabelDel(value),
+      label: (value) => command.labels.match.push(...this.labelBits(value)),
+      'label-add': (value) => command.labels.add.push(...this.labelBits(value)),
+      'label-del': (value) => this.takeLabelDel(value),
       'nat-range': () => this.warnings.push('WARNING: ignoring -a, deprecated option.'),
       json: () => command.output.add('json'),
       memory: () => {
         command.memory = true;
       },
     };
-    // secmark and zero: that they were given is all.
-    options[key]?.();
   }
 
   private setFamily(family: 4 | 6 | undefined, complaint: string): void {

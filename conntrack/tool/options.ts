@@ -152,7 +152,16 @@ export const RULES: Record<'conntrack' | 'expect', Partial<Record<CommandLetter,
   },
 };
 
-export const listed = (words: string | undefined): ReadonlySet<string> => new Set(words?.split(' '));
+const lists = new Map<string, ReadonlySet<string>>();
+
+export function listed(words = ''): ReadonlySet<string> {
+  let list = lists.get(words);
+  if (!list) {
+    list = new Set(words.split(' '));
+    lists.set(words, list);
+  }
+  return list;
+}
 
 // --- Protocols -----------------------------------------------------------------------------------------------------------
 
