@@ -24,7 +24,7 @@ const ROWS: readonly (readonly [name: string, program: string | undefined, maske
 ];
 
 /** Folders that the programs write into: each run has a copy. */
-const COPIED = ['/etc/ufw', '/lib/ufw', '/etc/firewalld', '/var/lib/shorewall', '/var/lib/sekisho'];
+const COPIED = ['/etc/ufw', '/lib/ufw', '/etc/firewalld', '/var/lib/shorewall'];
 
 let folder = '';
 let made: string | undefined;
@@ -60,6 +60,7 @@ function run(name: string, tools: 'real' | 'ours'): string {
       mkdir -p ${copies}$each; cp -a $each/. ${copies}$each; mount --bind ${copies}$each $each
     done
     mount -t tmpfs none /run
+    mount -t tmpfs none /var/lib/sekisho
     . ${SCRIPTS}/${name}.sh
     echo "=== rules"
     iptables-save; ip6tables-save`;
