@@ -77,7 +77,7 @@ describe.skipIf(!may)('faults', () => {
       const client = restoring(round);
       const over = once(client, 'close') as Promise<[number | null]>;
       // Somewhere in the start of the client, the parsing, the engine's answer, the writing.
-      await new Promise((resolve) => setTimeout(resolve, 150 + 110 * (round - 2)));
+      await new Promise((resolve) => setTimeout(resolve, 60 + 120 * (round - 2)));
       await daemon.end('SIGKILL');
       const [code] = await over;
       if (code === 0) told = round;

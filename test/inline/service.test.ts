@@ -222,7 +222,8 @@ describe.skipIf(!may)('the daemon as a service', () => {
     writeFileSync(site.file('r.v6'), '*filter\n-A FORWARD -p icmpv6 -j ACCEPT\nCOMMIT\n');
     await running('rules: r.v6');
     await site.pings(3);
-    const command = `stty cols 80 rows 24; ${process.execPath} ${PROGRAM} top --interval 0.5`;
+    const narrow = `(until [ -e ${site.file('narrow')} ]; do sleep 0.1; done; stty cols 60 rows 20 </dev/tty) &`;
+    const command = `stty cols 80 rows 24; ${narrow} ${process.execPath} ${PROGRAM} top --interval 0.5`;
     const terminal = spawn('script', ['-qec', command, '/dev/null'], { env: { ...site.env, NO_COLOR: '' } });
     children.push(terminal);
     let screen = '';
@@ -242,6 +243,9 @@ describe.skipIf(!may)('the daemon as a service', () => {
     for (const line of screen.split('\x1b[K')) {
       expect(line.replace(/\x1b\[[?\d;]*[A-Za-z]|[\r\n]/g, '').length).toBeLessThanOrEqual(80);
     }
+    expect(screen).toMatch(/\x1b\[7m.{80}\x1b\[27m/);
+    writeFileSync(site.file('narrow'), '');
+    while (!/\x1b\[7m.{60}\x1b\[27m/.test(screen)) await new Promise((resolve) => setTimeout(resolve, 10));
     const ended = new Promise((resolve) => terminal.on('close', resolve));
     terminal.stdin.write('q');
     expect(await ended).toBe(0);
