@@ -9,11 +9,12 @@
 // cleared before forwarding is turned on (which would join ff02::2 and report it).
 
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromHex, toHex } from '../../packet/bytes.ts';
 import { Packet } from '../../packet/packet.ts';
+import { KernelLog } from '../../testing/kernel-backend/kernel-log.ts';
 import { parseSaveCounters } from '../../testing/save-counters.ts';
 import { hexesOf } from '../../testing/scenario.ts';
 import {
@@ -27,7 +28,7 @@ import {
   type StepResult,
 } from '../../testing/scenario-format.ts';
 import { BUFFER_LENGTH } from '../../tun/device.ts';
-import { libc, must, O_CLOEXEC, O_NONBLOCK, O_RDONLY, SystemError } from '../../tun/libc.ts';
+import { libc, must, SystemError } from '../../tun/libc.ts';
 import { type LinuxTun, openTun, Poller } from '../../tun/linux.ts';
 import { enterNewNamespace } from '../../tun/namespace.ts';
 import { flushConnections, type Netlink, withNetlink } from '../../tun/netlink.ts';
@@ -286,7 +287,7 @@ export class KernelTwin {
   }
 
   private withLog(result: StepResult): StepResult {
-    const lines = this.kernelLog.read();
+    const lines = this.kernelLog.read(['tunA', 'tunB']);
     return lines.length > 0 ? { ...result, log: lines } : result;
   }
 }
@@ -295,62 +296,6 @@ const loadedTables = (version: Version): string[] =>
   readFileSync(inThread(`/proc/net/ip${version === 'v4' ? '' : '6'}_tables_names`), 'utf8')
     .split('\n')
     .filter(Boolean);
-
-const LOCK_EX = 2;
-const LOCK_UN = 8;
-
-/**
- * The text that LOG targets print, from /dev/kmsg. Log and switch (a namespace other than the first logs only while it is on) are
- * the machine's: one twin after the other uses them.
- */
-class KernelLog {
-  private readonly turn = openSync(join(tmpdir(), 'sekisho-kernel-log.lock'), 'w');
-  private readonly switchFile = openIfThere('/proc/sys/net/netfilter/nf_log_all_netns', 'r+');
-  private switchWas = '0';
-  private log = -1;
-  private readonly record = new Uint8Array(8_192);
-
-  start(): void {
-    if (this.switchFile < 0)
-      throw new Error('nf_log_all_netns cannot be written here: LOG prints nothing in a namespace');
-    must(libc().flock(this.turn, LOCK_EX), 'lock of the kernel log');
-    const was = new Uint8Array(16);
-    this.switchWas = new TextDecoder().decode(was.subarray(0, readSync(this.switchFile, was, 0, 16, 0))).trim();
-    writeSync(this.switchFile, '1\n', 0);
-    this.log = must(libc().open('/dev/kmsg', O_RDONLY | O_NONBLOCK | O_CLOEXEC), '/dev/kmsg');
-    libc().lseek(this.log, 0, 2); // SEEK_END
-  }
-
-  read(): { level: number; msg: string }[] {
-    const lines: { level: number; msg: string }[] = [];
-    while (this.log >= 0) {
-      const length = libc().read(this.log, this.record, this.record.length);
-      if (length < 0 && libc().errno() === 32) continue; // EPIPE: records were overwritten before we came
-      if (length < 0) break;
-      // "6,339,5140900,-;message\n key=value"; Documentation/ABI/testing/dev-kmsg
-      const [head, ...rest] = new TextDecoder().decode(this.record.subarray(0, length)).split(';');
-      const msg = rest.join(';').split('\n')[0];
-      if (msg.includes('IN=') && /tun[AB]/.test(msg)) lines.push({ level: Number(head.split(',')[0]) & 7, msg });
-    }
-    return lines;
-  }
-
-  stop(): void {
-    if (this.log < 0) return;
-    closeSync(this.log);
-    this.log = -1;
-    writeSync(this.switchFile, `${this.switchWas}\n`, 0);
-    libc().flock(this.turn, LOCK_UN);
-  }
-}
-
-function openIfThere(path: string, flags: string): number {
-  try {
-    return openSync(path, flags);
-  } catch {
-    return -1;
-  }
-}
 
 /** Below /proc/net, this thread's file: /proc/self would be the main thread's namespace. */
 const inThread = (path: string): string => path.replace(/^\/proc\/net\//, '/proc/thread-self/net/');

@@ -18,12 +18,14 @@ export interface LogLine {
 }
 
 export class KernelLog {
+  // Opened before the thread leaves for a namespace of its own: the switch is there in the first one only.
   private readonly turn = openSync(join(tmpdir(), 'sekisho-kernel-log.lock'), 'w');
   private readonly switchFile = openIfThere('/proc/sys/net/netfilter/nf_log_all_netns', 'r+');
   private switchWas = '0';
   private log = -1;
   private readonly record = new Uint8Array(8_192);
 
+  /** Waits until it is our turn. */
   start(): void {
     if (this.switchFile < 0) {
       throw new KernelUnavailable('nf_log_all_netns cannot be written here: LOG prints nothing in a namespace');
@@ -53,13 +55,18 @@ export class KernelLog {
     return lines;
   }
 
+  /** The next one's turn. Nothing happens when it was not started. */
   stop(): void {
-    if (this.log >= 0) {
-      closeSync(this.log);
-      this.log = -1;
-      writeSync(this.switchFile, `${this.switchWas}\n`, 0);
-      libc().flock(this.turn, LOCK_UN);
-    }
+    if (this.log < 0) return;
+    closeSync(this.log);
+    this.log = -1;
+    writeSync(this.switchFile, `${this.switchWas}\n`, 0);
+    libc().flock(this.turn, LOCK_UN);
+  }
+
+  /** For good. */
+  close(): void {
+    this.stop();
     closeSync(this.turn);
     if (this.switchFile >= 0) closeSync(this.switchFile);
   }

@@ -190,7 +190,7 @@ export class KernelRouter {
   // --- Log -------------------------------------------------------------------------------------------------------------
 
   listen(): void {
-    this.log = new KernelLog();
+    this.log ??= new KernelLog();
     this.log.start();
   }
 
@@ -201,11 +201,10 @@ export class KernelRouter {
   /** The log of the machine is free for another. */
   unlisten(): void {
     this.log?.stop();
-    this.log = undefined;
   }
 
   close(): void {
-    this.unlisten();
+    this.log?.close();
     for (const device of this.devices.values()) {
       // It dies with its namespace, in a worker of the kernel; close() alone would wait for that here.
       device.persist(true);
