@@ -3,6 +3,7 @@
 // as soon as there is room again.
 
 import { closeSync, openSync } from 'node:fs';
+import { inOneLine } from '../engine/log-line.ts';
 import { writeAtOnce } from '../tun/os.ts';
 import type { LogSettings } from './settings.ts';
 import { Syslog } from './syslog.ts';
@@ -27,7 +28,7 @@ export function openLog({ to, level, facility }: LogSettings): LogOutput {
   if (level === 7) return output;
   return {
     packet: (ofLine, text) => {
-      if (ofLine <= level) output.packet(ofLine, text);
+      if (ofLine <= level) output.packet(ofLine, inOneLine(text));
     },
     say: (text) => output.say(text),
     reopen: () => output.reopen(),

@@ -38,6 +38,10 @@ export function logLine(pkt: Packet, prefix: string, flags: number): string {
   return cut(line + (pkt.family === 4 ? packet4(whole, pkt.l3) : packet6(whole, pkt.l3)));
 }
 
+/** As /dev/kmsg has a line: control characters and backslashes by their number, so that nothing looks like two. */
+export const inOneLine = (text: string): string =>
+  text.replace(/[\0-\x1f\\\x7f]/g, (odd) => `\\x${odd.charCodeAt(0).toString(16).padStart(2, '0')}`);
+
 const cut = (line: string): string => (line.length > LONGEST ? line.slice(0, LONGEST) : line);
 
 /** The octets to print, up to `end`. `outer` is the packet itself, undefined inside a quote. */

@@ -8,6 +8,7 @@ import { dump } from '../conntrack/format.ts';
 import { helpers } from '../conntrack/helpers/index.ts';
 import { Firewall } from '../engine/firewall.ts';
 import { runNfacct } from '../engine/host/nfacct.ts';
+import { inOneLine } from '../engine/log-line.ts';
 import type { Module } from '../engine/registry.ts';
 import { Registry } from '../engine/registry.ts';
 import { type RestoreResult, restore } from '../engine/restore.ts';
@@ -115,7 +116,7 @@ class Player {
   step(step: Step, before: readonly StepResult[] = []): StepResult {
     const result = this.take(step, before);
     const lines = (this.logged ?? [])
-      .map(({ level, text }) => ({ level, msg: escaped(text) }))
+      .map(({ level, text }) => ({ level, msg: inOneLine(text) }))
       .filter(({ msg }) => ofDevices(msg));
     if (lines.length > 0) result.log = lines;
     if (this.logged) this.logged = [];
@@ -254,10 +255,6 @@ export const hexesOf = (
 ): string[] => (copies ? [withCopies(String(hex), copies, before)] : [hex].flat());
 
 const belowProcNet = (path: string): string => path.replace(/^\/proc\/(self\/|thread-self\/)?net\//, '');
-
-/** As /dev/kmsg has it: control characters and backslashes by their number. */
-const escaped = (text: string): string =>
-  text.replace(/[\0-\x1f\\\x7f]/g, (odd) => `\\x${odd.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
 /** A raw socket is root's. */
 const SENDER: Owner = { uid: 0, gid: 0 };

@@ -190,9 +190,9 @@ function chunkKinds(tracking: Tracking, pkt: Packet): number {
     if (type === INIT || type === INIT_ACK || type === SHUTDOWN_COMPLETE) alone = true;
     const first = type === COOKIE_ACK || type === COOKIE_ECHO || alone;
     if ((first && count !== 0) || u16(bytes, at + 2) === 0) {
-      // The length as it stands on the wire, read the wrong way round; the line's end as /dev/kmsg shows it.
+      // The length as it stands on the wire, read the wrong way round; the line ends in its middle.
       const about = `chunk num ${count}, type ${type}, len ${bytes[at + 2] | (bytes[at + 3] << 8)} flag ${Number(alone)}`;
-      tracking.complain(pkt, IPPROTO_SCTP, `do_basic_checks failed. ${about}\\x0a`);
+      tracking.complain(pkt, IPPROTO_SCTP, `do_basic_checks failed. ${about}\n`);
       return -1;
     }
     kinds |= bit(type);
