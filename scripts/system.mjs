@@ -4,16 +4,21 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 
 const PACKAGES = {
-  conntrack: 'conntrack',
   'ip6tables-legacy-restore': 'iptables',
   ip: 'iproute2',
   nft: 'nftables',
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   curl: 'curl',
+};
+
+/** For some tests, which are left out without them: the other tools that ours are compared with, and what scripts of tests start. */
+const COMPANIONS = {
+  conntrack: 'conntrack',
+  ipset: 'ipset',
+  nfacct: 'nfacct',
   python3: 'python3',
   script: 'bsdutils',
-  nfacct: 'nfacct',
 };
 
 /** Firewalls whose scripts run on our tools in a test. Their packages start services: they are only put on machines made for tests (CI is set). */
@@ -56,8 +61,9 @@ export function ensureSystem(tools = Object.keys(PACKAGES)) {
 
 /** What the tests use where it is there, and do without elsewhere. */
 export function ensureOptional() {
-  const packages = { ...FIREWALLS, ...SERVERS };
-  if (isRoot && process.env.CI) install(lacking(Object.keys(packages)).map((tool) => packages[tool]));
+  if (!isRoot) return;
+  const packages = { ...COMPANIONS, ...(process.env.CI ? { ...FIREWALLS, ...SERVERS } : {}) };
+  install(lacking(Object.keys(packages)).map((tool) => packages[tool]));
 }
 
 function install(packages) {
