@@ -3,19 +3,10 @@
 // At each node the word of the key, and its masks, are chosen by what a packet would have to look at: on a sample of the rules, how likely
 // two of them want the same value says how many a table entry holds; what no mask covers stays in the rest, which every packet meets.
 
-import { type ConditionList, HEAD, isOfWhole } from './conditions.ts';
+import { type ConditionList, EQUALS, HEAD, isOfWhole } from './conditions.ts';
 import { WORDS } from './key.ts';
 import { hash, LEAF_HEAD, NODE_HEAD, type Pool } from './pool.ts';
 import { tuning } from './tuning.ts';
-
-/** What a tree asks of the rules that it holds, by their numbers. */
-export interface Numbered {
-  readonly conditions: ConditionList;
-  /** Where a rule's conditions begin. */
-  readonly at: Int32Array;
-  /** Where a rule stands in its chain now. */
-  readonly position: Int32Array;
-}
 
 /** Tables of a node, at most. */
 const TABLES = 4;
@@ -35,25 +26,24 @@ const effort = (rules: number): number => (rules <= 8 ? 4 * rules : 32 + 28 * Ma
 
 export class Builder {
   private readonly pool: Pool;
-  /** Numbers of the rules, by position; below, a rule is an index into it. */
-  private readonly numbers: Int32Array;
+  /** Where the conditions of the rules begin, by position; below, a rule is an index into it. */
+  private readonly at: Int32Array;
   private readonly count: number;
   /** By word of the key, then by rule: what the rule wants there. */
   private readonly masks: Int32Array;
   private readonly values: Int32Array;
   private readonly scratch: Int32Array;
 
-  constructor(pool: Pool, rules: Numbered, numbers: Int32Array, broken: boolean) {
+  constructor(pool: Pool, { words }: ConditionList, at: Int32Array, broken: boolean) {
     this.pool = pool;
-    this.numbers = numbers;
-    this.count = numbers.length;
+    this.at = at;
+    this.count = at.length;
     this.masks = new Int32Array(WORDS * this.count);
     this.values = new Int32Array(WORDS * this.count);
     this.scratch = new Int32Array(4 << (32 - Math.clz32(Math.max(this.count, SAMPLE))));
-    const { words } = rules.conditions;
     for (let rule = 0; rule < this.count; rule++) {
-      const at = rules.at[numbers[rule]];
-      for (let one = at + HEAD, end = one + 3 * words[at + 1]; one < end; one += 3) {
+      const begin = at[rule];
+      for (let one = begin + HEAD, end = one + 3 * words[begin + EQUALS]; one < end; one += 3) {
         const field = words[one] & 15;
         if (broken && isOfWhole(field)) continue;
         this.masks[field * this.count + rule] = words[one + 1];
@@ -78,7 +68,7 @@ export class Builder {
     const leaf = this.pool.leaf(rules.length);
     const { words } = this.pool;
     words[leaf + 1] = rules.length;
-    for (let index = 0; index < rules.length; index++) words[leaf + LEAF_HEAD + index] = this.numbers[rules[index]];
+    for (let index = 0; index < rules.length; index++) words[leaf + LEAF_HEAD + index] = this.at[rules[index]];
     return leaf;
   }
 

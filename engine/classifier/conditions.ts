@@ -5,12 +5,15 @@
 // declares nothing, which might drop the packet. A match that is said by conditions in full need not be asked any more, of a whole
 // packet; of any other packet its predicate is asked, and the words that only whole packets have are left out.
 //
-//   | how many + FINAL | how many of them, in front, are EQUAL | op, a, b | op, a, b | ...
+// In front of them stands what a walk needs of the rule once they hold, so that it touches little else: a long chain is not in the caches.
+//
+//   | how many + PLAIN, FINAL | how many of them, in front, are EQUAL | rule's number | position | counter slot | what it does | op, a, b | ...
 
 import type { InterfaceSpec, MaskedAddress, RuleSpec } from '../../grammar/rule-spec.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { Constraints, Predicate, Range } from '../extension.ts';
 import type { Rule } from '../rule.ts';
+import type { Verdict } from '../verdict.ts';
 import {
   DESTINATION,
   deviceName,
@@ -44,10 +47,17 @@ export const ANY_NOT = 6;
 export const WILDCARD = 7;
 const NEVER = 8;
 
-/** In a rule's first word: who gets past the conditions goes no further in the chain, and no predicate has a say. */
-export const FINAL = 1 << 16;
-/** Words in front of the conditions. */
-export const HEAD = 2;
+/** In a rule's first word: no predicate has a say; and who gets past the conditions goes no further in the chain. */
+export const PLAIN = 1 << 16;
+export const FINAL = 1 << 17;
+/** Words in front of the conditions, and which of them is what. */
+export const HEAD = 6;
+export const EQUALS = 1;
+export const NUMBER = 2;
+export const POSITION = 3;
+export const SLOT = 4;
+/** One of the numbers of ../rule.ts; with VERDICT, that is beside it. */
+export const DOES = 5;
 
 /** More ranges than this are left to the predicate. */
 const MANY = 16;
@@ -64,7 +74,7 @@ export class ConditionList {
   }
 
   /** Adds the conditions of `rule` and says where they begin. Sets `rule.asked`. */
-  add(rule: Rule): number {
+  add(rule: Rule, number: number, position: number): number {
     const { spec } = rule;
     const { family, source, destination, inInterface, outInterface, protocol, fragment } = spec;
     const at = this.used;
@@ -78,7 +88,7 @@ export class ConditionList {
     if (fragment) this.push(EQUAL, LATER, -1, fragment.inverted ? 0 : 1);
     const ports = hasPorts(spec);
     if (ports) this.ports(rule.constraints);
-    this.words[at + 1] = (this.used - at - HEAD) / 3;
+    this.words[at + EQUALS] = (this.used - at - HEAD) / 3;
     if (source?.inverted) this.notAddress(source, SOURCE, family);
     if (destination?.inverted) this.notAddress(destination, DESTINATION, family);
     if (inInterface && !isPlain(inInterface)) this.device(inInterface, IN);
@@ -86,7 +96,12 @@ export class ConditionList {
     if (protocol?.inverted) this.push(UNEQUAL, PROTOCOL, -1, protocol.number);
     for (const constraints of rule.constraints) this.others(constraints, ports);
     rule.asked = askedOf(rule);
-    this.words[at] = (this.used - at - HEAD) / 3 + (rule.asked.length === 0 && endsHere(rule) ? FINAL : 0);
+    const plain = rule.asked.length === 0;
+    this.words[at] = (this.used - at - HEAD) / 3 + (plain ? PLAIN : 0) + (plain && endsHere(rule) ? FINAL : 0);
+    this.words[at + NUMBER] = number;
+    this.words[at + POSITION] = position;
+    this.words[at + SLOT] = rule.slot;
+    this.words[at + DOES] = doesWord(rule);
     return at;
   }
 
@@ -187,6 +202,10 @@ function isSaid(constraints: Constraints, ports: boolean): boolean {
   }
   return true;
 }
+
+const doesWord = ({ does, verdict }: Rule): number => does | ((verdict + 8) << 4);
+export const doesOf = (word: number): number => word & 15;
+export const verdictOf = (word: number): Verdict => ((word >> 4) - 8) as Verdict;
 
 const endsHere = ({ spec: { target } }: Rule): boolean => target?.kind === 'verdict' || target?.kind === 'goto';
 

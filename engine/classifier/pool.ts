@@ -1,6 +1,6 @@
 // The memory of a tree (tree.ts): one array that grows, and what stands in it.
 
-/** | room | rules in it | rule numbers, by position ... */
+/** | room | rules in it | where their conditions begin, by position ... */
 export const LEAF_HEAD = 2;
 /** | word | tables | reference of the rest | mask, offset of its table | ... */
 export const NODE_HEAD = 3;

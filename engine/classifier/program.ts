@@ -11,7 +11,19 @@ import { compileChain, type Run } from '../compile.ts';
 import type { Counts } from '../counters.ts';
 import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from '../rule.ts';
 import { CONTINUE, DROP, RETURN, type Verdict } from '../verdict.ts';
-import { asksAddress, ConditionList, hold, holdBroken } from './conditions.ts';
+import {
+  asksAddress,
+  ConditionList,
+  DOES,
+  doesOf,
+  hold,
+  holdBroken,
+  NUMBER,
+  PLAIN,
+  POSITION,
+  SLOT,
+  verdictOf,
+} from './conditions.ts';
 import { fillAddresses, fillKey, key, WHOLE } from './key.ts';
 import { found, Tree } from './tree.ts';
 import { tuning } from './tuning.ts';
@@ -37,15 +49,12 @@ export class Program {
   /** "filter FORWARD rule " */
   readonly label: string;
   private readonly counts: Counts;
-  conditions = new ConditionList(0);
+  private conditions = new ConditionList(0);
   /** By number of the rule; numbers of rules that are gone are used again. */
   private rules: (Rule | undefined)[] = [];
   private callees: (Program | undefined)[] = [];
-  /** Where a rule's conditions begin; where it stands in the chain. */
-  at: Int32Array = new Int32Array(0);
-  position: Int32Array = new Int32Array(0);
   private free: number[] = [];
-  /** Numbers of the rules, by position. */
+  /** Where the conditions of the rules begin, by position. From here on, that is what a rule is known by. */
   private order: Int32Array = new Int32Array(0);
   private length = 0;
   /** Rules at the beginning that ask for no address: `ctstate ESTABLISHED`, which most packets go no further than, and the like. */
@@ -108,11 +117,11 @@ export class Program {
 
   /** The rules from `from` up to `to`, one by one. CONTINUE: none of them had the last word. */
   private walkPart(pkt: Packet, from: number, to: number): Step {
-    const { order, at } = this;
+    const { order } = this;
     const { words } = this.conditions;
     for (let place = from; place < to; place++) {
       const rule = order[place];
-      if (!hold(words, at[rule])) continue;
+      if (!hold(words, rule)) continue;
       const step = this.ask(rule, pkt);
       if (step === CONTINUE) continue;
       resume = place + 1;
@@ -137,7 +146,7 @@ export class Program {
       const rule = found[each];
       const said = broken ? this.askBroken(rule, pkt) : this.ask(rule, pkt);
       if (said === CONTINUE) continue;
-      resume = this.position[rule] + 1;
+      resume = this.conditions.words[rule + POSITION] + 1;
       step = said;
       break;
     }
@@ -147,17 +156,17 @@ export class Program {
 
   private walkBroken(pkt: Packet, from: number): Step {
     if (this.tree === undefined) return this.walkLineBroken(pkt, from);
-    this.brokenTree ??= new Tree(this, this.order.slice(0, this.length), true);
+    this.brokenTree ??= new Tree(this.conditions, this.order.slice(0, this.length), true);
     return this.climb(pkt, from, this.brokenTree, true);
   }
 
   private walkLineBroken(pkt: Packet, from: number): Step {
     fillAddresses(pkt);
-    const { order, at, length } = this;
+    const { order, length } = this;
     const { words } = this.conditions;
     for (let place = from; place < length; place++) {
       const rule = order[place];
-      if (!holdBroken(words, at[rule])) continue;
+      if (!holdBroken(words, rule)) continue;
       const step = this.askBroken(rule, pkt);
       if (step === CONTINUE) continue;
       resume = place + 1;
@@ -167,19 +176,20 @@ export class Program {
   }
 
   /** A rule whose conditions hold. */
-  private ask(number: number, pkt: Packet): Step {
-    const rule = this.rules[number]!;
-    const { asked } = rule;
-    for (let index = 0; index < asked.length; index++) {
-      if (!asked[index](pkt)) return pkt.hotDropped ? DROP : CONTINUE;
+  private ask(at: number, pkt: Packet): Step {
+    const { words } = this.conditions;
+    if ((words[at] & PLAIN) === 0) {
+      const { asked } = this.rules[words[at + NUMBER]]!;
+      for (let index = 0; index < asked.length; index++) {
+        if (!asked[index](pkt)) return pkt.hotDropped ? DROP : CONTINUE;
+      }
     }
-    return this.act(rule, number, pkt);
+    return this.act(at, pkt);
   }
 
   /** The same for a packet that is not whole: all that its key does not say is asked. */
-  private askBroken(number: number, pkt: Packet): Step {
-    const rule = this.rules[number]!;
-    const { spec, predicates } = rule;
+  private askBroken(at: number, pkt: Packet): Step {
+    const { spec, predicates } = this.rules[this.conditions.words[at + NUMBER]]!;
     const { protocol } = spec;
     if (protocol !== undefined || spec.allProtocols) {
       // ip6_packet_match(): a header chain that runs out of the packet drops it, whatever protocol is asked for.
@@ -192,31 +202,36 @@ export class Program {
     for (let index = 0; index < predicates.length; index++) {
       if (!predicates[index](pkt)) return pkt.hotDropped ? DROP : CONTINUE;
     }
-    return this.act(rule, number, pkt);
+    return this.act(at, pkt);
   }
 
-  private act(rule: Rule, number: number, pkt: Packet): Step {
+  private act(at: number, pkt: Packet): Step {
     const { counts } = this;
-    counts.packets[rule.slot]++;
-    counts.bytes[rule.slot] += pkt.end - pkt.l3;
-    switch (rule.does) {
-      case VERDICT:
-        if (rule.verdict === DROP) pkt.reason = this.reasonOf(number);
-        return rule.verdict;
+    const { words } = this.conditions;
+    const slot = words[at + SLOT];
+    counts.packets[slot]++;
+    counts.bytes[slot] += pkt.end - pkt.l3;
+    const word = words[at + DOES];
+    switch (doesOf(word)) {
+      case VERDICT: {
+        const verdict = verdictOf(word);
+        if (verdict === DROP) pkt.reason = this.reasonOf(at);
+        return verdict;
+      }
       case JUMP: {
-        const callee = this.callees[number]!;
+        const callee = this.callees[words[at + NUMBER]]!;
         const verdict = callee.enter(pkt);
         if (verdict >= 0) return verdict;
         return callee.acts ? rewritten(pkt) : CONTINUE;
       }
       case GOTO: {
-        const verdict = this.callees[number]!.enter(pkt);
+        const verdict = this.callees[words[at + NUMBER]]!.enter(pkt);
         return verdict < 0 ? RETURN : verdict;
       }
       case EXTENSION: {
-        const verdict = rule.action!(pkt);
+        const verdict = this.rules[words[at + NUMBER]]!.action!(pkt);
         if (verdict === CONTINUE) return rewritten(pkt);
-        if (verdict === DROP) pkt.reason = this.reasonOf(number);
+        if (verdict === DROP) pkt.reason = this.reasonOf(at);
         return verdict;
       }
       default:
@@ -225,18 +240,19 @@ export class Program {
   }
 
   /** Built at the first drop, for the rule's place changes with edits before it. */
-  private reasonOf(number: number): string {
-    return (this.reasons[number] ??= `${this.label}${this.position[number] + 1}`);
+  private reasonOf(at: number): string {
+    const { words } = this.conditions;
+    return (this.reasons[words[at + NUMBER]] ??= `${this.label}${words[at + POSITION] + 1}`);
   }
 
   /** The chain becomes code, if it may: V8 does not optimise giant functions, so long ones do not. */
   private heat(): void {
     if (this.length === 0 || this.length > tuning.generated) return;
-    const chain = Array.from(this.order.subarray(0, this.length), (number) => ({
-      rule: this.rules[number]!,
-      at: this.at[number],
-      callee: this.callees[number],
-      reason: () => this.reasonOf(number),
+    const chain = Array.from(this.order.subarray(0, this.length), (at) => ({
+      rule: this.ruleAt(at),
+      at,
+      callee: this.callees[this.numberAt(at)],
+      reason: () => this.reasonOf(at),
     }));
     const { conditions, counts } = this;
     this.generated = compileChain(chain, conditions, counts, (pkt, from) => {
@@ -263,15 +279,12 @@ export class Program {
     this.callees = [...callees];
     this.free = [];
     this.conditions = new ConditionList(length);
-    this.at = new Int32Array(length);
-    this.position = new Int32Array(length);
     this.order = new Int32Array(length);
     for (let number = 0; number < length; number++) {
-      this.at[number] = this.conditions.add(rules[number]);
-      this.position[number] = this.order[number] = number;
+      this.order[number] = this.conditions.add(rules[number], number, number);
     }
     this.front = this.measureFront();
-    this.tree = length > tuning.walked ? new Tree(this, this.order, false) : undefined;
+    this.tree = length > tuning.walked ? new Tree(this.conditions, this.order, false) : undefined;
     this.brokenTree = undefined;
   }
 
@@ -281,18 +294,18 @@ export class Program {
     const { tree } = this;
     this.splices += removed + rules.length;
     if (!tree || length <= tuning.walked || this.splices > length / 2) {
-      const all = (now: readonly number[]) => now.map((number) => this.rules[number]!);
-      const numbers = [...this.order.subarray(0, this.length)];
-      const kept = [numbers.slice(0, from), numbers.slice(from + removed)];
-      const called = (now: readonly number[]) => now.map((number) => this.callees[number]);
-      this.set([...all(kept[0]), ...rules, ...all(kept[1])], [...called(kept[0]), ...callees, ...called(kept[1])]);
+      const numbers = Array.from(this.order.subarray(0, this.length), (at) => this.numberAt(at));
+      const all = numbers.map((number) => this.rules[number]!);
+      const called = numbers.map((number) => this.callees[number]);
+      this.set(spliced(all, from, removed, rules), spliced(called, from, removed, callees));
       return;
     }
     this.cool();
     this.brokenTree = undefined;
     for (let place = from; place < from + removed; place++) {
-      const number = this.order[place];
-      tree.remove(number);
+      const at = this.order[place];
+      const number = this.numberAt(at);
+      tree.remove(at);
       this.rules[number] = this.callees[number] = undefined;
       this.free.push(number);
     }
@@ -302,38 +315,45 @@ export class Program {
     order.set(fresh, from);
     this.order = order;
     this.length = length;
-    for (let place = from; place < length; place++) this.position[order[place]] = place;
-    for (const number of fresh) tree.insert(number);
+    const { words } = this.conditions;
+    for (let place = from; place < length; place++) words[order[place] + POSITION] = place;
+    for (const at of fresh) tree.insert(at);
     this.front = this.measureFront();
   }
 
+  private numberAt(at: number): number {
+    return this.conditions.words[at + NUMBER];
+  }
+
+  private ruleAt(at: number): Rule {
+    return this.rules[this.numberAt(at)]!;
+  }
+
   private measureFront(): number {
-    const { order, at, length } = this;
+    const { order, length } = this;
     const { words } = this.conditions;
     let front = 0;
-    while (front < length && front < MOST_IN_FRONT && !asksAddress(words, at[order[front]])) front++;
+    while (front < length && front < MOST_IN_FRONT && !asksAddress(words, order[front])) front++;
     return front;
   }
 
+  /** Where its conditions begin; its position is not there yet. */
   private take(rule: Rule, callee: Program | undefined): number {
     const number = this.free.pop() ?? this.rules.length;
-    if (number >= this.at.length) {
-      this.at = enlarged(this.at, number + 1);
-      this.position = enlarged(this.position, number + 1);
-    }
     this.rules[number] = rule;
     this.callees[number] = callee;
-    this.at[number] = this.conditions.add(rule);
-    return number;
+    return this.conditions.add(rule, number, 0);
   }
 
   /** Octets of the arrays. */
   get memory(): number {
-    const { conditions, at, position, order, tree, brokenTree } = this;
-    const own = conditions.words.byteLength + at.byteLength + position.byteLength + order.byteLength;
-    return own + (tree?.memory ?? 0) + (brokenTree?.memory ?? 0);
+    const { conditions, order, tree, brokenTree } = this;
+    return conditions.words.byteLength + order.byteLength + (tree?.memory ?? 0) + (brokenTree?.memory ?? 0);
   }
 }
+
+const spliced = <T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] =>
+  all.slice(0, from).concat(added, all.slice(from + removed));
 
 function rewritten(pkt: Packet): typeof REWRITTEN {
   fillKey(pkt);

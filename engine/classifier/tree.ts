@@ -5,34 +5,34 @@
 // once, under its own word, and goes on with what it finds there and with the rest, down to leaves of a few rules, which are checked one by
 // one. A rule is in one place only: the tree is built in one pass over the rules, and an edit goes down one path.
 //
-// All of it is in one Int32Array (pool.ts); a reference is an offset into it, negative for a node (complement), 0 for nothing.
+// A rule is known by where its conditions begin. All of it is in one Int32Array (pool.ts); a reference is an offset into it, negative for a node (complement), 0 for nothing.
 
-import { Builder, type Numbered } from './builder.ts';
-import { FINAL, HEAD, hold, holdBroken, isOfWhole } from './conditions.ts';
+import { Builder } from './builder.ts';
+import { type ConditionList, EQUALS, FINAL, HEAD, hold, holdBroken, isOfWhole, POSITION } from './conditions.ts';
 import { key } from './key.ts';
 import { hash, LEAF_HEAD, NODE_HEAD, Pool, TABLE_HEAD } from './pool.ts';
 import { tuning } from './tuning.ts';
 
 /** Rules that collect() finds, at most: with more the chain is walked. */
 export const MOST_FOUND = 64;
-/** Rules found, in the order of their positions. Walks in walks use the room above. */
+/** Where the conditions of the rules found begin, in the order of their positions. Walks in walks use the room above. */
 export const found = new Int32Array(MOST_FOUND * 512);
 /** References still to be looked at. */
 const waiting = new Int32Array(1024);
 
 export class Tree {
-  private readonly rules: Numbered;
+  private readonly conditions: ConditionList;
   /** Made for packets that are not whole: only words that those have. */
   private readonly broken: boolean;
   private readonly pool: Pool;
   private root: number;
 
-  /** `numbers`: of the rules, by position. */
-  constructor(rules: Numbered, numbers: Int32Array, broken: boolean) {
-    this.rules = rules;
+  /** `rules`: by position. */
+  constructor(conditions: ConditionList, rules: Int32Array, broken: boolean) {
+    this.conditions = conditions;
     this.broken = broken;
-    this.pool = new Pool(numbers.length * 5);
-    this.root = new Builder(this.pool, rules, numbers, broken).build();
+    this.pool = new Pool(rules.length * 5);
+    this.root = new Builder(this.pool, conditions, rules, broken).build();
   }
 
   /** Octets. */
@@ -47,8 +47,7 @@ export class Tree {
   collect(base: number, floor: number): number {
     const { broken } = this;
     const pool = this.pool.words;
-    const { at, position, conditions } = this.rules;
-    const { words } = conditions;
+    const { words } = this.conditions;
     let last = 0x7fff_ffff;
     let end = base;
     let left = 0;
@@ -66,18 +65,18 @@ export class Tree {
       } else if (reference > 0) {
         for (let each = reference + LEAF_HEAD, stop = each + pool[reference + 1]; each < stop; each++) {
           const rule = pool[each];
-          if (!(broken ? holdBroken(words, at[rule]) : hold(words, at[rule]))) continue;
-          const here = position[rule];
+          if (!(broken ? holdBroken(words, rule) : hold(words, rule))) continue;
+          const here = words[rule + POSITION];
           if (here < floor) continue;
           if (here > last) break;
           if (end === base + MOST_FOUND) return -1;
           let place = end++;
-          while (place > base && position[found[place - 1]] > here) {
+          while (place > base && words[found[place - 1] + POSITION] > here) {
             found[place] = found[place - 1];
             place--;
           }
           found[place] = rule;
-          if (!broken && (words[at[rule]] & FINAL) !== 0) {
+          if (!broken && (words[rule] & FINAL) !== 0) {
             last = here;
             end = place + 1;
             break;
@@ -106,9 +105,9 @@ export class Tree {
     }
     const grown = this.withRoom(reference);
     const { words } = this.pool;
-    const { position } = this.rules;
+    const { words: heads } = this.conditions;
     let place = grown + LEAF_HEAD + words[grown + 1]++;
-    while (place > grown + LEAF_HEAD && position[words[place - 1]] > position[rule]) {
+    while (place > grown + LEAF_HEAD && heads[words[place - 1] + POSITION] > heads[rule + POSITION]) {
       words[place] = words[place - 1];
       place--;
     }
@@ -118,7 +117,7 @@ export class Tree {
     if (count <= tuning.leaf || (count & (count - 1)) !== 0) return grown;
     const members = words.slice(grown + LEAF_HEAD, grown + LEAF_HEAD + count);
     this.pool.wasted += LEAF_HEAD + words[grown];
-    return new Builder(this.pool, this.rules, members, this.broken).build();
+    return new Builder(this.pool, this.conditions, members, this.broken).build();
   }
 
   private withRoom(leaf: number): number {
@@ -187,13 +186,11 @@ export class Tree {
 
   /** The rule's own condition on a word; mask 0 where it has none. */
   private wantedBy(rule: number, field: number): { mask: number; value: number } {
-    const { at, conditions } = this.rules;
-    const { words } = conditions;
+    const { words } = this.conditions;
     let mask = 0;
     let value = 0;
     if (this.broken && isOfWhole(field)) return { mask, value };
-    const begin = at[rule];
-    for (let one = begin + HEAD, end = one + 3 * words[begin + 1]; one < end; one += 3) {
+    for (let one = rule + HEAD, end = one + 3 * words[rule + EQUALS]; one < end; one += 3) {
       if ((words[one] & 15) !== field) continue;
       mask = words[one + 1];
       value = words[one + 2];

@@ -5,7 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { helpers } from '../../conntrack/helpers/index.ts';
-import { ConditionList, HEAD, hold } from '../../engine/classifier/conditions.ts';
+import { ConditionList, EQUALS, HEAD, hold, POSITION } from '../../engine/classifier/conditions.ts';
 import { fillAddresses, fillKey, key, WORDS } from '../../engine/classifier/key.ts';
 import { found, Tree } from '../../engine/classifier/tree.ts';
 import { compileChain } from '../../engine/compile.ts';
@@ -35,7 +35,6 @@ interface Rules {
   readonly rules: readonly Rule[];
   readonly conditions: ConditionList;
   readonly at: Int32Array;
-  readonly position: Int32Array;
 }
 
 /** Finds the first rule that matches the key (or the packet): its position, -1. */
@@ -88,8 +87,9 @@ function generated({ rules, conditions, at }: Rules): Built {
 }
 
 function tree(all: Rules): Built {
-  const made = new Tree(all, all.position, false);
-  const find: Find = () => (made.collect(0, 0) > 0 ? found[0] : -1);
+  const { words } = all.conditions;
+  const made = new Tree(all.conditions, all.at, false);
+  const find: Find = () => (made.collect(0, 0) > 0 ? words[found[0] + POSITION] : -1);
   return { find, octets: made.memory };
 }
 
@@ -97,7 +97,7 @@ function tree(all: Rules): Built {
 function wants({ conditions: { words }, at }: Rules, rule: number): { masks: Int32Array; wanted: Int32Array } {
   const masks = new Int32Array(WORDS);
   const wanted = new Int32Array(WORDS);
-  for (let one = at[rule] + HEAD, end = one + 3 * words[at[rule] + 1]; one < end; one += 3) {
+  for (let one = at[rule] + HEAD, end = one + 3 * words[at[rule] + EQUALS]; one < end; one += 3) {
     masks[words[one] & 15] = words[one + 1];
     wanted[words[one] & 15] = words[one + 2];
   }
@@ -237,8 +237,8 @@ function rulesOf(shape: Shape, family: Family, count: number): Rules {
   });
   const rules = specs.map((spec) => binder.bind(spec));
   const conditions = new ConditionList(count);
-  const at = Int32Array.from(rules, (rule) => conditions.add(rule));
-  return { rules, conditions, at, position: Int32Array.from(rules, (_, index) => index) };
+  const at = Int32Array.from(rules, (rule, index) => conditions.add(rule, index, index));
+  return { rules, conditions, at };
 }
 
 /** Nanoseconds of the processor: others may be at work on the machine. */
