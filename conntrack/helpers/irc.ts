@@ -22,7 +22,7 @@ const found = { at: 0, end: 0, address: 0, port: 0 };
 function readNumbers(bytes: Uint8Array, at: number, to: number): boolean {
   while (bytes[at++] !== BLANK) if (at > to - LEAST_NUMBERS) return false;
   const end = bytes.indexOf(LF, at);
-  if (end < 0 || end > to) return false;
+  if (end < 0 || end >= to) return false;
   found.at = at;
   found.address = readNumber(bytes, at, end) | 0;
   at = number.end;

@@ -5,7 +5,7 @@ import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import { defineHelper } from '../helper.ts';
 
 const SANE_NET_START = 7;
-/** Octets of request (code, handle) and answer (status, zero, port) that are looked at. */
+/** Octets of the request (code, handle), and of the answer as far as it is looked at (status, zero, port). */
 const LENGTH = 8;
 
 export const sane = defineHelper({
@@ -20,14 +20,14 @@ export const sane = defineHelper({
   help(call, state) {
     const { bytes, from, to } = call;
     if (!call.established || from >= to) return undefined;
-    const complete = from + LENGTH <= to;
     if (call.direction === 0) {
-      if (complete) state.started = u32(bytes, from) === SANE_NET_START;
+      // A segment of any other length is none that could ask for it.
+      if (to - from === LENGTH) state.started = u32(bytes, from) === SANE_NET_START;
       return undefined;
     }
     if (!state.started) return undefined;
     state.started = false;
-    if (!complete || u32(bytes, from) !== 0 || u16(bytes, from + 4) !== 0) return undefined;
+    if (to - from < LENGTH || u32(bytes, from) !== 0 || u16(bytes, from + 4) !== 0) return undefined;
     const [original] = call.tuples;
     const expectation = call.expectation({
       protocol: IPPROTO_TCP,

@@ -62,6 +62,7 @@ export const ircRows: readonly HelperRow[] = [
   row('a size behind the port', dcc('SEND', CLIENT, '5000 123456'), expected(5000)),
   row('several blanks before the port', dcc('SEND', CLIENT, '   5000'), expected(5000)),
   row('no newline', dcc('SEND', CLIENT, 5000, '\x01')),
+  row('a newline in the next segment', dcc('SEND', CLIENT, 5000, '\x01\r')),
   row('a newline alone', dcc('SEND', CLIENT, 5000, '\x01\n'), expected(5000)),
   row("somebody else's address", dcc('SEND', SERVER, 5000)),
   row('an address that wraps', dcc('SEND', CLIENT + 2 ** 32, 5000), expected(5000)),

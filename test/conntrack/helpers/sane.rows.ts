@@ -41,6 +41,16 @@ export const saneRows: readonly HelperRow[] = [
         .server(answer(0, 7000)),
     false,
   ),
+  row('a request and more', (of) => of.client(Uint8Array.of(...START, 0, 0)).server(answer(0, 7000)), false),
+  row(
+    'asked for, and then something long',
+    (of) =>
+      of
+        .client(START)
+        .client(Uint8Array.of(0, 0, 0, 6, 0, 0, 0, 1, 2))
+        .server(answer(0, 7000)),
+    true,
+  ),
   row('a request cut short', (of) => of.client(START.slice(0, 7)).server(answer(0, 7000)), false),
   row('a short word between', (of) => of.client(START).client('xyz').server(answer(0, 7000)), true),
   row('an answer cut short', (of) => of.client(START).server(answer(0, 7000).slice(0, 7)), false),
