@@ -40,15 +40,10 @@ const ELSEWHERE: readonly (readonly [test: string, names: readonly string[]])[] 
 
 /** Why no packet of theirs goes beside the kernel. */
 const NOT_THERE: Readonly<Record<string, string>> = {
-  'match cpu': 'a machine of its own decides on the processor',
-  'match eui64': 'there is no link layer between two TUN devices',
   'match ipvs': 'kernels often lack IP_VS',
-  'match physdev': 'there is no bridge between two TUN devices',
   'match time': 'the clock of the kernel cannot be set for one test',
   'target CLUSTERIP': 'Linux has dropped it',
-  'target IDLETIMER': 'its timers are told in sysfs, which is of the whole machine',
   'target LED': 'there are no lights',
-  'target NFLOG': 'nobody listens to the kernel there; the line is that of LOG',
   'target SECMARK': 'without a security module the kernel knows no context',
   'target ULOG': 'Linux has dropped it',
 };
@@ -66,6 +61,7 @@ function elsewhere(name: string): string {
 function told(kind: Evidence['kind'], name: string, family: Family, text: string, packets: string): Evidence {
   const absent = NOT_THERE[`${kind} ${name}`] ?? '';
   if (packets === '' && absent === '') throw new Error(`${kind} ${name}: no packets beside the kernel, and no reason`);
+  if (packets !== '' && absent !== '') throw new Error(`${kind} ${name}: ${packets}, and a reason why not: ${absent}`);
   const how = joined(`text: ${text}`, packets === '' ? `no packets: ${absent}` : `packets: ${packets}`);
   return { kind, name, family, checked: packets === '' ? 'text' : 'text and packets', how };
 }
@@ -90,9 +86,7 @@ function ofMatch({ match, rows, generate, lacking }: Sheet, family: Family): Evi
       generate ? 'random options' : '',
       lacking === undefined ? '' : `a kernel that takes every rule, for ${lacking} is often missing`,
     ),
-    NOT_THERE[`match ${match.name}`]
-      ? ''
-      : joined(some(packets), isRandom ? 'random scenarios' : '', elsewhere(match.name)),
+    joined(some(packets), isRandom ? 'random scenarios' : '', elsewhere(match.name)),
   );
 }
 
@@ -111,7 +105,7 @@ function ofTarget({ target, rules, notInKernel }: (typeof subjects)[number], fam
       'random options',
       notInKernel === undefined ? '' : 'what the tool itself says, for the kernel may not have it',
     ),
-    NOT_THERE[`target ${name}`] ? '' : joined(some(shown), isRandom ? 'random scenarios' : '', elsewhere(name)),
+    joined(some(shown), isRandom ? 'random scenarios' : '', elsewhere(name)),
   );
 }
 
