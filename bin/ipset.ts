@@ -1,15 +1,41 @@
 // ipset: to the daemon that serves the state directory, or else on the stored sets.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { ask, isServed, NotServed } from '../control/client.ts';
 import { statePaths } from '../control/paths.ts';
 import type { ToolAnswer } from '../control/protocol.ts';
 import { ipsetOnStored } from '../control/stored-sets.ts';
-import { fileOf } from '../engine/sets/index.ts';
+import { fileOf, splitLine } from '../engine/sets/index.ts';
 
 /** Runs the tool; the value is the exit code. */
-export async function main(words: readonly string[]): Promise<number> {
-  const argv = [...words];
+export const main = (words: readonly string[]): Promise<number> => (words[0] === '-' ? interact() : once([...words]));
+
+/** `ipset -`: a command a line from standard input, each by itself, until its end or `quit`. */
+async function interact(): Promise<number> {
+  const prompt = (): boolean => process.stdout.write('ipset> ');
+  prompt();
+  for await (const text of createInterface({ input: process.stdin })) {
+    const argv = splitLine(text) ?? [];
+    if (argv[0] === 'quit' && argv.length === 1) return 0;
+    if (argv.length > 0) await answerTo(argv);
+    prompt();
+  }
+  return 0;
+}
+
+async function answerTo(argv: string[]): Promise<void> {
+  if (fileOf(argv).restores) {
+    process.stderr.write('Restore command is not supported in interactive mode\n');
+    return;
+  }
+  const { stdout, stderr } = await run(argv, undefined);
+  const unknown = stderr.includes('No command specified');
+  process.stdout.write(unknown ? 'No command specified\n' : stdout);
+  if (!unknown) process.stderr.write(stderr.replace(/^Try `ipset help.*\n/m, ''));
+}
+
+async function once(argv: string[]): Promise<number> {
   const { path, restores } = fileOf(argv);
   let answer: ToolAnswer;
   try {

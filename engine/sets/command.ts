@@ -11,6 +11,7 @@ import { ListSet, type Place } from './list-set.ts';
 import { MemberSet } from './member-set.ts';
 import { checkOptions, type MemberWords, parseCreate, parseMemberWords } from './options-text.ts';
 import { listSet, saveSet } from './print.ts';
+import { namesXml, setsXml } from './print-xml.ts';
 import type { Sets } from './sets.ts';
 import { SetError, type SetType, setType } from './types.ts';
 import { type Flags, type Line, parseWords, splitLine } from './words.ts';
@@ -188,8 +189,10 @@ class Run {
 
   private show({ command, operands: [name], flags }: Line): string {
     const slots = name === undefined ? this.sets.all() : [this.sets.get(name)];
-    if (flags.namesOnly) return slots.map((slot) => `${slot.name}\n`).join('');
+    const xml = flags.output === 'xml';
+    if (flags.namesOnly) return xml ? namesXml(slots) : slots.map((slot) => `${slot.name}\n`).join('');
     const printing = { sets: this.sets, ...this.input, sorted: flags.sorted, terse: flags.terse };
+    if (xml) return setsXml(slots, printing);
     const plain = (flags.output ?? (command === 'list' ? 'plain' : 'save')) === 'plain';
     return slots.map((slot) => (plain ? listSet : saveSet)(slot, printing)).join(plain ? '\n' : '');
   }

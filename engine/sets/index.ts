@@ -9,3 +9,4 @@ export { fileOf, type IpsetAnswer, type IpsetInput, onlyReads, runIpset } from '
 export { type Comparison, SetQuery } from './extensions.ts';
 export { type SetSlot, Sets } from './sets.ts';
 export { SET_TYPES, SetError, type SetType } from './types.ts';
+export { splitLine } from './words.ts';

@@ -16,12 +16,11 @@ export interface Printing {
 }
 
 /** The options of create, as `save` prints them behind the type. */
-export function printHeader(type: SetType, header: SetHeader): string {
-  return type.create
-    .map((option) => printOption(option, type, header))
-    .filter((text) => text !== undefined)
-    .join(' ');
-}
+export const printHeader = (type: SetType, header: SetHeader): string => headerOptions(type, header).join(' ');
+
+/** Each with its value, if it has one, behind a blank. */
+export const headerOptions = (type: SetType, header: SetHeader): string[] =>
+  type.create.map((option) => printOption(option, type, header)).filter((text) => text !== undefined);
 
 function printOption(option: CreateOption, type: SetType, header: SetHeader): string | undefined {
   switch (option) {
@@ -58,16 +57,20 @@ const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0
 const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.');
 
 /** A line for each member. */
-export function memberLines({ body }: SetSlot, { names, now, sorted }: Printing): string[] {
+export const memberLines = (slot: SetSlot, printing: Printing): string[] =>
+  membersOf(slot, printing).map(([element, options]) => element + options);
+
+/** Each member, and its options with a blank in front. */
+export function membersOf({ body }: SetSlot, { names, now, sorted }: Printing): [element: string, options: string][] {
   if (body instanceof ListSet) {
-    return body.members(now).map(({ slot, row }) => slot.name + body.extensions.print(row, '', now));
+    return body.members(now).map(({ slot, row }) => [slot.name, body.extensions.print(row, '', now)]);
   }
   const scope = { type: body.type, family: body.header.family, names };
   const members = [...body.members(now)];
   if (sorted) members.sort((a, b) => compareWords(keyOf(a.element.addresses), keyOf(b.element.addresses)));
   return members.map(({ row, element }) => {
     const flags = element.wildcard ? ' wildcard' : '';
-    return printElement(element, body.layout, scope) + body.extensions.print(row, flags, now);
+    return [printElement(element, body.layout, scope), body.extensions.print(row, flags, now)];
   });
 }
 

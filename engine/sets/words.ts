@@ -20,7 +20,7 @@ export const COMMANDS = [
 ] as const;
 export type CommandName = (typeof COMMANDS)[number]['name'];
 
-export type OutputMode = 'plain' | 'save';
+export type OutputMode = 'plain' | 'save' | 'xml';
 
 export interface Flags {
   exist: boolean;
@@ -110,9 +110,8 @@ function takeFlags(argv: readonly string[], flags: Flags): string[] {
   return words;
 }
 
-/** Differs: the real tool knows xml as well. */
 function outputMode(word: string): OutputMode {
-  if (word === 'plain' || word === 'save') return word;
+  if (word === 'plain' || word === 'save' || word === 'xml') return word;
   throw new SetError(`Syntax error: unknown output mode '${word}'`);
 }
 

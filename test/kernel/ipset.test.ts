@@ -35,6 +35,9 @@ function comparable(text: string): string[] {
   const lines = text
     .replace(/Size in memory: \d+/g, 'Size in memory: N')
     .replace(/initval 0x\w{8}/g, 'initval X')
+    .replace(/<memsize>\d+/g, '<memsize>N')
+    .replace(/<initval>0x\w{8}/g, '<initval>X')
+    .replace(/<timeout>(\d+)/g, (_all, seconds) => `<timeout>${Math.ceil(Number(seconds) / 10) * 10}`)
     .replace(/timeout (\d+)(?= |$)/gm, (_all, seconds) => `timeout ${Math.ceil(Number(seconds) / 10) * 10}`)
     .split('\n');
   return lines.map((line) => line.trimEnd()).sort();

@@ -204,3 +204,12 @@ test('hash:ip,mark looks at the bits of its markmask', () => {
 test.each(setScenarios.map((scenario) => [scenario.name, scenario] as const))('%s', (_name, scenario) => {
   expect(play(scenario, { interpreted: true })).toEqual(play(scenario));
 });
+
+test('XML escapes what comments say', () => {
+  const sets = new Sets(seeded(1));
+  must(sets, 'create a hash:ip comment initval 0x1');
+  runIpset(sets, { argv: ['add', 'a', '1.2.3.4', 'comment', 'x <y> & z'], names: noNames, now: 0 });
+  expect(must(sets, 'list a -o xml')).toContain(
+    '<members>\n<member><elem>1.2.3.4</elem><comment>"x &lt;y&gt; &amp; z"</comment></member>\n</members>\n',
+  );
+});
