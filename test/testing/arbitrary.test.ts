@@ -45,7 +45,7 @@ describe('what is drawn', () => {
         const [steps] = fc.sample(traffic(wall), { numRuns: 1, seed });
         for (const { outcome } of play(wall, steps)) expect(outcome?.verdict).not.toBe('stolen');
       }),
-      { seed, numRuns: 25 },
+      { seed, numRuns: 10 },
     );
   });
 
@@ -78,7 +78,7 @@ describe('promises', () => {
   };
 
   test('that are kept hold', () => {
-    forAllTraffic(firewall({ v4: filter(ESTABLISHED, OUT) }), noSsh, { seed, runs: 60 });
+    forAllTraffic(firewall({ v4: filter(ESTABLISHED, OUT) }), noSsh, { seed, runs: 25 });
   });
 
   test('that one packet breaks are shown with that packet and its walk', () => {
