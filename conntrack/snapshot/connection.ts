@@ -36,7 +36,9 @@ const EVENTS = 1 << 10;
 const HELPER = 1 << 11;
 const MASTER = 1 << 12;
 const DEVICE = 1 << 13;
-const KNOWN = (1 << 14) - 1;
+/** Opened by SYNPROXY. */
+const PROXIED = 1 << 14;
+const KNOWN = (1 << 15) - 1;
 
 /** Status bits that mean something to a new table. */
 const LASTING =
@@ -82,6 +84,8 @@ export class ConnectionImage {
   master: Tuple | undefined;
   /** It was masqueraded by that device. */
   device = '';
+  /** What SYNPROXY told its ends: first sequence number and time, and the shift of times. */
+  proxied: readonly number[] | undefined;
 }
 
 // --- Tuples ------------------------------------------------------------------------------------------------------------
@@ -137,6 +141,7 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
   const helper = tracker.helping.helper(id);
   const master = tracker.helping.master(id)?.id ?? -1;
   const device = tracker.nat.deviceOf(id);
+  const proxied = tracker.proxied.get(id);
   table.readTuple(id, 0, tuple);
   let flags = table.family(id) === 6 ? FAMILY_6 : 0;
   if (table.replyDiffers(id)) flags |= REPLY;
@@ -152,6 +157,7 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
   if (helper) flags |= HELPER;
   if (master >= 0) flags |= MASTER;
   if (device !== '') flags |= DEVICE;
+  if (proxied) flags |= PROXIED;
 
   out.u16(flags);
   out.u8(tuple.protocol);
@@ -183,6 +189,7 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
     writeTuple(out, tuple);
   }
   if (flags & DEVICE) out.text(device);
+  if (proxied) for (const word of [proxied.firstSequence, proxied.firstTime, proxied.timeShift]) out.i32(word | 0);
 }
 
 function countersOf({ accounting }: ConnectionTracker, id: number): number[] | undefined {
@@ -236,6 +243,7 @@ export function readConnection(from: OctetReader, { l4s }: ConnectionTracker, im
   image.helper = flags & HELPER ? { name: from.text(), state: plainData(from.text()) } : undefined;
   image.master = flags & MASTER ? readTuple(from, { l4s }) : undefined;
   image.device = flags & DEVICE ? from.text() : '';
+  image.proxied = flags & PROXIED ? Array.from({ length: 3 }, () => from.i32()) : undefined;
 }
 
 function countOf(given: number, most: number): number {
@@ -316,4 +324,8 @@ function giveRest(tracker: ConnectionTracker, id: number, image: ConnectionImage
     if (help && image.helper.state !== null) help.state = image.helper.state;
   }
   nat.restore(id, image.device);
+  if (image.proxied) {
+    const [firstSequence, firstTime, timeShift] = image.proxied;
+    tracker.proxied.set(id, { firstSequence, firstTime, timeShift });
+  }
 }

@@ -95,6 +95,8 @@ function full(): ConnectionTracker {
   tracker.connections.labelling.restore(marked, [1, 0, 0, 1 << 31]);
   tracker.seqadj.shift(marked, 1, -7);
   passWith(tracker, build.ip4({}, build.tcp({ sport: 4, dport: 21, flags: 'S' })), { helper: 'ftp' });
+  const proxied = passWith(tracker, build.ip4({}, build.tcp({ sport: 5, flags: 'S' })), { proxied: true });
+  tracker.proxied.set(proxied, { firstSequence: 4_000_000_000, firstTime: 17, timeShift: 3_000_000_000 });
   masqueraded(tracker, 40);
   return tracker;
 }
@@ -137,6 +139,7 @@ const details = (tracker: ConnectionTracker, now: number) => {
         events.mask(id),
         tracker.helper(id),
         nat.deviceOf(id),
+        tracker.proxied.get(id),
       ]),
     )
     .sort();
