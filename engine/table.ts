@@ -229,7 +229,9 @@ class Planner {
       if (!before || difference || this.hasNewPolicy(chain, before)) touched.push(chain);
     }
     for (const chain of earlier?.chains.values() ?? []) {
-      if (!spec.chains.has(chain.spec.name)) for (const rule of chain.rules) this.loose.add(rule);
+      if (spec.chains.has(chain.spec.name)) continue;
+      for (const rule of chain.rules) this.loose.add(rule);
+      this.changes.push(() => chain.program.cool());
     }
     // In the order of the table, as the kernel checks them: the first rule that names a shared state decides what that is like.
     for (const [name, { added }] of differences)

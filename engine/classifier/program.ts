@@ -40,6 +40,9 @@ let base = 0;
 /** Rewriting rules met in one walk by the tree, after which the rest of the chain is walked: each costs another look through the tree. */
 const MOST_REWRITES = 8;
 
+/** Chains that are code now. */
+let codes = 0;
+
 /** Rules that are asked one by one before the tree, at most. */
 const MOST_IN_FRONT = 8;
 
@@ -247,7 +250,7 @@ export class Program {
 
   /** The chain becomes code, if it may: V8 does not optimise giant functions, so long ones do not. */
   private heat(): void {
-    if (this.length === 0 || this.length > tuning.generated) return;
+    if (this.length === 0 || this.length > tuning.generated || codes >= tuning.codes) return;
     const chain = Array.from(this.order.subarray(0, this.length), (at) => ({
       rule: this.ruleAt(at),
       at,
@@ -259,12 +262,14 @@ export class Program {
       fillKey(pkt);
       return this.walk(pkt, from);
     });
+    if (this.generated !== undefined) codes++;
   }
 
   // --- Making -------------------------------------------------------------------------------------------------------
 
-  /** What the code of a chain that jumps here took for granted is not so any more. */
+  /** The chain, or what its code took for granted, is not what it was. */
   cool(): void {
+    if (this.generated !== undefined) codes--;
     this.reasons = [];
     this.generated = undefined;
     this.walks = 0;

@@ -6,8 +6,13 @@ export const tuning = {
   walked: 24,
   /** Rules up to which a chain becomes generated code once it is hot. */
   generated: 64,
-  /** Walks after which it is hot; infinite: no code is ever generated. */
-  hot: 400,
+  /**
+   * Walks after which it is hot; infinite: no code is ever generated. New code runs slowly until V8 has optimised it too, while the
+   * walk that all chains share has long been: kube-proxy's thousands of small chains were slower as code.
+   */
+  hot: 20_000,
+  /** Chains that are code at a time. */
+  codes: 128,
   /** Rules that a leaf of the tree holds without being split. */
   leaf: 8,
 };

@@ -96,7 +96,8 @@ interface Row {
 }
 
 function measure(shape: Shape, family: Family, count: number): Row {
-  const spec = parse(saveText(shape, family, count), family);
+  // A translation is for the tracker to make: here it is a verdict.
+  const spec = parse(saveText(shape, family, count).replaceAll(/-j DNAT .*/g, '-j ACCEPT'), family);
   const start = now();
   const table = build(spec);
   const buildMs = (now() - start) / 1e6;
@@ -139,6 +140,7 @@ function measure(shape: Shape, family: Family, count: number): Row {
 
 /** No figure for a wrong answer. */
 function check(table: Table, hook: number, packets: readonly Packet[]): void {
+  // `statistic` rolls dice, here as there.
   if (table.spec.name === 'nat') return;
   for (const pkt of packets) {
     const found = `${traverse(table, hook, pkt)} ${pkt.reason}`;

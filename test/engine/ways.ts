@@ -9,8 +9,8 @@ export const WAYS: Readonly<Record<string, Partial<typeof tuning>>> = {
   'rule after rule': { walked: NEVER, hot: NEVER },
   'by the tree': { walked: 0, leaf: 1, hot: NEVER },
   'by trees with large leaves': { walked: 2, leaf: 4, hot: NEVER },
-  'generated at once': { hot: 1, generated: NEVER },
-  'generated or by the tree': { hot: 2, generated: 3, walked: 3, leaf: 1 },
+  'generated at once': { hot: 1, generated: NEVER, codes: NEVER },
+  'generated or by the tree': { hot: 2, generated: 3, codes: NEVER, walked: 3, leaf: 1 },
 };
 
 /** Every chain that is made from now on goes that way; call what is returned to have it as it was. */
