@@ -111,4 +111,71 @@ test('https goes out', () => {
     },
     LONG,
   );
+
+  test(
+    'with jest: matchers, by require()',
+    () => {
+      const path = project('with-jest', ['jest@30'], {
+        'rules.v6': RULES,
+        'package.json': JSON.stringify({ name: 'with-jest', private: true }),
+        'rules.test.js': `const { firewall, matchers, tcp } = require('sekisho/testing');
+expect.extend(matchers);
+test('https goes out', () => {
+  const fw = firewall({ v6: 'rules.v6' });
+  ${USE}
+  expect(flow.connect()).toBeAccepted('outside');
+  expect(flow.reply(10)).toHaveCtstate('ESTABLISHED');
+  expect(() => expect(flow.send()).toBeDropped()).toThrow('to be dropped, but it was accepted');
+});
+`,
+      });
+      run('npx', ['jest'], path);
+    },
+    LONG,
+  );
+
+  test(
+    'with fast-check: promises about all packets',
+    () => {
+      const path = project('with-fast-check', [`fast-check@${manifest.devDependencies['fast-check']}`], {
+        'rules.v6': RULES,
+        'rules.test.js': `import test from 'node:test';
+import { firewall } from 'sekisho/testing';
+import { forAllTraffic } from 'sekisho/arbitrary';
+test('nothing begins outside', () => {
+  const fw = firewall({ v6: 'rules.v6' });
+  forAllTraffic(fw, (outcome) => outcome.device !== 'outside' || outcome.ctstate !== 'NEW' || outcome.verdict !== 'accepted');
+});
+`,
+      });
+      expect(run(process.execPath, ['--test', 'rules.test.js'], path)).toMatch(/pass 1\b/);
+    },
+    LONG,
+  );
+
+  // What `engines` names, and what comes after it; npm has each as a package.
+  test.each(['20.19', '22', '24', '26'])(
+    'on Node %s',
+    (version) => {
+      const path = project(`node-${version}`, [`node@${version}`], {
+        'rules.v6': RULES,
+        'rules.test.js': `import test from 'node:test';
+import { firewall, tcp } from 'sekisho/testing';
+import { assertAccepted } from 'sekisho/assert';
+test('https goes out on ' + process.version, () => {
+  const fw = firewall({ v6: 'rules.v6' });
+  ${USE}
+  assertAccepted(flow.connect());
+});
+`,
+        'rules.yaml': `v6: rules.v6\ntests:\n  - rows: ["inside: tcp 2001:db8::1 > 2001:db8:9::80 dport 443 syn -> accepted"]\n`,
+      });
+      const node = join(path, 'node_modules/node/bin/node');
+      expect(run(node, ['--version'], path)).toMatch(new RegExp(`^v${version.replace('.', '\\.')}\\.`));
+      expect(run(node, ['--test', 'rules.test.js'], path)).toMatch(/pass 1\b/);
+      const program = join(path, 'node_modules/sekisho/dist/bin/sekisho.js');
+      expect(run(node, [program, 'test', 'rules.yaml'], path)).toContain('1 passed, 0 failed');
+    },
+    LONG,
+  );
 });
