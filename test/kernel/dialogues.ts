@@ -38,10 +38,11 @@ export interface Host {
 export class Wire {
   readonly steps: Step[] = [];
   readonly dice: Dice;
-  private readonly engine = firewallOf(ROUTER);
+  private readonly engine: ReturnType<typeof firewallOf>;
 
-  constructor(dice: Dice, v4rules: string, v6rules: string) {
+  constructor(dice: Dice, v4rules: string, v6rules: string, sysctls: Record<string, number>) {
     this.dice = dice;
+    this.engine = firewallOf(ROUTER, { sysctls });
     this.engine.load(4, v4rules);
     this.engine.load(6, v6rules);
   }

@@ -31,7 +31,11 @@ export function randomDialogue(seed: number): Scenario {
   const outside: Host = { address: dice.pick(OUTSIDE[family]), side: 'B' };
   const forwarded = dice.chance(0.4) ? ROUTER[family] : undefined;
   const rules = rulesFor(dice, family, inside, forwarded);
-  const wire = new Wire(dice, family === 4 ? rules : '', family === 6 ? rules : '');
+  const sysctls = {
+    ...(dice.chance(0.3) && { 'net.netfilter.nf_conntrack_acct': 1 }),
+    ...(dice.chance(0.1) && { 'net.netfilter.nf_conntrack_tcp_be_liberal': 1 }),
+  };
+  const wire = new Wire(dice, family === 4 ? rules : '', family === 6 ? rules : '', sysctls);
   const talks = Array.from({ length: dice.int(1, 3) }, (_, index) =>
     talk(wire, { family, inside, outside, forwarded }, 100 * index),
   );
@@ -40,10 +44,6 @@ export function randomDialogue(seed: number): Scenario {
     if (one.next().done) talks.splice(talks.indexOf(one), 1);
     if (dice.chance(0.05)) wire.steps.push({ ct: true });
   }
-  const sysctls = {
-    ...(dice.chance(0.3) && { 'net.netfilter.nf_conntrack_acct': 1 }),
-    ...(dice.chance(0.1) && { 'net.netfilter.nf_conntrack_tcp_be_liberal': 1 }),
-  };
   const steps = [...wire.steps, { counters: true as const }, { ct: true as const }];
   return { name: `seed ${seed}`, [`v${family}rules`]: rules, sysctls, steps };
 }
