@@ -59,6 +59,8 @@ function setChecksum(pkt: Packet, sumAt: number, before: number): void {
   const { bytes, l4, end } = pkt;
   if (!pkt.checksumPartial) {
     fillTransportChecksum(pkt);
+    // As the device does that finishes it in the kernel: 0 is written as ones, for TCP too. net/core/dev.c skb_checksum_help()
+    if (u16(bytes, sumAt) === 0) putU16(bytes, sumAt, 0xffff);
     return;
   }
   putU16(bytes, sumAt, mended(u16(bytes, sumAt), difference(fold(before), fold(end - l4)), true));
