@@ -5,9 +5,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fmt } from '../../bin/fmt.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { Registry } from '../../engine/registry.ts';
-import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fmt } from '../../bin/fmt.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { Registry } from '../../engine/registry.ts';
 import { parseSave } from '../../engine/restore.ts';
 import { same } from '../../engine/same-rule.ts';
@@ -11,7 +12,6 @@ import { noNames } from '../../grammar/names.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import { printRule } from '../../grammar/print.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';
-import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { targets } from '../../targets/index.ts';

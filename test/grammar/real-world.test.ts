@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { fmt } from '../../bin/fmt.ts';
+import { helpers } from '../../conntrack/helpers/index.ts';
 import { Registry } from '../../engine/registry.ts';
 import { noNames } from '../../grammar/names.ts';
-import { helpers } from '../../conntrack/helpers/index.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 import { REAL_WORLD } from './real-world/index.ts';
