@@ -450,8 +450,9 @@ function settle(
   const { table } = tracking;
   const status = table.status(id);
   if (!(status & IPS_SEEN_REPLY)) {
-    // The port is closed: that was all of the connection.
+    // The port is closed: that was all of the connection. The reset is counted as its last packet. nf_ct_kill_acct()
     if (kind === RST_SET) {
+      tracking.refresh(id, pkt, direction, 0);
       tracking.kill(id);
       return;
     }
