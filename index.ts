@@ -31,6 +31,12 @@ export type { AccountSpec, Quota } from './engine/host/accounts.ts';
 export type { HostFacts, IpsecFlow, IpsecTransform, VirtualService } from './engine/host/facts.ts';
 export type { SocketSpec } from './engine/host/sockets.ts';
 export { ProcFile } from './engine/proc-file.ts';
+export {
+  defineQueue,
+  type QueuedPacket,
+  type QueueListener,
+  type QueueVerdict,
+} from './engine/queue.ts';
 export { Refusal } from './engine/refusal.ts';
 export { type Module, Registry } from './engine/registry.ts';
 export { type ParsedSave, parseSave, type RestoreOptions, type RestoreResult, restore } from './engine/restore.ts';

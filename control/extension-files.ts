@@ -52,7 +52,7 @@ function checked(path: string, value: unknown): Module {
     throw new ExtensionError(`${path}: ${what}`);
   };
   if (typeof value !== 'object' || value === null) {
-    refuse('its default export is { matches: [...], targets: [...], helpers: [...] }');
+    refuse('its default export is { matches: [...], targets: [...], helpers: [...], queues: [...] }');
   }
   const module = value as Module;
   const each = <T extends AnyMatch | AnyTarget | AnyHelper>(
@@ -69,12 +69,17 @@ function checked(path: string, value: unknown): Module {
   each(module.matches, MATCH);
   each(module.targets, TARGET);
   each(module.helpers, HELPER);
+  for (const { name, queues, decide } of module.queues ?? []) {
+    if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,28}$/.test(name)) refuse('a listener has no name');
+    const numbers = Array.isArray(queues) && queues.every((one) => Number.isInteger(one) && one >= 0 && one <= 0xffff);
+    if (!numbers || typeof decide !== 'function') refuse(`"${name}" does not say its queues: [0], or what it decides`);
+  }
   return namesOf(module).length > 0 ? module : refuse('it holds no extension');
 }
 
 /** The names of all that a module holds. */
-export const namesOf = ({ matches = [], targets = [], helpers = [] }: Module): string[] => [
-  ...new Set([...matches, ...targets, ...helpers].map(({ name }) => name)),
+export const namesOf = ({ matches = [], targets = [], helpers = [], queues = [] }: Module): string[] => [
+  ...new Set([...matches, ...targets, ...helpers, ...queues].map(({ name }) => name)),
 ];
 
 /** Files that every program of this environment attaches: SEKISHO_EXTENSIONS, separated by colons. */

@@ -143,6 +143,7 @@ export class Firewall {
       sets: this.sets,
       accounts: this.accounts,
       cpu: options.cpu,
+      queue: (number) => registry.queue(number),
       ...this.hostServices(),
       log: (record) => this.log(record),
       send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),

@@ -6,15 +6,17 @@ import type { AnyHelper } from '../conntrack/helper.ts';
 import type { Lookup } from '../grammar/lookup.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { AnyMatch, AnyTarget } from './extension.ts';
+import type { QueueListener } from './queue.ts';
 
 export interface Module {
   readonly matches?: readonly AnyMatch[];
   readonly targets?: readonly AnyTarget[];
   readonly helpers?: readonly AnyHelper[];
+  readonly queues?: readonly QueueListener[];
 }
 
 export type ExtensionKind = 'match' | 'target';
-export type AttachedKind = ExtensionKind | 'helper';
+export type AttachedKind = ExtensionKind | 'helper' | 'queue';
 
 /** Says whether a rule still uses an extension: the reason, or undefined. Asked before a detach. */
 export type InUse = (kind: AttachedKind, name: string) => string | undefined;
@@ -29,6 +31,8 @@ export class Registry implements Lookup {
   private readonly matches: ByFamily<AnyMatch> = { 4: new Map(), 6: new Map() };
   private readonly targets: ByFamily<AnyTarget> = { 4: new Map(), 6: new Map() };
   private readonly helpers = new Map<string, AnyHelper>();
+  /** Who listens, by queue number. */
+  private readonly queues = new Map<number, QueueListener>();
   /** Timeout policies: by name, whether one is for a protocol. */
   private readonly policies = new Map<string, (protocol: number) => boolean>();
   private readonly owners = new Set<InUse>();
@@ -45,14 +49,19 @@ export class Registry implements Lookup {
     for (const { name } of module.helpers ?? []) {
       if (this.helpers.has(name)) throw new Error(`helper "${name}" is attached already`);
     }
+    for (const { queues } of module.queues ?? []) {
+      const taken = queues.find((number) => this.queues.has(number));
+      if (taken !== undefined) throw new Error(`"${this.queues.get(taken)?.name}" listens at queue ${taken} already`);
+    }
     for (const match of module.matches ?? []) put(this.matches, match);
     for (const target of module.targets ?? []) put(this.targets, target);
     for (const helper of module.helpers ?? []) this.helpers.set(helper.name, helper);
+    for (const listener of module.queues ?? []) for (const number of listener.queues) this.queues.set(number, listener);
   }
 
-  /** Takes the match, target or helper (or all) of that name away; throws when there is none, or when a rule still uses it. */
+  /** Takes the match, target, helper or listener (or all) of that name away; throws when there is none, or when a rule still uses it. */
   detach(name: string): void {
-    const found = (['match', 'target', 'helper'] as const).filter((kind) => this.has(kind, name));
+    const found = (['match', 'target', 'helper', 'queue'] as const).filter((kind) => this.has(kind, name));
     if (found.length === 0) throw new Error(`no extension "${name}" is attached`);
     for (const kind of found) {
       for (const inUse of this.owners) {
@@ -64,6 +73,7 @@ export class Registry implements Lookup {
       remove(this.matches[family], name);
       remove(this.targets[family], name);
     }
+    for (const [number, listener] of this.queues) if (listener.name === name) this.queues.delete(number);
     const helper = this.helpers.get(name);
     this.helpers.delete(name);
     if (helper) for (const told of this.mourners) told(helper);
@@ -91,6 +101,11 @@ export class Registry implements Lookup {
   helper(name: string, family: Family, protocol: number): AnyHelper | undefined {
     const helper = this.helpers.get(name);
     return helper?.families.includes(family) && helper.protocols.includes(protocol) ? helper : undefined;
+  }
+
+  /** Who listens at the queue of that number. */
+  queue(number: number): QueueListener | undefined {
+    return this.queues.get(number);
   }
 
   /** A timeout policy that rules may name (`CT --timeout`) from now on: those who parse rules may not be those who track. */
@@ -122,6 +137,7 @@ export class Registry implements Lookup {
   }
 
   private has(kind: AttachedKind, name: string): boolean {
+    if (kind === 'queue') return [...this.queues.values()].some((listener) => listener.name === name);
     if (kind === 'helper') return this.helpers.has(name);
     return this.all(kind as 'match').some((extension) => extension.name === name);
   }

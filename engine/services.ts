@@ -7,6 +7,7 @@ import type { Packet, SecurityAssociation } from '../packet/packet.ts';
 import type { Accounts } from './host/accounts.ts';
 import type { Fingerprint } from './host/fingerprints.ts';
 import type { Socket, SocketQuery } from './host/sockets.ts';
+import type { QueueListener } from './queue.ts';
 import type { Sets } from './sets/index.ts';
 import type { ServerOptions } from './synproxy/synproxy.ts';
 import type { Verdict } from './verdict.ts';
@@ -124,6 +125,8 @@ export interface Services {
   readonly accounts?: Accounts;
   /** Looks of systems, for -m osf. Left out: none is known. */
   fingerprints?(): readonly Fingerprint[];
+  /** Who listens at the queue of that number, for NFQUEUE. Left out: nobody at any. */
+  queue?(number: number): QueueListener | undefined;
   /** Number of the worker that asks, for `-m cpu`. Left out: 0, the only one. */
   readonly cpu?: number;
   /** Group that the host has put a device into (`ip link set group`), for `-m devgroup`. Left out: 0, as devices are made. */

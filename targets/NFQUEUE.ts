@@ -1,7 +1,11 @@
 import { type Action, defineTarget } from '../engine/extension.ts';
+import { decide } from '../engine/queue.ts';
 import { QUEUE, QUEUE_BYPASS } from '../engine/verdict.ts';
 import type { ValueScope } from '../grammar/options.ts';
 import { flag, type NumberRange, own, u16, u16Range } from '../grammar/values.ts';
+import { u32 } from '../packet/bytes.ts';
+import { jhash3, reciprocalScale } from '../packet/jhash.ts';
+import type { Packet } from '../packet/packet.ts';
 import { words } from './shared/text.ts';
 
 const numbers = u16Range({ help: '' });
@@ -23,7 +27,7 @@ export const NFQUEUE = defineTarget({
   name: 'NFQUEUE',
   families: [4, 6],
   summary:
-    'Hands the packet to a program that listens on a numbered queue. None can listen yet: it is dropped, or accepted with bypass.',
+    'Hands the packet to a program that listens at a numbered queue; without one it is dropped, or accepted with bypass.',
   kernel: 'net/netfilter/xt_NFQUEUE.c nfqueue_tg_v3()',
   options: {
     'queue-num': u16({ help: 'queue number, 0 unless given', excludes: ['queue-balance'] }),
@@ -60,6 +64,34 @@ export const NFQUEUE = defineTarget({
     // All 65,536 queues overflow the kernel's 16-bit count.
     refuses: ({ first, last }) => (last - first === 0xffff ? 'xt_NFQUEUE: number of total queues is 0' : undefined),
   },
-  // nf_queue.c nf_queue(): without a listener the packet is dropped, or with bypass goes on as if accepted.
-  compile: ({ bypass }): Action => (bypass ? () => QUEUE_BYPASS : () => QUEUE),
+  compile({ first, last, bypass, fanout }, { services }): Action {
+    const total = last - first + 1;
+    const cpu = services.cpu ?? 0;
+    const seed = services.random();
+    const choose = (pkt: Packet): number =>
+      total === 1 ? first : first + (fanout ? cpu % total : reciprocalScale(flowHash(pkt, seed), total));
+    return (pkt) => {
+      const number = choose(pkt);
+      const listener = services.queue?.(number);
+      if (listener) return decide(listener, number, pkt);
+      // nf_queue.c nf_queue(): without a listener the packet is dropped, or with bypass goes on as if accepted.
+      return bypass ? QUEUE_BYPASS : QUEUE;
+    };
+  },
 });
+
+/** The same for both directions of a flow between two hosts. include/net/netfilter/nf_queue.h hash_v4(), hash_v6() */
+function flowHash({ bytes, l3, family, protocol }: Packet, seed: number): number {
+  if (family === 4) {
+    const [source, destination] = [u32(bytes, l3 + 12), u32(bytes, l3 + 16)];
+    return source < destination
+      ? jhash3(source, destination, protocol, seed)
+      : jhash3(destination, source, protocol, seed);
+  }
+  const lower = (at: number): [number, number] => {
+    const [source, destination] = [u32(bytes, l3 + 8 + at), u32(bytes, l3 + 24 + at)];
+    return source < destination ? [source, destination] : [destination, source];
+  };
+  const [last, otherLast] = lower(12);
+  return jhash3(last, otherLast, lower(4)[0], seed);
+}

@@ -25,7 +25,7 @@ const match = (name: string): string =>
 const own = (...names: readonly string[]): string => file(`export default { matches: [${names.map(match)}] };\n`);
 
 test.each([
-  ['export default 5;', 'its default export is { matches: [...], targets: [...], helpers: [...] }'],
+  ['export default 5;', 'its default export is { matches: [...], targets: [...], helpers: [...], queues: [...] }'],
   ['export default {};', 'it holds no extension'],
   ['export default { matches: [{}] };', 'an extension has no name'],
   ["export default { matches: [{ name: 'a b' }] };", 'an extension has no name'],
