@@ -16,6 +16,7 @@ import type { Word } from '../grammar/words.ts';
 import type { Family } from '../packet/numbers.ts';
 import { commandHelp, restoreHelp } from './help.ts';
 import type { ToolAnswer, ToolName } from './protocol.ts';
+import { quickCommand } from './quick-command.ts';
 import { framed } from './save-frame.ts';
 import { restoreWords, saveWords, type Words } from './tool-words.ts';
 
@@ -95,12 +96,29 @@ async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<
     stdout += text;
   };
   try {
+    const quick = carriedOut(argv, program, ruleset);
+    if (quick) return quick;
     const parsed = chainsFirst(await parseCommandLine(argv, ruleset, warnings), argv, ruleset, warnings);
     obey(parsed, program, ruleset, say);
     return { stdout, stderr: warned(), exitCode: 0 };
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
     return { stdout, stderr: warned() + complaint(error, program, argv), exitCode: error.code };
+  }
+}
+
+/** The answer to an edit that the quick way could read; undefined: the grammar reads it, and says what is wrong with it. */
+function carriedOut(argv: readonly string[], program: ToolName, ruleset: Ruleset): ToolAnswer | undefined {
+  const { text, words } = wordsOf(argv);
+  const parsed = quickCommand(words, text, ruleset);
+  try {
+    if (!parsed) return undefined;
+    change(parsed, program, ruleset, () => {});
+    return said('');
+  } catch (error) {
+    if (error instanceof Refusal) return failed(complaint(error, program, argv), error.code);
+    if (error instanceof RuleError) return undefined;
+    throw error;
   }
 }
 
