@@ -3,7 +3,8 @@
 // of tomorrow, so such rules are refused before they are stored.
 
 import { Ruleset } from '../engine/ruleset.ts';
-import { orderedChains } from '../grammar/print.ts';
+import { orderedChains, printConditions } from '../grammar/print.ts';
+import { QuickReader } from '../grammar/quick.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 
 export class NotStorable extends Error {}
@@ -35,7 +36,7 @@ export class Readable {
       const unknown = new Set([...rulesOf(table)].filter((rule) => hides || !this.known.has(rule)));
       if (unknown.size === 0) continue;
       // Both in the order of the printed text.
-      const read = [...rulesOf(await readBack(ruleset, withOnly(table, unknown)))].values();
+      const read = (await readBack(ruleset, withOnly(table, unknown))).values();
       for (const rule of unknown) this.known.set(rule, read.next().value!);
     }
   }
@@ -55,7 +56,29 @@ const withOnly = (table: TableSpec, rules: ReadonlySet<RuleSpec>): TableSpec => 
   ),
 });
 
-async function readBack({ family, printing: { lookup, names } }: Ruleset, table: TableSpec): Promise<TableSpec> {
+/** The rules of the table as their text is read, in its order. */
+async function readBack(ruleset: Ruleset, table: TableSpec): Promise<RuleSpec[]> {
+  return quickBack(ruleset, table) ?? [...rulesOf(await parsedBack(ruleset, table))];
+}
+
+/** Without the parser; undefined: one of them is for the grammar. */
+function quickBack({ family, printing }: Ruleset, table: TableSpec): RuleSpec[] | undefined {
+  const isChain = (name: string): boolean => table.chains.has(name);
+  const reader = new QuickReader({ family, ...printing, file: '', isChain }, table.name);
+  const rules: RuleSpec[] = [];
+  for (const chain of orderedChains(table)) {
+    for (const rule of chain.rules) {
+      const words = printConditions(rule, printing);
+      const line = `-A ${chain.name}${words}`;
+      const read = line.includes('\n') ? undefined : reader.read(line, 0, line.length, 1, false);
+      if (!read || read.chain !== chain.name || printConditions(read.rule, printing) !== words) return undefined;
+      rules.push(read.rule);
+    }
+  }
+  return rules;
+}
+
+async function parsedBack({ family, printing: { lookup, names } }: Ruleset, table: TableSpec): Promise<TableSpec> {
   const { restore } = await import('../engine/restore.ts');
   const printed = new Ruleset(family, { lookup, names });
   printed.adopt(table);
