@@ -39,6 +39,8 @@ export interface HelpedTracker {
 export interface HostOfHelpers {
   /** Netmask of the own address of `device` whose broadcast address is `word`; 0: none is. IPv4 */
   broadcastMask(device: string, word: number): number;
+  /** What goes to both addresses leaves by the same device to the same neighbour. */
+  isSameWay(one: Int32Array, other: Int32Array, family: Family): boolean;
 }
 
 /** What is expected. Addresses as the words of a Tuple, four each. */

@@ -96,7 +96,7 @@ export class ConnectionTracker
   readonly expectations = new Expectations(this);
   readonly helping = new Helping(this);
   /** Set by whoever knows the machine's addresses. */
-  host: HostOfHelpers = { broadcastMask: () => 0 };
+  host: HostOfHelpers = { broadcastMask: () => 0, isSameWay: () => false };
   /** Calls that the PPTP helper knows. */
   readonly greKeys: GreKeys;
   readonly random: () => number;

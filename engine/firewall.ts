@@ -159,7 +159,7 @@ export class Firewall {
     this.accounts.inUse = (name) => this.installed.namesAccount(name);
     this.setHost(options.host ?? {});
     for (const [name, value] of Object.entries(options.sysctls ?? {})) this.setSysctl(name, value);
-    if (stack) tracker.host = { broadcastMask: (device, word) => stack.routes.broadcastMask(device, word) };
+    if (stack) tracker.host = stack.routes;
     tracker.helping.find = (name, family, protocol) => registry.helper(name, family, protocol);
     this.leaveRegistry = registry.ask(
       (kind, name) => this.installed.userOf(kind, name),

@@ -2,6 +2,7 @@
 // original tuple.
 
 import { Expectation, type ExpectFunction } from '../expectation.ts';
+import { forwardedCall } from '../helpers/h323/ends.ts';
 import { pptpCall } from '../helpers/pptp.ts';
 import { sipExpected } from '../helpers/sip-nat.ts';
 import { followMaster } from '../nat/follow.ts';
@@ -12,7 +13,7 @@ import { readTuple, writeTuple } from './connection.ts';
 import type { OctetReader, OctetWriter } from './frames.ts';
 
 /** What may be done to the connection that comes of one, by name. */
-const FUNCTIONS: readonly ExpectFunction[] = [followMaster, pptpCall, sipExpected];
+const FUNCTIONS: readonly ExpectFunction[] = [followMaster, forwardedCall, pptpCall, sipExpected];
 
 export function writeExpectation(out: OctetWriter, tracker: ConnectionTracker, one: Expectation, scratch: Tuple): void {
   tracker.table.readTuple(one.master.id, 0, scratch);

@@ -5,7 +5,7 @@
 // packets are compared in place, word by word.
 
 import { type Address, parseAddress, prefixMask, wire } from '../../packet/address.ts';
-import { u32 } from '../../packet/bytes.ts';
+import { putU32, u32 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { RouteType } from '../services.ts';
 import type { RouteTable, Topology } from './types.ts';
@@ -150,6 +150,20 @@ class Table implements RouteTable {
       if ((u32(own.address, 12) | ~mask) === (word | 0)) return mask;
     }
     return 0;
+  }
+
+  /** net/netfilter/nf_conntrack_h323_main.c callforward_do_filter() */
+  isSameWay(one: Int32Array, other: Int32Array, family: Family): boolean {
+    const [first, second] = [this.hopTo(one, family), this.hopTo(other, family)];
+    if (!first || !second || first.device !== second.device) return false;
+    return first.neighbour.every((octet, index) => octet === second.neighbour[index]);
+  }
+
+  private hopTo(words: Int32Array, family: Family): { device: string; neighbour: Address } | undefined {
+    const octets = new Uint8Array(16);
+    for (let word = 0; word < 4; word++) putU32(octets, family === 4 ? 12 : 4 * word, words[family === 4 ? 0 : word]);
+    const found = this.lookup(octets, family);
+    return found && { device: found.device, neighbour: found.via ?? octets };
   }
 }
 

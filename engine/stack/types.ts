@@ -101,5 +101,7 @@ export interface RouteTable extends Routes {
   isLocal(bytes: Uint8Array, at: number, family: Family): boolean;
   /** Netmask of the own network of `device` whose broadcast address is `word`; 0: none is. */
   broadcastMask(device: string, word: number): number;
+  /** What goes to both addresses (words of a tuple) leaves by the same device to the same neighbour. */
+  isSameWay(one: Int32Array, other: Int32Array, family: Family): boolean;
   readonly devices: readonly string[];
 }

@@ -13,6 +13,24 @@ import { finishPartial, pseudoSum, verify } from '../../../packet/checksum.ts';
 import { IPPROTO_TCP } from '../../../packet/numbers.ts';
 import { Packet } from '../../../packet/packet.ts';
 import { newTracker } from '../player.ts';
+import {
+  acf,
+  arq,
+  connect,
+  facility,
+  gcf,
+  irr,
+  olc,
+  olcAck,
+  progress,
+  q931,
+  rcf,
+  rrq,
+  setup,
+  tpkt,
+  underWay,
+  urq,
+} from './h323-messages.ts';
 
 type Family = 4 | 6;
 const ENDS = {
@@ -125,7 +143,39 @@ const WORDS = [
   ',',
   '(',
 ];
+/** Messages of H.323, with octets changed and cut. */
+const client = { address: '10.1.0.5', port: 1_720 };
+const channel = { media: client, control: client, stack: client };
+const CALLS = [
+  setup({ control: client, from: client, to: client, fast: [channel, { ...channel, reverse: true }] }),
+  underWay(1, { control: client }),
+  connect({ control: client, fast: [channel] }),
+  facility({ alternative: client, reason: 1 }),
+  progress({ control: client, fast: [channel] }),
+];
+const H323 = [
+  ...CALLS.map((body) => tpkt(q931(body, [olc(channel), olcAck(channel)]))),
+  tpkt(olc(channel)),
+  tpkt(olcAck(channel)),
+  rrq([client], [{ ...client, port: 40_000 }], 600),
+  ...[
+    rcf([client], 600),
+    gcf(client),
+    urq([client]),
+    arq({ from: client, to: client }),
+    acf(client),
+    irr(client, [client]),
+  ],
+];
+const bent = fc
+  .tuple(fc.constantFrom(...H323), fc.array(fc.tuple(fc.nat(300), fc.nat(255)), { maxLength: 3 }), fc.nat(300))
+  .map(([message, changes, cut]) => {
+    const octets = message.slice(0, cut < 100 ? cut : message.length);
+    for (const [at, octet] of changes) if (at < octets.length) octets[at] = octet;
+    return String.fromCharCode(...octets);
+  });
 const payload = fc.oneof(
+  bent,
   fc.array(fc.constantFrom(...WORDS), { maxLength: 12 }).map((words) => words.join('')),
   fc.string({ unit: 'binary-ascii', maxLength: 200 }),
   fc.uint8Array({ maxLength: 200 }).map((octets) => String.fromCharCode(...octets)),

@@ -3,6 +3,7 @@
 import { amandaRows } from './amanda.rows.ts';
 import { broadcastRows } from './broadcast.rows.ts';
 import { ftpRows } from './ftp.rows.ts';
+import { h323Rows } from './h323.rows.ts';
 import { ircRows } from './irc.rows.ts';
 import { pptpRows } from './pptp.rows.ts';
 import { saneRows } from './sane.rows.ts';
@@ -20,6 +21,7 @@ export const sheets: readonly HelperSheet[] = [
   { helper: 'amanda', rows: amandaRows },
   { helper: 'broadcasts', rows: broadcastRows },
   { helper: 'ftp', rows: ftpRows },
+  { helper: 'h323', rows: h323Rows },
   { helper: 'irc', rows: ircRows },
   { helper: 'pptp', rows: pptpRows },
   { helper: 'sane', rows: saneRows },

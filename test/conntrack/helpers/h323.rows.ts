@@ -1,0 +1,245 @@
+import type { Step } from '../../../testing/scenario-format.ts';
+import { expects } from './h323.expects.ts';
+import {
+  type At,
+  acf,
+  arq,
+  connect,
+  facility,
+  gcf,
+  grq,
+  irr,
+  lcf,
+  lrq,
+  olc,
+  olcAck,
+  progress,
+  q931,
+  rcf,
+  roundTrip,
+  rrq,
+  setup,
+  tpkt,
+  underWay,
+  urq,
+} from './h323-messages.ts';
+import { end, type Family, type HelperRow, HOSTS, type Host, packet, rules, Talk } from './talk.ts';
+
+const NAT = '*nat\n-A POSTROUTING -o tunB -j MASQUERADE\nCOMMIT\n';
+const FAMILIES: readonly Family[] = [4, 6];
+const [look]: Step[] = [{ ct: true }];
+
+const at = (host: Host, family: Family, port: number): At => ({ address: HOSTS[host][family], port });
+
+function row(name: string, helper: 'RAS' | 'Q.931', family: Family, steps: readonly Step[], nat: string): HelperRow {
+  const [protocol, port] = helper === 'RAS' ? (['udp', 1719] as const) : (['tcp', 1720] as const);
+  const called = `${name} over IPv${family}${nat && ', translated'}`;
+  return {
+    name: called,
+    scenario: { [`v${family}rules`]: rules(helper, protocol, port, nat), steps: [...steps, look] },
+    expects: expects[called] ?? [],
+  };
+}
+
+/** Both families, and IPv4 translated: there alone is something written. */
+const everyWay = (make: (family: Family, nat: string) => HelperRow): HelperRow[] => [
+  ...FAMILIES.map((family) => make(family, '')),
+  make(4, NAT),
+];
+
+// --- Calls -----------------------------------------------------------------------------------------------------------------
+
+const talk = (family: Family, nat: string): Talk => {
+  const server = end('server', family, 1720, nat ? at('outside', family, 40_000) : undefined);
+  return new Talk(family, end('client', family, 40_000), server).open();
+};
+
+const calls = (name: string, say: (talk: Talk, family: Family, seen: Host) => Talk): HelperRow[] =>
+  everyWay((family, nat) =>
+    row(name, 'Q.931', family, say(talk(family, nat), family, nat ? 'outside' : 'client').steps, nat),
+  );
+
+const media = (family: Family, port = 5_000, host: Host = 'client') => ({
+  media: at(host, family, port),
+  control: at(host, family, port + 1),
+});
+
+const callRows: readonly HelperRow[] = [
+  ...calls('a setup says where its H.245 is to be had', (said, family) =>
+    said.client(tpkt(q931(setup({ control: at('client', family, 4_001) })))),
+  ),
+  ...calls('and both ends of the call', (said, family) =>
+    said.client(
+      tpkt(
+        q931(
+          setup({
+            control: at('client', family, 4_001),
+            from: at('client', family, 1720),
+            to: at('stranger', family, 1720),
+          }),
+        ),
+      ),
+    ),
+  ),
+  ...calls('channels open with the call', (said, family) =>
+    said.client(
+      tpkt(
+        q931(
+          setup({
+            from: at('client', family, 1720),
+            fast: [media(family), { ...media(family, 5_002), reverse: true }, { control: at('client', family, 5_005) }],
+          }),
+        ),
+      ),
+    ),
+  ),
+  ...calls('addresses of others are not believed', (said, family) =>
+    said.client(
+      tpkt(q931(setup({ control: at('stranger', family, 4_001), fast: [media(family, 5_000, 'stranger')] }))),
+    ),
+  ),
+  ...calls('the called answers in many ways', (said, family) =>
+    said
+      .client(tpkt(q931(setup({}))))
+      .server(tpkt(q931(underWay(1, { control: at('server', family, 4_101) }))))
+      .server(tpkt(q931(underWay(3, { control: at('server', family, 4_102), fast: [media(family, 6_000, 'server')] }))))
+      .server(tpkt(q931(progress({ control: at('server', family, 4_103), fast: [media(family, 6_002, 'server')] }))))
+      .server(tpkt(q931(facility({ control: at('server', family, 4_104), reason: 2 }))))
+      .server(tpkt(q931(connect({ control: at('server', family, 4_105), fast: [media(family, 6_004, 'server')] })))),
+  ),
+  ...calls('a call is forwarded', (said, family) =>
+    said
+      .client(tpkt(q931(setup({}))))
+      .server(tpkt(q931(facility({ alternative: at('stranger', family, 1_730), reason: 1 })))),
+  ),
+  ...calls('H.245 in the tunnel', (said, family) =>
+    said
+      .client(tpkt(q931(setup({}), [roundTrip(), olc(media(family))])))
+      .server(tpkt(q931(connect({}), [olcAck(media(family, 6_000, 'server'))]))),
+  ),
+  ...calls('T.120 has connections of its own', (said, family) =>
+    said
+      .client(tpkt(q931(setup({}), [olc({ ...media(family), stack: at('client', family, 1_503) })])))
+      .server(
+        tpkt(q931(connect({}), [olcAck({ media: at('server', family, 6_000), stack: at('server', family, 1_504) })])),
+      ),
+  ),
+  ...calls('a header alone in its segment', (said, family) => {
+    const whole = tpkt(q931(setup({ control: at('client', family, 4_001) })));
+    return said.client(whole.subarray(0, 4)).client(whole.subarray(4));
+  }),
+  ...calls('a message in two pieces is not read', (said, family) => {
+    const whole = tpkt(q931(setup({ control: at('client', family, 4_001) })));
+    return said.client(whole.subarray(0, 20)).client(whole.subarray(20));
+  }),
+  ...calls('two messages in a segment, and one cut short', (said, family) => {
+    const [one, two] = [4_001, 4_002].map((port) => tpkt(q931(setup({ control: at('client', family, port) }))));
+    return said.client(Uint8Array.from([...one, ...two, ...one.subarray(0, 30)]));
+  }),
+  ...calls('the control is read as it comes, and its channels', (said, family, seen) => {
+    said.client(tpkt(q931(setup({ control: at('client', family, 4_001) }))));
+    const control = new Talk(
+      family,
+      end('server', family, 30_000, seen === 'outside' ? at('outside', family, 4_001) : undefined),
+      end('client', family, 4_001),
+    );
+    // Whom the server speaks to is the client's address as he knows it.
+    const steps = control
+      .open()
+      .server(tpkt(olc(media(family))))
+      .client(tpkt(olcAck(media(family, 6_000, 'server')))).steps;
+    const reached = packet(family, end('server', family, 6_000), at(seen, family, 5_000), 'sound');
+    return said.also(...steps, reached);
+  }),
+];
+
+// --- RAS -------------------------------------------------------------------------------------------------------------------
+
+const registered = (
+  name: string,
+  say: (family: Family, seen: Host) => readonly ['client' | 'server', Uint8Array][],
+  more: (family: Family, seen: Host) => Step[] = () => [],
+): HelperRow[] =>
+  everyWay((family, nat) => {
+    const seen: Host = nat ? 'outside' : 'client';
+    const [client, server] = [end('client', family, 1_719), end('server', family, 1_719)];
+    const steps = say(family, seen).map(([who, message]) =>
+      who === 'client'
+        ? packet(family, client, server, message)
+        : packet(family, server, at(seen, family, 1_719), message),
+    );
+    return row(name, 'RAS', family, [...steps, ...more(family, seen)], nat);
+  });
+
+const registration = (family: Family, seconds = 0): ['client', Uint8Array] => [
+  'client',
+  rrq([at('client', family, 1_720)], [at('client', family, 1_719)], seconds),
+];
+
+const rasRows: readonly HelperRow[] = [
+  ...registered('a gatekeeper is sought', (family) => [
+    ['client', grq(at('client', family, 1_719))],
+    ['server', gcf(at('server', family, 1_719))],
+  ]),
+  ...registered('a gatekeeper is to be spoken to elsewhere', (family) => [
+    ['client', grq(at('client', family, 1_719))],
+    ['server', gcf(at('stranger', family, 1_729))],
+  ]),
+  ...registered(
+    'who registers is called',
+    (family) => [registration(family)],
+    (family, seen) => [
+      packet(family, end('server', family, 31_000), at(seen, family, 1_720), 'syn'),
+      packet(family, end('stranger', family, 31_000), at(seen, family, 1_720), 'syn'),
+    ],
+  ),
+  ...registered('a registration is confirmed for some time', (family, seen) => [
+    registration(family, 600),
+    ['server', rcf([at(seen, family, 1_720)], 450)],
+  ]),
+  ...registered('a registration is confirmed for the usual time', (family, seen) => [
+    registration(family),
+    ['server', rcf([at(seen, family, 1_720)])],
+  ]),
+  ...registered('a registration ends', (family, seen) => [
+    registration(family),
+    ['server', rcf([at(seen, family, 1_720)])],
+    ['client', urq([at('client', family, 1_720)])],
+  ]),
+  ...registered('of several addresses the own one', (family) => [
+    [
+      'client',
+      rrq(
+        [at('stranger', family, 1_720), at('client', family, 1_721)],
+        [at('stranger', family, 1_719), at('client', family, 1_719)],
+      ),
+    ],
+  ]),
+  ...registered('a call is asked for', (family) => [
+    registration(family),
+    ['client', arq({ to: at('client', family, 1_720) })],
+    ['client', arq({ from: at('client', family, 1_725), to: at('stranger', family, 1_720) })],
+    ['server', acf(at('stranger', family, 1_731))],
+  ]),
+  ...registered('a call is answered', (family, seen) => [
+    registration(family),
+    ['server', acf(at(seen, family, 1_720))],
+  ]),
+  ...registered('somebody is located', (family) => [
+    ['client', lrq(at('client', family, 1_719))],
+    ['server', lcf(at('stranger', family, 1_732), at('stranger', family, 1_719))],
+  ]),
+  ...registered('who is asked tells of his call', (family) => [
+    registration(family),
+    ['client', irr(at('client', family, 1_719), [at('client', family, 1_720)])],
+  ]),
+];
+
+const timeAtTheEnd: HelperRow = {
+  ...registered('nothing stands behind the time of a registration', (family) => [
+    ['client', rrq([at('client', family, 1_720)], [at('client', family, 1_719)], 600, true)],
+  ])[0],
+  differs: 'the kernel counts the octets of the time twice, and believes that the message is cut short',
+};
+
+export const h323Rows: readonly HelperRow[] = [...callRows, ...rasRows, timeAtTheEnd];
