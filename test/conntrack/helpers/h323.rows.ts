@@ -153,6 +153,22 @@ const callRows: readonly HelperRow[] = [
   }),
 ];
 
+/** The called is reached by another address, and so is whom he forwards the call to. */
+function forwardedBehindNat(): HelperRow {
+  const said = new Talk(
+    4,
+    end('client', 4, 40_000, { address: '192.0.2.80', port: 1_720 }),
+    end('server', 4, 1_720, at('client', 4, 40_000)),
+  );
+  said
+    .open()
+    .client(tpkt(q931(setup({ to: { address: '192.0.2.80', port: 1_720 } }))))
+    .server(tpkt(q931(facility({ alternative: at('stranger', 4, 1_730), reason: 1 }))));
+  const second = packet(4, end('client', 4, 40_001), { address: '192.0.2.80', port: 1_730 }, 'syn');
+  const nat = '*nat\n-A PREROUTING -d 192.0.2.80/32 -j DNAT --to-destination 192.0.2.9\nCOMMIT\n';
+  return row('a call is forwarded by who is called by another address', 'Q.931', 4, said.also(second).steps, nat);
+}
+
 // --- RAS -------------------------------------------------------------------------------------------------------------------
 
 const registered = (
@@ -242,4 +258,4 @@ const timeAtTheEnd: HelperRow = {
   differs: 'the kernel counts the octets of the time twice, and believes that the message is cut short',
 };
 
-export const h323Rows: readonly HelperRow[] = [...callRows, ...rasRows, timeAtTheEnd];
+export const h323Rows: readonly HelperRow[] = [...callRows, forwardedBehindNat(), ...rasRows, timeAtTheEnd];
