@@ -5,12 +5,11 @@ const rotate = (word: number, bits: number): number => (word << bits) | (word >>
 
 const INITVAL = 0xdeadbeef;
 
-/** Words are 32 bits, signed or not; the hash is unsigned. include/linux/jhash.h jhash_3words() */
-export function jhash3(first: number, second: number, third: number, seed: number): number {
-  const start = (seed + INITVAL + (3 << 2)) | 0;
-  let a = (first + start) | 0;
-  let b = (second + start) | 0;
-  let c = (third + start) | 0;
+/** The end of a hash. __jhash_final() */
+function mixed(first: number, second: number, third: number): number {
+  let a = first;
+  let b = second;
+  let c = third;
   c = ((c ^ b) - rotate(b, 14)) | 0;
   a = ((a ^ c) - rotate(c, 11)) | 0;
   b = ((b ^ a) - rotate(a, 25)) | 0;
@@ -19,6 +18,12 @@ export function jhash3(first: number, second: number, third: number, seed: numbe
   b = ((b ^ a) - rotate(a, 14)) | 0;
   c = ((c ^ b) - rotate(b, 24)) | 0;
   return c >>> 0;
+}
+
+/** Words are 32 bits, signed or not; the hash is unsigned. include/linux/jhash.h jhash_3words() */
+export function jhash3(first: number, second: number, third: number, seed: number): number {
+  const start = (seed + INITVAL + (3 << 2)) | 0;
+  return mixed((first + start) | 0, (second + start) | 0, (third + start) | 0);
 }
 
 /** Hash of words[from .. from + count), unsigned. include/linux/jhash.h jhash2() */
@@ -49,14 +54,7 @@ export function jhash2(words: Int32Array, from: number, count: number, seed: num
   a = (a + words[at]) | 0;
   if (left > 1) b = (b + words[at + 1]) | 0;
   if (left > 2) c = (c + words[at + 2]) | 0;
-  c = ((c ^ b) - rotate(b, 14)) | 0;
-  a = ((a ^ c) - rotate(c, 11)) | 0;
-  b = ((b ^ a) - rotate(a, 25)) | 0;
-  c = ((c ^ b) - rotate(b, 16)) | 0;
-  a = ((a ^ c) - rotate(c, 4)) | 0;
-  b = ((b ^ a) - rotate(a, 14)) | 0;
-  c = ((c ^ b) - rotate(b, 24)) | 0;
-  return c >>> 0;
+  return mixed(a, b, c);
 }
 
 /** `value` of 32 bits spread over 0 .. below-1 without a division: the upper half of the product. include/linux/math.h reciprocal_scale() */
