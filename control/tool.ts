@@ -12,7 +12,7 @@ import { Reader } from '../grammar/reader.ts';
 import { readRuleless } from '../grammar/ruleless.ts';
 import { didYouMean } from '../grammar/suggest.ts';
 import { isTableName, TABLES } from '../grammar/tables.ts';
-import type { Word } from '../grammar/words.ts';
+import { wordsOf } from '../grammar/words.ts';
 import type { Family } from '../packet/numbers.ts';
 import { commandHelp, restoreHelp } from './help.ts';
 import type { ToolAnswer, ToolName } from './protocol.ts';
@@ -50,24 +50,13 @@ const failed = (stderr: string, exitCode: number): ToolAnswer => ({ stdout: '', 
 
 // --- iptables ------------------------------------------------------------------------------------------------------------
 
-/** The words of a command line as a text with positions: joined by single blanks. */
-export function wordsOf(argv: readonly string[]): { text: string; words: Word[] } {
-  let start = 0;
-  const words = argv.map((text) => {
-    const word = { text, start, end: start + text.length };
-    start = word.end + 1;
-    return word;
-  });
-  return { text: argv.join(' '), words };
-}
-
 /** Parses a command line as the real tool would; throws RuleError. */
 export async function parseCommandLine(
   argv: readonly string[],
   ruleset: Ruleset,
   warnings: string[] = [],
 ): Promise<Command> {
-  const { text, words } = wordsOf(argv);
+  const { source: text, words } = wordsOf(argv);
   const { lookup, names } = ruleset.printing;
   const span = { start: 0, end: text.length };
   const reader = (): Reader =>
@@ -109,7 +98,7 @@ async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<
 
 /** The answer to an edit that the quick way could read; undefined: the grammar reads it, and says what is wrong with it. */
 function carriedOut(argv: readonly string[], program: ToolName, ruleset: Ruleset): ToolAnswer | undefined {
-  const { text, words } = wordsOf(argv);
+  const { source: text, words } = wordsOf(argv);
   const parsed = quickCommand(words, text, ruleset);
   try {
     if (!parsed) return undefined;
@@ -125,7 +114,7 @@ function carriedOut(argv: readonly string[], program: ToolName, ruleset: Ruleset
 /** A chain hides the target of its name: the target's options were read and checked, and count for nothing. */
 function chainsFirst(command: Command, argv: readonly string[], ruleset: Ruleset, warnings: string[]): Command {
   if (!('rules' in command) || !command.targetSpan) return command;
-  const chain = wordsOf(argv).text.slice(command.targetSpan.start, command.targetSpan.end);
+  const chain = wordsOf(argv).source.slice(command.targetSpan.start, command.targetSpan.end);
   if (!command.rules.some(({ target }) => target?.kind === 'extension') || !ruleset.isChain(command.table, chain))
     return command;
   const rules = command.rules.map((rule) => ({ ...rule, target: { kind: 'jump', chain } as const }));
@@ -163,7 +152,7 @@ function complaint(error: RuleError, program: ToolName, argv: readonly string[])
     first: refused ? error.line(program) : parameterLine(error, program),
     code: error.code,
     line: undefined,
-    text: error.code === 3 ? '' : wordsOf(argv).text,
+    text: error.code === 3 ? '' : wordsOf(argv).source,
     span: error.span,
     reason: refused ? error.reason : undefined,
     hint: error.hint,

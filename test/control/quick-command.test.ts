@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { builtinRegistry } from '../../control/extensions.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { quickCommand } from '../../control/quick-command.ts';
-import { parseCommandLine, runTool, wordsOf } from '../../control/tool.ts';
+import { parseCommandLine, runTool } from '../../control/tool.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
+import { wordsOf } from '../../grammar/words.ts';
 
 const lookup = builtinRegistry();
 const names = hostNames();
@@ -13,8 +14,8 @@ const made = (): Ruleset => new Ruleset(6, { lookup, names });
 const call = (ruleset: Ruleset, line: string) =>
   runTool({ program: 'ip6tables', argv: line.split(' '), date: new Date(0) }, ruleset);
 const quick = (ruleset: Ruleset, line: string) => {
-  const { text, words } = wordsOf(line.split(' '));
-  return quickCommand(words, text, ruleset);
+  const { source, words } = wordsOf(line.split(' '));
+  return quickCommand(words, source, ruleset);
 };
 
 describe('read without the parser', () => {
