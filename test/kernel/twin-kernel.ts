@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { fromHex, toHex } from '../../packet/bytes.ts';
 import { Packet } from '../../packet/packet.ts';
 import { KernelLog } from '../../testing/kernel-backend/kernel-log.ts';
+import { EARLY, LATE } from '../../testing/kernel-backend/quiet-router.ts';
 import { parseSaveCounters } from '../../testing/save-counters.ts';
 import { hexesOf } from '../../testing/scenario.ts';
 import {
@@ -36,30 +37,6 @@ import { sendRaw } from '../../tun/os.ts';
 import { parseCtDump } from './twin-dumps.ts';
 
 const SIDES: readonly Side[] = ['A', 'B'];
-
-/** Written before the devices exist: a new device copies `default`. */
-const SYSCTLS_EARLY: Record<string, string | number> = {
-  'net.ipv6.conf.default.accept_dad': 0,
-  'net.ipv6.conf.default.dad_transmits': 0,
-  'net.ipv6.conf.default.router_solicitations': 0,
-  'net.ipv6.conf.default.accept_ra': 0,
-  'net.ipv6.conf.default.autoconf': 0,
-  'net.ipv6.conf.default.addr_gen_mode': 1,
-  'net.ipv4.conf.all.rp_filter': 0,
-  'net.ipv4.conf.default.rp_filter': 0,
-  'net.ipv4.conf.all.send_redirects': 0,
-  'net.ipv4.conf.default.send_redirects': 0,
-  'net.ipv4.icmp_ratelimit': 0,
-  'net.ipv4.icmp_msgs_per_sec': 1_000_000,
-  'net.ipv4.icmp_msgs_burst': 100_000,
-  'net.ipv6.icmp.ratelimit': 0,
-  'net.ipv6.icmp.ratemask': '',
-};
-/** Written once the devices have lost IFF_MULTICAST. */
-const SYSCTLS_LATE: Record<string, string | number> = {
-  'net.ipv4.ip_forward': 1,
-  'net.ipv6.conf.all.forwarding': 1,
-};
 
 const CHAINS: Record<string, readonly string[]> = {
   raw: ['PREROUTING', 'OUTPUT'],
@@ -133,7 +110,7 @@ export class KernelTwin {
     this.leave();
     for (const version of VERSIONS) this.tables[version].clear();
     enterNewNamespace();
-    for (const [name, value] of Object.entries(SYSCTLS_EARLY)) {
+    for (const [name, value] of Object.entries(EARLY)) {
       try {
         writeSysctl(name, value);
       } catch {
@@ -153,7 +130,7 @@ export class KernelTwin {
     }));
     netlink.setLink(netlink.linkIndex('lo'), { up: true });
     for (const { index, mtu } of places) netlink.setLink(index, { multicast: false, mtu });
-    for (const [name, value] of Object.entries(SYSCTLS_LATE)) writeSysctl(name, value);
+    for (const [name, value] of Object.entries(LATE)) writeSysctl(name, value);
     for (const { index, addrs } of places) {
       netlink.setLink(index, { up: true });
       for (const address of addrs) netlink.addAddress(index, address);

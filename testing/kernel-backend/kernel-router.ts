@@ -17,34 +17,10 @@ import { ageConnections } from './conntrack-time.ts';
 import { parseCtDump } from './ct-dump.ts';
 import { KernelLog, type LogLine } from './kernel-log.ts';
 import { must, type Ran, run } from './programs.ts';
+import { EARLY, LATE } from './quiet-router.ts';
 import { KernelUnavailable } from './unavailable.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
-
-/** Written before the devices exist: a new device copies `default`. Nothing but the packets of the test is to be on the wire. */
-const EARLY: Readonly<Record<string, string | number>> = {
-  'net.ipv6.conf.default.accept_dad': 0,
-  'net.ipv6.conf.default.dad_transmits': 0,
-  'net.ipv6.conf.default.router_solicitations': 0,
-  'net.ipv6.conf.default.accept_ra': 0,
-  'net.ipv6.conf.default.autoconf': 0,
-  'net.ipv6.conf.default.addr_gen_mode': 1,
-  'net.ipv4.conf.all.rp_filter': 0,
-  'net.ipv4.conf.default.rp_filter': 0,
-  'net.ipv4.conf.all.send_redirects': 0,
-  'net.ipv4.conf.default.send_redirects': 0,
-  'net.ipv4.icmp_ratelimit': 0,
-  'net.ipv4.icmp_msgs_per_sec': 1_000_000,
-  'net.ipv4.icmp_msgs_burst': 100_000,
-  'net.ipv6.icmp.ratelimit': 0,
-  'net.ipv6.icmp.ratemask': '',
-};
-
-/** Written once the devices have lost IFF_MULTICAST, or they would join groups and say so. */
-const LATE: Readonly<Record<string, string | number>> = {
-  'net.ipv4.ip_forward': 1,
-  'net.ipv6.conf.all.forwarding': 1,
-};
 
 /**
  * Every TCP and UDP port of the router is open and silent, as in memory: what passed INPUT ends here, behind all tables. Made before rules
