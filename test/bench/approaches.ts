@@ -1,7 +1,7 @@
 // Ways of finding the rules that match, on the same rules and packets, with the same conditions as numbers (engine/classifier): what
 // docs/decisions/classifier.md compares. ns a lookup of the first rule that matches; build time; octets.
 //
-//   node test/bench/run.mjs approaches [--shapes acl,fw] [--families 6] [--counts 10,1000] [--json FILE]
+//   node test/bench/run.mjs approaches [--shapes acl,fw] [--families 6] [--counts 10,1000]
 
 import { parseArgs } from 'node:util';
 import { helpers } from '../../conntrack/helpers/index.ts';
@@ -27,7 +27,6 @@ const { values } = parseArgs({
     shapes: { type: 'string', default: 'acl,fw,ipc' },
     families: { type: 'string', default: '6' },
     counts: { type: 'string', default: '10,100,1000,10000,100000' },
-    json: { type: 'string' },
   },
 });
 
@@ -298,4 +297,4 @@ for (const shape of values.shapes.split(',') as Shape[]) {
     }
   }
 }
-keep(values.json, 'approaches', rows);
+keep('approaches', rows);

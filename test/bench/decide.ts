@@ -1,7 +1,7 @@
 // ns a decision of one table: rules of each shape (rulesets.ts), packets that a rule was made for and packets that none wants, by the
 // programs that the engine runs and, for comparison, by the interpreter. Ratios count, not absolute values.
 //
-//   node test/bench/run.mjs decide [--shapes acl,fw] [--families 6] [--counts 10,1000] [--json FILE]
+//   node test/bench/run.mjs decide [--shapes acl,fw] [--families 6] [--counts 10,1000]
 
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -20,7 +20,7 @@ import type { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { bareServices } from '../../testing/bare-services.ts';
 import { packetFor, strayPacket } from './packets.ts';
-import { keep } from './results.ts';
+import { keep, spentNs } from './results.ts';
 import { Dice, SHAPES, type Shape, saveText } from './rulesets.ts';
 
 const { values } = parseArgs({
@@ -28,7 +28,6 @@ const { values } = parseArgs({
     shapes: { type: 'string', default: SHAPES.join() },
     families: { type: 'string', default: '4,6' },
     counts: { type: 'string', default: '10,100,1000,10000,100000' },
-    json: { type: 'string' },
   },
 });
 
@@ -59,12 +58,6 @@ const build = (spec: TableSpec): Table =>
     }),
   );
 
-/** Nanoseconds of the processor: others may be at work on the machine. */
-const now = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) * 1_000;
-};
-
 /** Median of several runs, each long enough to be timed. */
 function nanoseconds(
   packets: readonly Packet[],
@@ -72,9 +65,9 @@ function nanoseconds(
   budget = 40e6,
 ): { median: number; spread: number } {
   const once = (rounds: number): number => {
-    const start = now();
+    const start = spentNs();
     for (let round = 0; round < rounds; round++) for (let at = 0; at < packets.length; at++) decide(packets[at]);
-    return (now() - start) / (rounds * packets.length);
+    return (spentNs() - start) / (rounds * packets.length);
   };
   once(3);
   const rounds = Math.max(1, Math.round(budget / (once(1) * packets.length)));
@@ -98,9 +91,9 @@ interface Row {
 function measure(shape: Shape, family: Family, count: number): Row {
   // A translation is for the tracker to make: here it is a verdict.
   const spec = parse(saveText(shape, family, count).replaceAll(/-j DNAT .*/g, '-j ACCEPT'), family);
-  const start = now();
+  const start = spentNs();
   const table = build(spec);
-  const buildMs = (now() - start) / 1e6;
+  const buildMs = (spentNs() - start) / 1e6;
   const hook = spec.name === 'nat' ? PREROUTING : FORWARD;
   const dice = new Dice(7);
   // The long chain's rules are what packets are made for.
@@ -174,4 +167,4 @@ for (const shape of values.shapes.split(',') as Shape[]) {
     }
   }
 }
-keep(values.json, 'decide', rows);
+keep('decide', rows);

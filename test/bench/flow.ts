@@ -1,25 +1,16 @@
 // Packets a second through the whole engine, without devices, on one core: those of an established flow, and first ones of new
 // connections, in bridge and router mode, both families, behind a stateful ruleset of 203 rules.
 //
-//   node test/bench/run.mjs flow [--json FILE]
+//   node test/bench/run.mjs flow
 
-import { parseArgs } from 'node:util';
 import { established, FORWARD_RULES } from '../engine/established.ts';
-import { keep, median, spread } from './results.ts';
-
-const { values } = parseArgs({ options: { json: { type: 'string' } } });
-
-/** Nanoseconds of the processor: others may be at work on the machine. */
-const spent = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) * 1_000;
-};
+import { keep, median, spentNs, spread } from './results.ts';
 
 function measure(count: number, batch: () => void): number[] {
   const once = (packets: number): number => {
-    const start = spent();
+    const start = spentNs();
     for (let sent = 0; sent < packets; sent += 64) batch();
-    return (spent() - start) / packets;
+    return (spentNs() - start) / packets;
   };
   once(count);
   return Array.from({ length: 7 }, () => once(count));
@@ -61,4 +52,4 @@ for (const mode of ['bridge', 'router'] as const) {
     console.log(cells.join(' '));
   }
 }
-keep(values.json, 'flow', rows);
+keep('flow', rows);

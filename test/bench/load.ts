@@ -1,7 +1,7 @@
 // Loading: a save file through parse, check, compile, classifier and swap, beside iptables-legacy-restore and `nft -f` of the same rules;
 // one edit of a table of that size, beside ip6tables-legacy -A and `nft add rule`; memory a rule; how long packets wait for the swap.
 //
-//   node test/bench/run.mjs load [--shapes acl,kube] [--counts 5000,100000] [--runs 5] [--json FILE]
+//   node test/bench/run.mjs load [--shapes acl,kube] [--counts 5000,100000] [--runs 5]
 //
 // "cold" is the first load of a fresh process, nothing of it compiled; "warm" the median of later ones. The real tools are whole
 // processes in a network namespace of their own; an empty one is taken off.
@@ -30,7 +30,6 @@ const { values, positionals } = parseArgs({
     shapes: { type: 'string', default: 'acl,fw,kube,blocklist' },
     counts: { type: 'string', default: '5000,10000,50000,100000' },
     runs: { type: 'string', default: '5' },
-    json: { type: 'string' },
   },
 });
 
@@ -200,5 +199,5 @@ else {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  keep(values.json, 'load', rows);
+  keep('load', rows);
 }
