@@ -81,6 +81,7 @@ class Handed implements QueuedPacket {
     pkt.bytes = octets.slice();
     pkt.l3 = 0;
     pkt.end = octets.length;
+    pkt.room = octets.length;
     // It is one packet now, finished, and came in one piece.
     pkt.checksumPartial = false;
     pkt.checksumTrusted = false;

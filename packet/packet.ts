@@ -60,6 +60,8 @@ export class Packet {
   l3 = 0;
   /** One past the last octet. */
   end = 0;
+  /** How far `end` may grow in this buffer: its length, or less where the octets behind are another packet's. */
+  room = 0;
 
   // --- What parse() found -------------------------------------------------------------------------------------------
   /** 0: neither IPv4 nor IPv6, or a header cut short; such a packet is dropped before any rule (`malformed` says why). */
@@ -166,6 +168,7 @@ export class Packet {
   load(l3: number, end: number, now: number): void {
     this.l3 = l3;
     this.end = end;
+    this.room = this.bytes.length;
     this.now = now;
     this.inDevice = '';
     this.outDevice = '';

@@ -138,8 +138,9 @@ function mendLength(pkt: Packet, before: number, after: number): void {
 
 /** Buffers of devices are longer than any packet; one that is exactly full (a test, a copy) is replaced by a longer one. */
 function makeRoom(pkt: Packet): void {
-  if (pkt.end + OPTION_LENGTH <= pkt.bytes.length) return;
-  const longer = new Uint8Array(pkt.bytes.length + OPTION_LENGTH);
-  longer.set(pkt.bytes);
+  if (pkt.end + OPTION_LENGTH <= pkt.room) return;
+  const longer = new Uint8Array(pkt.end + OPTION_LENGTH);
+  longer.set(pkt.bytes.subarray(0, pkt.end));
   pkt.bytes = longer;
+  pkt.room = longer.length;
 }

@@ -37,10 +37,11 @@ export function mangle(pkt: Packet, at: number, length: number, replacement: Uin
 
 /** The device goes on filling its own buffer, so that the packet may get another one. */
 function makeRoom(pkt: Packet, growth: number): void {
-  if (pkt.end + growth <= pkt.bytes.length) return;
+  if (pkt.end + growth <= pkt.room) return;
   const larger = new Uint8Array(pkt.end + growth + SPARE);
   larger.set(pkt.bytes.subarray(0, pkt.end));
   pkt.bytes = larger;
+  pkt.room = larger.length;
 }
 
 function setLengths(pkt: Packet): void {
