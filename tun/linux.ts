@@ -5,9 +5,6 @@
 // instead of 1.7 between two namespaces on two cores. The header is read into the fields of Packet and written from them, into the
 // octets just in front of the packet.
 //
-//   at+0    at+1       at+2      at+4       at+6        at+8          include/uapi/linux/virtio_net.h struct virtio_net_hdr,
-//   | flags | gsoType | hdrLen | gsoSize | csumStart | csumOffset |   little endian (TUNSETVNETLE)
-//
 // A write runs the kernel's whole receive path before it returns; a device that is down answers EIO, which is a counted drop.
 
 import { finishPartial } from '../packet/checksum.ts';
@@ -28,7 +25,8 @@ import {
   O_RDWR,
   SystemError,
 } from './libc.ts';
-import { segment, segmentHeaders } from './segment.ts';
+import { segment } from './segment.ts';
+import { putHeader, takeHeader, VNET_LENGTH } from './vnet-header.ts';
 
 // include/uapi/linux/if_tun.h
 const TUNSETPERSIST = 0x400454cb;
@@ -43,10 +41,6 @@ const IFF_VNET_HDR = 0x4000;
 const TUN_F_CSUM = 0x01;
 const TUN_F_TSO = 0x02 | 0x04 | 0x08; // TSO4, TSO6, TSO_ECN
 const TUN_F_USO = 0x20 | 0x40; // USO4, USO6: Linux 6.2 and newer
-
-const VNET_LENGTH = 10;
-const NEEDS_CSUM = 1;
-const DATA_VALID = 2;
 
 export interface TunOptions {
   name: string;
@@ -217,44 +211,6 @@ export class LinuxTun implements Device {
   close(): void {
     if (!this.closed) this.libc.close(this.descriptor);
     this.closed = true;
-  }
-}
-
-/** The header in front of a packet that was read, into its fields. Not called for the all-zero one. */
-function takeHeader(pkt: Packet, at: number): void {
-  const { bytes, l3 } = pkt;
-  const flags = bytes[at];
-  if (flags & NEEDS_CSUM) {
-    pkt.checksumPartial = true;
-    pkt.checksumStart = l3 + (bytes[at + 6] | (bytes[at + 7] << 8));
-    pkt.checksumField = pkt.checksumStart + (bytes[at + 8] | (bytes[at + 9] << 8));
-    // Cut off by parse(): whoever claims such a packet is lying about its lengths.
-    if (pkt.checksumField + 2 > pkt.end) pkt.checksumPartial = false;
-  }
-  if (flags & DATA_VALID) pkt.checksumTrusted = true;
-  pkt.gsoType = bytes[at + 1];
-  if (pkt.gsoType !== 0) pkt.gsoSize = bytes[at + 4] | (bytes[at + 5] << 8);
-}
-
-function putHeader(pkt: Packet, at: number): void {
-  const { bytes, l3 } = pkt;
-  bytes.fill(0, at, at + VNET_LENGTH);
-  if (pkt.checksumPartial) {
-    const start = pkt.checksumStart - l3;
-    const offset = pkt.checksumField - pkt.checksumStart;
-    bytes[at] = NEEDS_CSUM;
-    bytes[at + 6] = start;
-    bytes[at + 7] = start >>> 8;
-    bytes[at + 8] = offset;
-    bytes[at + 9] = offset >>> 8;
-  }
-  if (pkt.gsoSize !== 0) {
-    const headers = segmentHeaders(pkt);
-    bytes[at + 1] = pkt.gsoType;
-    bytes[at + 2] = headers;
-    bytes[at + 3] = headers >>> 8;
-    bytes[at + 4] = pkt.gsoSize;
-    bytes[at + 5] = pkt.gsoSize >>> 8;
   }
 }
 
