@@ -1,213 +1,188 @@
-// Inline forwarding, as ratios of one run: a bare forwarder in C, our bare loop, and `sekisho run` with rules, between the same two
-// namespaces. Absolute figures move by a factor of two with whatever else the machine does; only the ratios count.
+// Inline forwarding with few rules and many: a bare loop in C (the limit of what a program between two TUN devices reaches), our own bare loop,
+// `sekisho run`, and the kernel with the same rules as iptables-legacy and as nft have them, between the same two hosts, in turn.
+// Absolute figures move by a factor of two with whatever else the machine does: a ratio is the median of the ratios of each round.
 //
-//   node test/bench/run.mjs inline [--seconds 2] [--rounds 3] [--rules FILE] [--json]
+//   node test/bench/run.mjs inline [--traffic tcp,tcp4,udp] [--kinds stateful,simple] [--counts 0,30,100,1000,5000,10000]
+//                                  [--seconds 2] [--rounds 3] [--only sekisho]
+//
+// All of it takes some 25 minutes: a figure is `seconds` long, and setting up for it takes about as long again. With --quick two minutes.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { DataPlane } from '../../tun/data-plane.ts';
-import { ADDRESS, Lab } from '../inline/lab.ts';
-import { bundleProgram, findProgram, probe } from '../kernel/support.ts';
+import { Lab } from '../inline/lab.ts';
+import { probe } from '../kernel/support.ts';
+import { bareC, bareLoop, type Forwarder, legacy, nft, type Running, sekisho } from './forwarders.ts';
+import { type Kind, passingRules } from './passing-rules.ts';
+import { describe, keep, machine, median, spread } from './results.ts';
+import { type Flow, ping, tcpFlow, udpFlow } from './traffic.ts';
 
-const ROOT = process.env.SEKISHO_ROOT ?? fileURLToPath(new URL('../..', import.meta.url));
-
-interface Forwarder {
-  name: string;
-  /** Why it is not measured here; '' when it is. */
-  missing: string;
-  /** Both devices are there when it resolves; the function stops it. */
-  start(): Promise<() => Promise<void>>;
-}
-
-interface Figures {
-  /** Gbit/s of one TCP stream and of four, IPv6. */
-  tcp: number;
-  tcp4: number;
-  /** Thousand 18-octet UDP datagrams a second that arrived, unpaced. */
-  kpps: number;
-  /** Median round trip of a ping while nothing else runs, microseconds. */
-  ping: number;
-}
+type Traffic = 'tcp' | 'tcp4' | 'udp' | 'ping';
 
 const { values } = parseArgs({
   options: {
+    traffic: { type: 'string', default: 'tcp,tcp4,udp,ping' },
+    kinds: { type: 'string', default: 'stateful,simple' },
+    counts: { type: 'string', default: '0,30,100,1000,5000,10000' },
     seconds: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
-    rules: { type: 'string', default: join(ROOT, 'examples/border/rules.save') },
-    json: { type: 'boolean', default: false },
     only: { type: 'string' },
   },
 });
 const SECONDS = Number(values.seconds);
-const folder = mkdtempSync(join(tmpdir(), 'sekisho-bench-'));
+const WANTED = values.traffic.split(',') as Traffic[];
 
-const forwarders: Forwarder[] = [
-  {
-    name: 'C, bare',
-    missing: findProgram('cc') ? '' : 'needs cc',
-    start: () => startProgram([compiledForwarder(), 'inside', 'outside'], (text) => text.includes('ready')),
-  },
-  { name: 'our loop, bare', missing: '', start: startLoop },
-  {
-    name: 'sekisho run, with rules',
-    missing:
-      existsSync(join(ROOT, 'dist/bin/sekisho.js')) && existsSync(values.rules) ? '' : 'needs dist/ and a rules file',
-    start: () => {
-      const program = [process.execPath, join(ROOT, 'dist/bin/sekisho.js'), 'run', '--rules', values.rules];
-      const state = { SEKISHO_STATE_DIR: join(folder, 'state') };
-      return startProgram(
-        [...program, '--inside', 'inside', '--outside', 'outside'],
-        (text) => text.includes('control socket'),
-        state,
-      );
-    },
-  },
-];
+const MEASURES: Readonly<Record<Traffic, (lab: Lab, running: Running) => Promise<Flow>>> = {
+  tcp: (lab, running) => tcpFlow(lab, running, SECONDS, 1),
+  tcp4: (lab, running) => tcpFlow(lab, running, SECONDS, 4),
+  udp: (lab, running) => udpFlow(lab, running, SECONDS),
+  // A shorter trip is a higher rate, as for the others.
+  ping: async (lab) => ({ rate: 1e6 / (await ping(lab)), nsPerPacket: undefined, nsPerKib: undefined }),
+};
+const UNIT: Readonly<Record<Traffic, string>> = {
+  tcp: 'Gbit/s, 1 TCP stream',
+  tcp4: 'Gbit/s, 4 TCP streams',
+  udp: 'thousand 18-octet UDP datagrams/s',
+  ping: 'pings/s, one after the other',
+};
 
-function compiledForwarder(): string {
-  const program = join(folder, 'forward');
-  if (!existsSync(program)) {
-    const done = spawnSync('cc', ['-O2', '-o', program, join(ROOT, 'test/bench/forward.c')], { encoding: 'utf8' });
-    if (done.status !== 0) throw new Error(done.stderr);
+/** What one start of each forwarder is for: rules that all packets of one protocol walk, and the traffic of that protocol. */
+interface Case {
+  readonly kind: Kind;
+  readonly count: number;
+  readonly protocol: 'tcp' | 'udp';
+  readonly traffic: readonly Traffic[];
+}
+
+/** Without rules there is only one kind; TCP at 10,000 rules says no more than at 5,000 and takes the kernel very long. */
+function cases(): Case[] {
+  const all: Case[] = [];
+  for (const count of values.counts.split(',').map(Number)) {
+    for (const kind of count === 0 ? (['none'] as const) : (values.kinds.split(',') as Kind[])) {
+      for (const [protocol, own] of [
+        ['tcp', ['tcp', 'tcp4']],
+        ['udp', ['udp', 'ping']],
+      ] as const) {
+        const traffic = WANTED.filter((one) => (own as readonly Traffic[]).includes(one));
+        if (traffic.length > 0 && (protocol === 'udp' || count <= 5_000)) all.push({ kind, count, protocol, traffic });
+      }
+    }
   }
-  return program;
+  return all;
 }
 
-async function startProgram(argv: string[], isReady: (printed: string) => boolean, environment = {}) {
-  const [program, ...args] = argv;
-  const env = { ...process.env, ...environment };
-  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-  let printed = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      printed += chunk.toString();
-    });
-  }
-  await until(() => child.exitCode !== null || isReady(printed));
-  if (child.exitCode !== null) throw new Error(`${program} ended with code ${child.exitCode}: ${printed}`);
-  return () =>
-    new Promise<void>((resolve) => {
-      child.on('exit', () => resolve());
-      child.kill();
-    });
-}
+/** Our bare loop has no rules: it stands only where there are none. */
+const forwarders = (count: number): Forwarder[] =>
+  [bareC, ...(count === 0 ? [bareLoop] : []), sekisho(), legacy, nft].filter(
+    ({ name, missing }) =>
+      missing === '' && (values.only === undefined || name === bareC.name || name.includes(values.only)),
+  );
 
-async function startLoop() {
-  const plane = await DataPlane.start({
-    program: bundleProgram('tun/worker.ts'),
-    engine: bundleProgram('test/inline/bare-engine.ts'),
-    devices: [{ name: 'inside' }, { name: 'outside' }],
-  });
-  return () => plane.stop();
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('gave up waiting');
-}
-
-async function measure(forwarder: Forwarder): Promise<Figures> {
+async function measure(forwarder: Forwarder, { kind, count, protocol, traffic }: Case): Promise<Map<Traffic, Flow>> {
   const lab = new Lab();
-  const stop = await forwarder.start();
   try {
-    lab.adopt('client', 'inside');
-    lab.adopt('server', 'outside');
-    return {
-      tcp: (await iperf(lab, [])).bits / 1e9,
-      tcp4: (await iperf(lab, ['-P', '4'])).bits / 1e9,
-      kpps: (await iperf(lab, ['-u', '-b', '0', '-l', '18'])).packets / 1e3,
-      // Last: by then the forwarder's code is compiled.
-      ping: await ping(lab),
-    };
+    const running = await forwarder.start(lab, passingRules(kind, count, protocol));
+    try {
+      const flows = new Map<Traffic, Flow>();
+      for (const one of traffic) flows.set(one, await MEASURES[one](lab, running));
+      return flows;
+    } finally {
+      await running.stop();
+    }
   } finally {
-    await stop();
     lab.close();
   }
 }
 
-async function ping(lab: Lab): Promise<number> {
-  const { stdout } = await lab.finish('client', ['ping', '-c', '100', '-i', '0.005', '-q', ADDRESS.server.v6]);
-  const average = /= [\d.]+\/([\d.]+)\//.exec(stdout);
-  return average ? Number(average[1]) * 1_000 : Number.NaN;
+// --- Rounds and rows ----------------------------------------------------------------------------------------------------------------
+
+interface Row {
+  readonly kind: Kind;
+  readonly rules: number;
+  readonly traffic: Traffic;
+  readonly forwarder: string;
+  readonly rate: number;
+  readonly spread: number;
+  /** Divided by the bare C forwarder's, and by the kernel's, of the same round. */
+  readonly ofC: number | undefined;
+  readonly ofLegacy: number | undefined;
+  readonly ofNft: number | undefined;
+  readonly nsPerPacket: number | undefined;
+  readonly nsPerKib: number | undefined;
 }
 
-interface Iperf {
-  end: {
-    /** TCP. */
-    sum_received?: { bits_per_second: number };
-    /** UDP. */
-    sum?: { packets: number; lost_packets: number };
+type Rounds = readonly Flow[];
+
+function row(of: Case, traffic: Traffic, forwarder: string, all: ReadonlyMap<string, Rounds>): Row {
+  const own = all.get(forwarder)!;
+  const over = (peer: Forwarder): number | undefined => {
+    const theirs = all.get(peer.name);
+    return theirs && peer.name !== forwarder
+      ? median(own.map(({ rate }, round) => rate / theirs[round].rate))
+      : undefined;
+  };
+  const cost = (figure: 'nsPerPacket' | 'nsPerKib'): number | undefined => {
+    const known = own.map((flow) => flow[figure]).filter((one) => one !== undefined);
+    return known.length > 0 ? median(known) : undefined;
+  };
+  const rates = own.map(({ rate }) => rate);
+  return {
+    kind: of.kind,
+    rules: of.count,
+    traffic,
+    forwarder,
+    rate: median(rates),
+    spread: spread(rates),
+    ofC: over(bareC),
+    ofLegacy: over(legacy),
+    ofNft: over(nft),
+    nsPerPacket: traffic === 'udp' ? cost('nsPerPacket') : undefined,
+    nsPerKib: traffic === 'udp' ? undefined : cost('nsPerKib'),
   };
 }
 
-async function iperf(lab: Lab, args: string[]): Promise<{ bits: number; packets: number }> {
-  const server = lab.finish('server', ['iperf3', '-s', '-1']);
-  await lab.listening('server', 5201);
-  const argv = ['iperf3', '-c', ADDRESS.server.v6, '-t', `${SECONDS}`, '-J', ...args];
-  const { stdout, stderr } = await lab.finish('client', argv);
-  await server;
-  try {
-    const { end } = JSON.parse(stdout) as Iperf;
-    const { packets = 0, lost_packets: lost = 0 } = end.sum ?? {};
-    return { bits: end.sum_received?.bits_per_second ?? 0, packets: (packets - lost) / SECONDS };
-  } catch {
-    throw new Error(`iperf3: ${stdout}${stderr}`);
+/** By traffic and forwarder, the flows of all rounds; interleaved, so that a busy minute of the machine hits all of them. */
+async function rounds(of: Case): Promise<Map<Traffic, Map<string, Flow[]>>> {
+  const all = new Map<Traffic, Map<string, Flow[]>>(of.traffic.map((traffic) => [traffic, new Map()]));
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const forwarder of forwarders(of.count)) {
+      for (const [traffic, flow] of await measure(forwarder, of)) {
+        const own = all.get(traffic)!;
+        own.set(forwarder.name, [...(own.get(forwarder.name) ?? []), flow]);
+      }
+    }
   }
+  return all;
 }
 
-const median = (numbers: number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const cell = (value: number | undefined, width: number, digits: number): string =>
+  (value?.toFixed(digits) ?? '-').padStart(width);
+
+const HEAD = 'forwarder            rate  spread    of C  of legacy   of nft  ns/packet   ns/KiB';
+
+const line = ({ forwarder, rate, spread: share, ofC, ofLegacy, ofNft, nsPerPacket, nsPerKib }: Row): string =>
+  `${forwarder.padEnd(16)}${cell(rate, 9, rate < 100 ? 2 : 0)}${cell(share, 8, 2)}${cell(ofC, 8, 2)}${cell(ofLegacy, 11, 2)}` +
+  `${cell(ofNft, 9, 2)}${cell(nsPerPacket, 11, 0)}${cell(nsPerKib, 9, 1)}`;
 
 async function main(): Promise<void> {
-  const machine = probe('ip', 'ss', 'sysctl', 'iperf3', 'ping');
-  if (machine.missing !== '') {
-    console.log(`inline bench left out: ${machine.missing}`);
+  const here = probe('ip', 'ss', 'sysctl', 'iperf3', 'ping');
+  if (here.missing !== '') {
+    console.log(`inline bench left out: ${here.missing}`);
     return;
   }
-  const measured = forwarders.filter(({ name, missing }) => {
+  for (const { name, missing } of [bareC, bareLoop, sekisho(), legacy, nft])
     if (missing !== '') console.log(`${name}: left out, ${missing}`);
-    return missing === '' && (values.only === undefined || name.includes(values.only));
-  });
-  const runs = new Map<string, Figures[]>(measured.map(({ name }) => [name, []]));
-  // Interleaved, so that a busy minute of the machine hits all of them.
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const forwarder of measured) runs.get(forwarder.name)?.push(await measure(forwarder));
+  console.log(describe(machine()));
+  const rows: Row[] = [];
+  for (const of of cases()) {
+    for (const [traffic, all] of await rounds(of)) {
+      console.log(`\n${of.count} rules${of.count > 0 ? `, ${of.kind}` : ''}: ${UNIT[traffic]}\n${HEAD}`);
+      for (const name of all.keys()) {
+        const made = row(of, traffic, name, all);
+        rows.push(made);
+        console.log(line(made));
+      }
+    }
   }
-  report(runs);
+  keep('inline', rows);
 }
 
-function report(runs: ReadonlyMap<string, Figures[]>): void {
-  const medians = [...runs].map(([name, figures]) => {
-    const of = (key: keyof Figures) => median(figures.map((figure) => figure[key]));
-    return { name, tcp: of('tcp'), tcp4: of('tcp4'), kpps: of('kpps'), ping: of('ping') };
-  });
-  if (values.json) {
-    console.log(JSON.stringify(medians));
-    return;
-  }
-  const base = medians[0];
-  console.log('forwarder'.padEnd(26), 'TCP Gb/s  ratio   4 flows  ratio   UDP kpps  ratio   ping us');
-  for (const { name, tcp, tcp4, kpps, ping: trip } of medians) {
-    const cell = (value: number, to: number, digits: number) =>
-      `${value.toFixed(digits).padStart(8)}  ${(value / to).toFixed(2).padStart(5)}  `;
-    console.log(
-      name.padEnd(26),
-      cell(tcp, base.tcp, 2),
-      cell(tcp4, base.tcp4, 2),
-      cell(kpps, base.kpps, 0),
-      trip.toFixed(0).padStart(8),
-    );
-  }
-}
-
-try {
-  await main();
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+await main();
