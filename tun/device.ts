@@ -36,7 +36,7 @@ export interface Device {
 }
 
 /** Why a device did not take a packet. Indices of the second half of DeviceCounters.cells. */
-export const DROPS = ['down', 'full', 'too long', 'refused', 'lost'] as const;
+export const DROPS = ['down', 'full', 'too long', 'refused', 'lost', 'ring full'] as const;
 export type DropReason = (typeof DROPS)[number];
 const DROP_AT = Object.fromEntries(DROPS.map((reason, index) => [reason, 4 + index])) as Record<DropReason, number>;
 
@@ -89,14 +89,14 @@ export interface DeviceCounts {
 }
 
 /**
- * Makes `to`, a Packet of BUFFER_LENGTH octets, the same packet as `from`: octets, arrival time and offload fields, parsed. What
- * rules and the tracker wrote on it stays behind.
+ * Makes `to` the same packet as `from`: octets, which go to `at` in its buffer of at least BUFFER_LENGTH, arrival time and offload
+ * fields, parsed. What rules and the tracker wrote on it stays behind.
  */
-export function copyPacket(from: Packet, to: Packet): void {
-  to.bytes.set(from.bytes.subarray(from.l3, from.end), HEADROOM);
-  to.load(HEADROOM, HEADROOM + from.end - from.l3, from.now);
+export function copyPacket(from: Packet, to: Packet, at = HEADROOM): void {
+  to.bytes.set(from.bytes.subarray(from.l3, from.end), at);
+  to.load(at, at + from.end - from.l3, from.now);
   to.parse();
-  const moved = HEADROOM - from.l3;
+  const moved = at - from.l3;
   to.checksumPartial = from.checksumPartial;
   to.checksumStart = from.checksumStart + moved;
   to.checksumField = from.checksumField + moved;

@@ -70,7 +70,7 @@ export function openTun(options: TunOptions): LinuxTun {
   }
 }
 
-interface Offloads {
+export interface Offloads {
   /** UDP super-packets too. */
   uso: boolean;
 }
@@ -90,7 +90,8 @@ export class LinuxTun implements Device {
   readonly counters: DeviceCounters;
   mtu: number;
   private readonly libc: Libc;
-  private readonly offloads: Offloads | undefined;
+  /** What its kernel takes over; undefined: nothing, and there is no virtio-net header. */
+  readonly offloads: Offloads | undefined;
   private readonly vnetLength: number;
   // Memory of the buffers last read into and written from. A number handed to koffi needs no view per packet.
   private readBuffer: Uint8Array | undefined;
@@ -219,12 +220,12 @@ const POLLIN = 1;
 /** poll(2) over descriptors, set up once. */
 export class Poller {
   private readonly libc: Libc;
+  private readonly all: readonly number[];
   private readonly descriptors: Int32Array; // struct pollfd: int fd; short events; short revents
-  private readonly count: number;
 
   constructor(descriptors: readonly number[]) {
     this.libc = libc();
-    this.count = descriptors.length;
+    this.all = descriptors;
     this.descriptors = new Int32Array(2 * descriptors.length);
     descriptors.forEach((descriptor, index) => {
       this.descriptors[2 * index] = descriptor;
@@ -234,10 +235,16 @@ export class Poller {
 
   /** Waits until one is readable (or in error), at most `timeoutMs`; -1 waits for ever, 0 only looks. Returns how many are. */
   wait(timeoutMs: number): number {
-    const ready = this.libc.poll(this.descriptors, this.count, timeoutMs);
+    const ready = this.libc.poll(this.descriptors, this.all.length, timeoutMs);
     if (ready >= 0) return ready;
     if (this.libc.errno() === EINTR) return 0;
     throw new SystemError('poll');
+  }
+
+  /** Takes the descriptor number `index` into the waits to come, or leaves it out. */
+  watch(index: number, on: boolean): void {
+    // poll(2): a negative one is not looked at.
+    this.descriptors[2 * index] = on ? this.all[index] : -1;
   }
 
   /** Whether the descriptor number `index` was readable at the last wait(). */
