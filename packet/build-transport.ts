@@ -203,6 +203,8 @@ export interface DccpFields extends Ports, ChecksumFields {
   /** 48-bit numbers (below 2^48). */
   seq?: number;
   ack?: number;
+  /** Numbers of 24 bits instead, which only DATA, ACK and DATAACK may have. */
+  short?: boolean;
   service?: number;
   resetCode?: number;
   options?: Uint8Array;
@@ -233,22 +235,29 @@ export const dccp = (fields: DccpFields = {}): Layer => ({
 });
 
 function dccpGeneric(fields: DccpFields): Uint8Array {
-  const head = portsAndRoom(fields, 1024, 80, 16);
+  const head = portsAndRoom(fields, 1024, 80, fields.short ? 12 : 16);
   head[5] = ((fields.ccval ?? 0) << 4) | (fields.coverage ?? 0);
-  head[8] = ((fields.type ?? DCCP_REQUEST) << 1) | 1; // extended sequence numbers
-  putU48(head, 10, fields.seq ?? 0);
+  head[8] = ((fields.type ?? DCCP_REQUEST) << 1) | (fields.short ? 0 : 1);
+  if (fields.short) putU24(head, 9, fields.seq ?? 0);
+  else putU48(head, 10, fields.seq ?? 0);
   return head;
 }
 
-function dccpSubheader({ type = DCCP_REQUEST, ack = 0, service = 0, resetCode = 0 }: DccpFields): Uint8Array {
-  const acknowledgment = new Uint8Array(8);
-  putU48(acknowledgment, 2, ack);
+function dccpSubheader({ type = DCCP_REQUEST, ack = 0, short, service = 0, resetCode = 0 }: DccpFields): Uint8Array {
+  const acknowledgment = new Uint8Array(short ? 4 : 8);
+  if (short) putU24(acknowledgment, 1, ack);
+  else putU48(acknowledgment, 2, ack);
   const code = new Uint8Array(4);
   if (type === DCCP_RESET) code[0] = resetCode;
   else putU32(code, 0, service);
   if (type === DCCP_DATA) return new Uint8Array(0);
   if (type === DCCP_REQUEST) return code;
   return type === DCCP_RESPONSE || type === DCCP_RESET ? concat(acknowledgment, code) : acknowledgment;
+}
+
+function putU24(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 16;
+  putU16(bytes, at + 1, value & 0xffff);
 }
 
 function putU48(bytes: Uint8Array, at: number, value: number): void {

@@ -59,6 +59,12 @@ export function needed(bytes: Uint8Array, at: number): number {
   }
 }
 
+/** The same as RFC 4340 5.1 has it: a short acknowledgement number takes four octets less. */
+export const leastLength = (bytes: Uint8Array, at: number): number =>
+  needed(bytes, at) - (extended(bytes, at) || ACKNOWLEDGES_NOTHING.has(type(bytes, at)) ? 0 : 4);
+
+const ACKNOWLEDGES_NOTHING: ReadonlySet<number> = new Set([DCCP_PKT_REQUEST, DCCP_PKT_DATA]);
+
 /** 24 or 48 bits, as an exact number. */
 export const sequence = (bytes: Uint8Array, at: number): number =>
   extended(bytes, at) ? u48(bytes, at + 10) : (u16(bytes, at + 9) << 8) | bytes[at + 11];

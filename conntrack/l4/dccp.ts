@@ -5,6 +5,8 @@
 // roles round. What could belong to a connection that we know nothing of (a REQUEST in an open one) is let through and not believed, until
 // the RESPONSE shows that it was right.
 //
+// Differs: acknowledgments with short sequence numbers may have the 16 octets that RFC 4340 5.1 gives them; that kernel wanted 20.
+//
 // A connection has two words: the low 32 bits of the sequence number of its RESPONSE; the high 16, and above them what was seen last.
 
 import { verify } from '../../packet/checksum.ts';
@@ -35,8 +37,8 @@ const SERVER = 1;
 /**
  * Next state by role of the sender, packet type and state. Source: dccp_state_table.
  *
- * Differs: a client's CLOSE sent again stays CLOSING and a late RESET is ignored, as RFC 4340 8.3 and the kernel's own remarks have it; its
- * table seems to say otherwise in these two cells.
+ * Differs: a client's CLOSE sent again stays CLOSING (RFC 4340 8.3: it is sent until the RESET comes) and a late RESET is ignored, as the
+ * kernel's own remarks have it; its table seems to say otherwise in these two cells.
  */
 const NEXT: readonly (readonly Uint8Array[])[] = [
   [
@@ -109,7 +111,7 @@ export const dccp = defineL4({
   },
 });
 
-/** Types that are told from forgeries by a long sequence number only, RFC 4340 7.6.1. */
+/** Types that must have long sequence numbers, RFC 4340 5.1: all but DATA, ACK and DATAACK. */
 const NEEDS_LONG_NUMBERS =
   (1 << header.DCCP_PKT_REQUEST) |
   (1 << header.DCCP_PKT_RESPONSE) |
@@ -134,7 +136,7 @@ function broken(tracking: Tracking, pkt: Packet): boolean {
   else if (type >= header.DCCP_PKT_INVALID) pkt.reason = 'DCCP type reserved';
   else if ((NEEDS_LONG_NUMBERS >>> type) & 1 && !header.extended(bytes, l4))
     pkt.reason = 'DCCP sequence number too short';
-  else if (l4 + header.needed(bytes, l4) > end) pkt.reason = 'DCCP header cut short';
+  else if (l4 + header.leastLength(bytes, l4) > end) pkt.reason = 'DCCP header cut short';
   else return false;
   return true;
 }
@@ -225,11 +227,12 @@ function noteResponse(words: Int32Array, record: number, { bytes, l4 }: Packet):
   words[record + REST] = (words[record + REST] & ~0xffff) | (number / 2 ** 32);
 }
 
+/** A short number has the low 24 bits, RFC 4340 7.6. */
 function acknowledgesResponse(words: Int32Array, record: number, { bytes, l4 }: Packet): boolean {
   const number = header.acknowledgment(bytes, l4);
-  return (
-    words[record + RESPONSE_LOW] === (number | 0) && (words[record + REST] & 0xffff) === Math.floor(number / 2 ** 32)
-  );
+  const low = words[record + RESPONSE_LOW];
+  if (!header.extended(bytes, l4)) return (low & 0xff_ffff) === number;
+  return low === (number | 0) && (words[record + REST] & 0xffff) === Math.floor(number / 2 ** 32);
 }
 
 function assure(tracking: Tracking, id: number): void {

@@ -145,30 +145,27 @@ export const dccpTraces: readonly Trace[] = [
     sysctls,
     rows: [[0, '>', packet('>', 'REQUEST 1', { type: 10 }), 'INVALID', '-']],
   },
+  ...(['REQUEST', 'RESPONSE', 'CLOSEREQ', 'CLOSE', 'RESET', 'SYNC', 'SYNCACK'] as const).map(
+    (type): Trace => ({
+      name: `DCCP: a ${type} with a short sequence number (RFC 4340 5.1)`,
+      kernel: 'never',
+      sysctls,
+      rows: [
+        ...steps.map(([from, words], index) => row(index, from, words, '', '')),
+        [10, '>', packet('>', `${type} 1 2`, { short: true }), 'INVALID', 'OPEN 43200 assured'],
+      ],
+    }),
+  ),
   {
-    name: 'DCCP: a REQUEST with a short sequence number',
+    name: 'DCCP: short sequence numbers, once they were agreed on',
     kernel: 'never',
     sysctls,
     rows: [
-      [
-        0,
-        '>',
-        {
-          name: 'X is 0',
-          octets: (family) => {
-            const octets = packet('>', 'REQUEST 1').octets(family);
-            const at = family === 4 ? 20 : 40;
-            octets[at + 8] &= 0xfe;
-            // The sum of the word that lost its last bit of the high octet (0x0100) is mended.
-            const sum = ((octets[at + 6] << 8) | octets[at + 7]) + 0x0100;
-            octets[at + 6] = ((sum & 0xffff) + (sum >>> 16)) >>> 8;
-            octets[at + 7] = (sum & 0xffff) + (sum >>> 16);
-            return octets;
-          },
-        },
-        'INVALID',
-        '-',
-      ],
+      row(0, '>', 'REQUEST 100', 'NEW', 'REQUEST 240 unreplied'),
+      row(1, '<', `RESPONSE ${SERVER_SEQ} 100`, 'ESTABLISHED', 'RESPOND 480'),
+      [2, '>', packet('>', `ACK 101 ${SERVER_SEQ}`, { short: true, data: 0 }), 'ESTABLISHED', 'PARTOPEN 480 assured'],
+      [3, '<', packet('<', `DATA ${SERVER_SEQ + 1}`, { short: true, data: 0 }), 'ESTABLISHED', 'OPEN 43200 assured'],
+      [4, '>', packet('>', 'DATAACK 102 7', { short: true }), 'ESTABLISHED', 'OPEN 43200 assured'],
     ],
   },
   {
