@@ -1,8 +1,8 @@
 // Profiles: settings that go together, chosen by one word. `kernel` is what there is without one.
 //
 // The kernel's timeouts are shorter than what the standards for filters and translators ask for: an entry that ends while its hosts still talk
-// breaks what they do. `rfc6092` has the values of RFC 6092 (IPv6 filters at homes), and of RFC 4787, 5382, 5508 and 7857 (IPv4 translators),
-// whichever is longer. docs/standards.md says which requirement is met by what.
+// breaks what they do. `rfc6092` has the values of RFC 6092 (IPv6 filters at homes), and of RFC 4787, 5382, 5508, 7857 and 5597 (IPv4
+// translators), whichever is longer. docs/standards.md says which requirement is met by what.
 
 const NF = 'net.netfilter.nf_conntrack_';
 
@@ -12,13 +12,13 @@ const MINUTE = 60;
 const TWO_HOURS_FOUR = 7_440;
 /** The same: one that opens or closes. */
 const TRANSITORY = 4 * MINUTE;
-/** RFC 6092 REC-12 and REC-14, RFC 4787 REQ-5: the default that they recommend; two minutes are the least. */
+/** RFC 6092 REC-12 and REC-14, RFC 4787 REQ-5: what they want where nothing is said; two minutes are the least. */
 const IDLE = 5 * MINUTE;
 
 const RFC6092: Readonly<Record<string, number>> = {
   [`${NF}udp_timeout`]: IDLE,
   [`${NF}udp_timeout_stream`]: IDLE,
-  [`${NF}generic_timeout`]: IDLE * 2, // RFC 6092 REC-12; the kernel's ten minutes are enough
+  [`${NF}generic_timeout`]: IDLE,
   [`${NF}gre_timeout`]: IDLE,
   [`${NF}gre_timeout_stream`]: IDLE,
   // RFC 5508 REQ-2: 60 s
@@ -44,7 +44,7 @@ const RFC6092: Readonly<Record<string, number>> = {
   [`${NF}sctp_timeout_shutdown_recd`]: TRANSITORY,
   [`${NF}sctp_timeout_shutdown_ack_sent`]: TRANSITORY,
   [`${NF}sctp_timeout_heartbeat_sent`]: TRANSITORY,
-  // RFC 6092 REC-44: open ones as TCP's, the others eight minutes.
+  // RFC 6092 REC-44: open ones as TCP's at the least (the kernel's twelve hours are more), the others eight minutes.
   'sekisho.conntrack_dccp': 1,
   [`${NF}dccp_timeout_request`]: 8 * MINUTE,
   [`${NF}dccp_timeout_respond`]: 8 * MINUTE,
