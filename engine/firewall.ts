@@ -26,6 +26,7 @@ import {
   type KnownHost,
   readFacts,
 } from './host/facts.ts';
+import type { Installation } from './installation.ts';
 import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
@@ -230,8 +231,14 @@ export class Firewall {
    * counters of their spec.
    */
   install(tables: readonly TableSpec[]): void {
-    this.installed.install(tables);
-    this.changed();
+    const installation = this.prepare(tables);
+    while (!installation.proceed());
+    installation.commit();
+  }
+
+  /** The same in steps, between which packets may pass: for tables so long that packets would have to wait. */
+  prepare(tables: readonly TableSpec[]): Installation {
+    return this.installed.prepare(tables, () => this.changed());
   }
 
   /** The tables that were ever loaded, latest first. */

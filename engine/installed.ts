@@ -7,14 +7,17 @@ import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Cloner } from './clone.ts';
 import { Counts, type MakeCounts } from './counters.ts';
-import type { AnyMatch } from './extension.ts';
+import { Installation } from './installation.ts';
 import { LoadCheck } from './load-check.ts';
+import { Planner, plan } from './plan.ts';
 import { ProcFile } from './proc-file.ts';
 import type { AttachedKind, Registry } from './registry.ts';
-import { type BindContext, SharedState } from './rule.ts';
+import { type BindContext, type Rule, SharedState } from './rule.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { Services } from './services.ts';
-import { commit, discard, type Planned, plan, type Table } from './table.ts';
+import type { Steps } from './steps.ts';
+import { commit, type Planned, type Table } from './table.ts';
+import { ACCOUNTING, GATHERING, LABELS, PROXYING, TRACKING } from './wishes.ts';
 
 export interface InstalledChain {
   readonly spec: ChainSpec;
@@ -36,6 +39,8 @@ export class InstalledTables {
   private readonly loadCheck = new LoadCheck();
   /** Latest first: as /proc/net/ip_tables_names lists them. */
   private readonly tables: Record<Family, Table[]> = { 4: [], 6: [] };
+  /** Of the tables that are being prepared. */
+  private planners: readonly Planner[] | undefined;
 
   constructor(registry: Registry, services: Services, keyOf: KeyOf = (part) => part, makeCounts?: MakeCounts) {
     this.registry = registry;
@@ -53,52 +58,70 @@ export class InstalledTables {
   }
 
   needsTracking(family: Family): boolean {
-    return this.tables[family].some((table) => table.needsTracking);
+    return this.someWant(TRACKING, this.tables[family]);
   }
 
   /** Some rule looks at labels of connections. */
   get wantsLabels(): boolean {
-    return this.anyMatch((match) => match.wantsLabels);
+    return this.someWant(LABELS, this.all());
   }
 
   /** Some rule of the family wants its packets whole. */
   gathers(family: Family): boolean {
-    return this.tables[family].some(
-      ({ ruleOf }) => ruleOf.anyMatch((match) => match.gathers) || ruleOf.anyTarget((target) => target.gathers),
-    );
+    return this.someWant(GATHERING, this.tables[family]);
   }
 
   /** Some rule of the family opens connections in a client's name. */
   proxies(family: Family): boolean {
-    return this.tables[family].some(({ ruleOf }) => ruleOf.anyTarget((target) => target.proxies));
+    return this.someWant(PROXYING, this.tables[family]);
   }
 
   /** Some rule looks at what connections have sent. */
   get wantsAccounting(): boolean {
-    return this.anyMatch((match) => match.wantsAccounting);
+    return this.someWant(ACCOUNTING, this.all());
   }
 
-  private anyMatch(is: (match: AnyMatch) => boolean | undefined): boolean {
-    return this.all().some(({ ruleOf }) => ruleOf.anyMatch(is));
+  private someWant(wish: number, tables: readonly Table[]): boolean {
+    return tables.some(({ ruleOf }) => ruleOf.wants(wish));
   }
 
-  /** Firewall.install() */
-  install(specs: readonly TableSpec[]): void {
+  // --- Installing ----------------------------------------------------------------------------------------------------
+
+  /** Firewall.prepare(); `done` is told of the commit. */
+  prepare(specs: readonly TableSpec[], done: () => void): Installation {
+    if (this.planners) throw new Error('tables are being installed');
+    const planners: Planner[] = [];
+    this.planners = planners;
+    return new Installation({
+      steps: this.planInSteps(specs, planners),
+      commit: (planned) => {
+        for (const one of planned) this.put(commit(one));
+        this.end();
+        done();
+      },
+      abandon: () => {
+        for (const planner of planners) planner.discard();
+        this.end();
+      },
+    });
+  }
+
+  private *planInSteps(specs: readonly TableSpec[], planners: Planner[]): Steps<Planned[]> {
     const planned: Planned[] = [];
-    try {
-      for (const spec of specs) {
-        if (planned.some(({ table }) => table.family === spec.family && table.spec.name === spec.name)) {
-          throw new RuleError(`table ${spec.name} is given twice`);
-        }
-        this.loadCheck.check(spec, this.registry);
-        planned.push(plan(spec, this.contextFor(spec), this.table(spec.family, spec.name)));
+    for (const spec of specs) {
+      if (planned.some(({ table }) => table.family === spec.family && table.spec.name === spec.name)) {
+        throw new RuleError(`table ${spec.name} is given twice`);
       }
-    } catch (problem) {
-      for (const one of planned) discard(one);
-      this.dropUnusedState();
-      throw problem;
+      yield* this.loadCheck.inSteps(spec, this.registry);
+      const planner = new Planner(spec, this.contextFor(spec), this.table(spec.family, spec.name));
+      planners.push(planner);
+      planned.push(yield* planner.inSteps());
     }
-    for (const one of planned) this.put(commit(one));
+    return planned;
+  }
+
+  private end(): void {
+    this.planners = undefined;
     this.dropUnusedState();
   }
 
@@ -122,6 +145,12 @@ export class InstalledTables {
 
   private all(): Table[] {
     return [...this.tables[4], ...this.tables[6]];
+  }
+
+  /** Rules of all tables, and those that wait to be. */
+  private *rules(): Iterable<Rule> {
+    for (const { ruleOf } of this.all()) yield* ruleOf.values();
+    for (const { fresh } of this.planners ?? []) yield* fresh;
   }
 
   /** Takes over everything of `other`, with copies of counters and state. */
@@ -225,38 +254,35 @@ export class InstalledTables {
   /** How many times rules name a set. */
   usesOfSet(name: string): number {
     let uses = 0;
-    for (const table of this.all()) {
-      for (const { spec, matches, target } of table.ruleOf.values()) {
-        const named = matches.flatMap((match, index) => match.sets?.(spec.matches[index].checked) ?? []);
-        if (target && spec.target?.kind === 'extension') named.push(...(target.sets?.(spec.target.checked) ?? []));
-        uses += named.filter((one) => one === name).length;
-      }
+    for (const { spec, matches, target } of this.rules()) {
+      const named = matches.flatMap((match, index) => match.sets?.(spec.matches[index].checked) ?? []);
+      if (target && spec.target?.kind === 'extension') named.push(...(target.sets?.(spec.target.checked) ?? []));
+      uses += named.filter((one) => one === name).length;
     }
     return uses;
   }
 
   /** Whether a rule counts into that account. */
   namesAccount(name: string): boolean {
-    return this.all().some(({ ruleOf }) => {
-      for (const { spec, matches } of ruleOf.values()) {
-        if (matches.some((match, index) => match.accounts?.(spec.matches[index].checked).includes(name))) return true;
-      }
-      return false;
-    });
+    for (const { spec, matches } of this.rules()) {
+      if (matches.some((match, index) => match.accounts?.(spec.matches[index].checked).includes(name))) return true;
+    }
+    return false;
   }
 
   /** A rule that uses the extension, in words; undefined: none does. */
   userOf(kind: AttachedKind, name: string): string | undefined {
+    const uses = ({ spec, matches, target }: Rule): boolean | undefined => {
+      if (kind === 'match') return matches.some((match) => match.name === name);
+      if (kind === 'target') return target?.name === name;
+      return spec.target?.kind === 'extension' && target?.helpers?.(spec.target.checked).includes(name);
+    };
     for (const table of this.all()) {
       for (const { spec, rules } of table.chains.values()) {
-        const index = rules.findIndex(({ spec: rule, matches, target }) => {
-          if (kind === 'match') return matches.some((match) => match.name === name);
-          if (kind === 'target') return target?.name === name;
-          return rule.target?.kind === 'extension' && target?.helpers?.(rule.target.checked).includes(name);
-        });
+        const index = rules.findIndex(uses);
         if (index >= 0) return `IPv${table.family} ${table.spec.name} ${spec.name} rule ${index + 1}`;
       }
     }
-    return undefined;
+    return this.planners?.some(({ fresh }) => fresh.some(uses)) ? 'a rule that is being installed' : undefined;
   }
 }

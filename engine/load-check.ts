@@ -12,6 +12,7 @@ import { HOOKS, type HookName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { AnyMatch, AnyTarget, PlaceContext, Placement } from './extension.ts';
 import { Refusal } from './refusal.ts';
+import { finish, SLICE, type Steps } from './steps.ts';
 
 export interface Extensions {
   match(name: string, family: Family): Pick<AnyMatch, 'placement'> | undefined;
@@ -28,6 +29,10 @@ export class LoadCheck {
 
   /** Throws a Refusal at the rule that is wrong: a loop first, then places in the order of the table. */
   check(table: TableSpec, extensions: Extensions): void {
+    finish(this.inSteps(table, extensions));
+  }
+
+  *inSteps(table: TableSpec, extensions: Extensions): Steps<void> {
     const name = `${table.family} ${table.name}`;
     const before = this.known.get(name);
     // Known again when it has passed.
@@ -35,7 +40,9 @@ export class LoadCheck {
     const facts = new Map<string, ChainFacts>();
     const touched: ChainSpec[] = [];
     let sameJumps = before?.size === table.chains.size;
+    let work = 0;
     for (const chain of table.chains.values()) {
+      if (++work % SLICE === 0) yield;
       const was = before?.get(chain.name);
       const now = factsOf(chain.rules, was);
       facts.set(chain.name, now);
@@ -49,7 +56,8 @@ export class LoadCheck {
       }
     }
     for (const chain of sameJumps ? touched : orderedChains(table)) {
-      checkChain(chain, table, facts.get(chain.name)!, extensions);
+      if (++work % SLICE === 0) yield;
+      yield* checkChain(chain, table, facts.get(chain.name)!, extensions);
     }
     this.known.set(name, facts);
   }
@@ -154,12 +162,15 @@ export const endsEveryWalk = (rule: RuleSpec): boolean =>
   !rule.allProtocols &&
   !rule.fragment;
 
-function checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, extensions: Extensions): void {
+function* checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, extensions: Extensions): Steps<void> {
   const bits = facts.reaching;
   const same = facts.bits === bits && facts.extensions === extensions;
   const [from, to] = same ? [facts.from, facts.to] : [0, chain.rules.length];
   const checker = new Checker(chain, table, extensions);
-  for (let index = from; index < to; index++) checker.check(chain.rules[index], index < facts.reached ? bits : 0);
+  for (let index = from; index < to; index++) {
+    checker.check(chain.rules[index], index < facts.reached ? bits : 0);
+    if (index % SLICE === SLICE - 1) yield;
+  }
   facts.from = facts.to = 0;
   facts.bits = bits;
   facts.extensions = extensions;

@@ -7,17 +7,10 @@ import type { ChainSpec, MatchSpec, RuleSpec, TargetSpec } from '../grammar/rule
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Counts } from './counters.ts';
-import {
-  type Action,
-  type AnyMatch,
-  type AnyTarget,
-  type CompileContext,
-  type Constraints,
-  type Predicate,
-  turnsTrackingOn,
-} from './extension.ts';
+import type { Action, AnyMatch, AnyTarget, CompileContext, Constraints, Predicate } from './extension.ts';
 import type { Services } from './services.ts';
 import { ACCEPT, CONTINUE, DROP, QUEUE, RETURN, type Verdict } from './verdict.ts';
+import { wishesOfMatch, wishesOfTarget } from './wishes.ts';
 
 /** Where extensions are looked up: engine/registry.ts, or a literal in a test. */
 export interface Extensions {
@@ -69,7 +62,8 @@ export interface Rule {
   readonly states: readonly unknown[];
   /** Keys into SharedState that this rule uses. */
   readonly sharedNames: readonly string[];
-  readonly needsTracking: boolean;
+  /** What it wants for as long as it is loaded: bits of wishes.ts. */
+  readonly wishes: number;
   /** What it does with a packet that it matches: one of the numbers below. */
   readonly does: number;
   /** With VERDICT. */
@@ -93,7 +87,7 @@ interface Matching {
   readonly matches: readonly AnyMatch[];
   readonly predicates: readonly Predicate[];
   readonly constraints: readonly Constraints[];
-  readonly needsTracking: boolean;
+  readonly wishes: number;
   readonly states: readonly unknown[];
   readonly sharedNames: readonly string[];
 }
@@ -103,7 +97,7 @@ const NO_MATCHES: Matching = {
   matches: NOTHING,
   predicates: NOTHING,
   constraints: NOTHING,
-  needsTracking: false,
+  wishes: 0,
   states: NOTHING,
   sharedNames: NOTHING,
 };
@@ -132,7 +126,7 @@ export class Binder {
       action: acting?.action,
       states: acting ? joined(matching.states, acting.states) : matching.states,
       sharedNames: acting ? joined(matching.sharedNames, acting.sharedNames) : matching.sharedNames,
-      needsTracking: matching.needsTracking || acting?.needsTracking === true,
+      wishes: matching.wishes | (acting?.wishes ?? 0),
       does: spec.target ? DOES[spec.target.kind] : COUNT,
       verdict: spec.target?.kind === 'verdict' ? VERDICTS[spec.target.name] : CONTINUE,
       asked: matching.predicates,
@@ -157,9 +151,9 @@ export class Binder {
     const asking = new Asking(this.context, family, earlier);
     const matches = spec.matches.map((match) => known(extensions.match(match.name, family), match.name, spec));
     const predicates = matches.map((match, index) => match.compile(spec.matches[index].checked, asking));
-    const needsTracking = matches.some((match, index) => turnsTrackingOn(match, spec.matches[index].checked));
+    const wishes = matches.reduce((all, match, index) => all | wishesOfMatch(match, spec.matches[index].checked), 0);
     const { states, sharedNames } = asking;
-    return { matches, predicates, constraints: constraintsOf(spec, matches), needsTracking, states, sharedNames };
+    return { matches, predicates, constraints: constraintsOf(spec, matches), wishes, states, sharedNames };
   }
 
   private actingOf(spec: RuleSpec, earlier: readonly unknown[]) {
@@ -167,8 +161,8 @@ export class Binder {
     const asking = new Asking(this.context, spec.family, earlier, spec);
     const target = known(this.context.extensions.target(name, spec.family), name, spec);
     const action = target.compile(checked, asking);
-    const needsTracking = turnsTrackingOn(target, checked);
-    return { target, action, needsTracking, states: asking.states, sharedNames: asking.sharedNames };
+    const wishes = wishesOfTarget(target, checked);
+    return { target, action, wishes, states: asking.states, sharedNames: asking.sharedNames };
   }
 }
 

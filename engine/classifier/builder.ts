@@ -2,7 +2,11 @@
 //
 // At each node the word of the key, and its masks, are chosen by what a packet would have to look at: on a sample of the rules, how likely
 // two of them want the same value says how many a table entry holds; what no mask covers stays in the rest, which every packet meets.
+//
+// Parts that are still to be built wait in a list, each with the place in the pool where its reference is to stand. So it can be done in
+// steps, and a node lies beside its tables.
 
+import { finish, type Steps } from '../steps.ts';
 import { type ConditionList, EQUALS, HEAD, isOfWhole } from './conditions.ts';
 import { WORDS } from './key.ts';
 import { hash, LEAF_HEAD, NODE_HEAD, type Pool } from './pool.ts';
@@ -20,12 +24,30 @@ interface Cut {
   readonly masks: readonly number[];
 }
 
+/** Rules that need a node. */
+interface Part {
+  readonly rules: Int32Array;
+  readonly depth: number;
+  /** Where the reference of what they become belongs; 0: it is the root. */
+  readonly place: number;
+}
+
+/** Stands where a part's reference will: a table takes 0 for an entry that is free. */
+const LATER = 1;
+
+/** Rules that one step looks at. */
+const STEP = 2048;
+
 /** Nanoseconds, roughly: a look into a table, and all that it takes to be through with `rules` rules. */
 const LOOK = 8;
 const effort = (rules: number): number => (rules <= 8 ? 4 * rules : 32 + 28 * Math.log2(rules / 8));
 
 export class Builder {
   private readonly pool: Pool;
+  private readonly words: Int32Array;
+  private readonly broken: boolean;
+  private readonly parts: Part[] = [];
+  private root = 0;
   /** Where the conditions of the rules begin, by position; below, a rule is an index into it. */
   private readonly at: Int32Array;
   private readonly count: number;
@@ -36,31 +58,65 @@ export class Builder {
 
   constructor(pool: Pool, { words }: ConditionList, at: Int32Array, broken: boolean) {
     this.pool = pool;
+    this.words = words;
+    this.broken = broken;
     this.at = at;
     this.count = at.length;
     this.masks = new Int32Array(WORDS * this.count);
     this.values = new Int32Array(WORDS * this.count);
     this.scratch = new Int32Array(4 << (32 - Math.clz32(Math.max(this.count, SAMPLE))));
-    for (let rule = 0; rule < this.count; rule++) {
-      const begin = at[rule];
-      for (let one = begin + HEAD, end = one + 3 * words[begin + EQUALS]; one < end; one += 3) {
-        const field = words[one] & 15;
-        if (broken && isOfWhole(field)) continue;
-        this.masks[field * this.count + rule] = words[one + 1];
-        this.values[field * this.count + rule] = words[one + 2];
+  }
+
+  /** The reference of the root. */
+  build(): number {
+    return finish(this.inSteps());
+  }
+
+  *inSteps(): Steps<number> {
+    const { count, parts } = this;
+    const all = new Int32Array(count);
+    for (let from = 0; from < count; from += STEP) {
+      for (let rule = from; rule < count && rule < from + STEP; rule++) {
+        all[rule] = rule;
+        this.note(rule);
       }
+      if (from + STEP < count) yield;
+    }
+    this.branch(all, 0, 0);
+    let done = 0;
+    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+      yield* this.node(part);
+      done += part.rules.length;
+      if (done < STEP) continue;
+      done = 0;
+      yield;
+    }
+    return this.root;
+  }
+
+  private note(rule: number): void {
+    const { words, count } = this;
+    const begin = this.at[rule];
+    for (let one = begin + HEAD, end = one + 3 * words[begin + EQUALS]; one < end; one += 3) {
+      const field = words[one] & 15;
+      if (this.broken && isOfWhole(field)) continue;
+      this.masks[field * count + rule] = words[one + 1];
+      this.values[field * count + rule] = words[one + 2];
     }
   }
 
-  build(): number {
-    const all = new Int32Array(this.count);
-    for (let rule = 0; rule < this.count; rule++) all[rule] = rule;
-    return this.branch(all, 0);
+  private put(place: number, reference: number): void {
+    if (place === 0) this.root = reference;
+    else this.pool.words[place] = reference;
   }
 
-  private branch(rules: Int32Array, depth: number): number {
-    const cut = rules.length > tuning.leaf && depth < DEEPEST ? this.choose(rules) : undefined;
-    return cut ? this.node(rules, cut, depth) : this.leaf(rules);
+  /** A leaf at once, a node later. */
+  private branch(rules: Int32Array, depth: number, place: number): void {
+    if (rules.length <= tuning.leaf || depth >= DEEPEST) this.put(place, this.leaf(rules));
+    else {
+      if (place !== 0) this.pool.words[place] = LATER;
+      this.parts.push({ rules, depth, place });
+    }
   }
 
   private leaf(rules: Int32Array): number {
@@ -72,22 +128,27 @@ export class Builder {
     return leaf;
   }
 
-  private node(rules: Int32Array, { field, masks }: Cut, depth: number): number {
+  private *node({ rules, depth, place }: Part): Steps<void> {
     const { pool } = this;
+    const cut = this.choose(rules);
+    if (!cut) {
+      this.put(place, this.leaf(rules));
+      return;
+    }
+    const { field, masks } = cut;
     const node = pool.take(NODE_HEAD + 2 * masks.length);
+    this.put(place, ~node);
     pool.words[node] = field;
     pool.words[node + 1] = masks.length;
     let left = rules;
     for (const [index, mask] of masks.entries()) {
       const [covered, others] = this.split(left, field, mask);
-      const table = this.table(covered, field, mask, depth);
+      const table = yield* this.table(covered, field, mask, depth);
       pool.words[node + NODE_HEAD + 2 * index] = mask;
       pool.words[node + NODE_HEAD + 2 * index + 1] = table;
       left = others;
     }
-    const rest = this.branch(left, depth + 1);
-    pool.words[node + 2] = rest;
-    return ~node;
+    this.branch(left, depth + 1, node + 2);
   }
 
   /** Those whose condition on the word covers the mask, and the others; both in order. */
@@ -105,12 +166,34 @@ export class Builder {
   }
 
   /** A table over rules that all have a condition under `mask`. */
-  private table(rules: Int32Array, field: number, mask: number, depth: number): number {
-    const { pool, scratch } = this;
+  private *table(rules: Int32Array, field: number, mask: number, depth: number): Steps<number> {
+    const { pool } = this;
+    const large = rules.length > STEP;
+    if (large) yield;
+    const { wanted, sizes, groupOf } = this.groups(rules, field, mask);
+    if (large) yield;
+    const sorted = inGroups(rules, groupOf, sizes);
+    const table = pool.table(sizes.length);
+    pool.words[table + 1] = sizes.length;
+    for (let group = 0, begin = 0; group < sizes.length; group++) {
+      const members = sorted.subarray(begin, begin + sizes[group]);
+      begin += members.length;
+      const entry = pool.entry(table, wanted[group]);
+      pool.words[entry] = wanted[group];
+      // All in one: nothing is gained by another node like this one.
+      if (members.length === this.count) this.put(entry + 1, this.leaf(members));
+      else this.branch(members, depth + 1, entry + 1);
+      if (large && group % STEP === STEP - 1) yield;
+    }
+    return table;
+  }
+
+  /** Rules by the value that they want, counted in an open-addressing table: value, number of the group + 1. */
+  private groups(rules: Int32Array, field: number, mask: number) {
+    const { scratch } = this;
     const from = field * this.count;
     const log = 33 - Math.clz32(rules.length);
     const around = (1 << log) - 1;
-    // Groups by value, counted in an open-addressing table: value, number of the group + 1.
     scratch.fill(0, 0, 2 << log);
     const groupOf = new Int32Array(rules.length);
     const sizes: number[] = [];
@@ -129,25 +212,7 @@ export class Builder {
       groupOf[index] = group;
       sizes[group]++;
     }
-    const sorted = new Int32Array(rules.length);
-    const ends: number[] = [];
-    let end = 0;
-    for (const size of sizes) {
-      ends.push(end);
-      end += size;
-    }
-    for (let index = 0; index < rules.length; index++) sorted[ends[groupOf[index]]++] = rules[index];
-    const table = pool.table(sizes.length);
-    for (let group = 0; group < sizes.length; group++) {
-      const members = sorted.subarray(ends[group] - sizes[group], ends[group]);
-      // All in one: nothing is gained by another node like this one.
-      const inside = members.length === this.count ? this.leaf(members) : this.branch(members, depth + 1);
-      const entry = pool.entry(table, wanted[group]);
-      pool.words[entry] = wanted[group];
-      pool.words[entry + 1] = inside;
-    }
-    pool.words[table + 1] = sizes.length;
-    return table;
+    return { wanted, sizes, groupOf };
   }
 
   // --- The choice of a node -----------------------------------------------------------------------------------------
@@ -234,4 +299,17 @@ export class Builder {
     }
     return { covered, alike: covered < 2 ? 0 : (2 * pairs) / (covered * (covered - 1)) };
   }
+}
+
+/** The rules group by group, in order within each. */
+function inGroups(rules: Int32Array, groupOf: Int32Array, sizes: readonly number[]): Int32Array {
+  const sorted = new Int32Array(rules.length);
+  const ends: number[] = [];
+  let end = 0;
+  for (const size of sizes) {
+    ends.push(end);
+    end += size;
+  }
+  for (let index = 0; index < rules.length; index++) sorted[ends[groupOf[index]]++] = rules[index];
+  return sorted;
 }

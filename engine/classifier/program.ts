@@ -4,12 +4,14 @@
 //   - generated code (../compile.ts): short chains that are hot, where the runtime lets us make code.
 //
 // A Program is what a jump refers to. It stays the same object for as long as the table has a chain of that name, so an edit of a
-// chain touches nothing that jumps to it. Only the commit of a table changes it (set, splice), which cannot fail.
+// chain touches nothing that jumps to it. Only the commit of a table changes it (become, splice), which cannot fail. What a long chain is
+// going to become is made beforehand, in steps between which packets go through what it still is (contentInSteps).
 
 import type { Packet } from '../../packet/packet.ts';
 import { compileChain, type Run } from '../compile.ts';
 import type { Counts } from '../counters.ts';
 import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from '../rule.ts';
+import { MOST_AT_ONCE, SLICE, type Steps } from '../steps.ts';
 import { CONTINUE, DROP, RETURN, type Verdict } from '../verdict.ts';
 import {
   asksAddress,
@@ -46,6 +48,27 @@ let codes = 0;
 /** Rules that are asked one by one before the tree, at most. */
 const MOST_IN_FRONT = 8;
 
+/** All that the rules of a chain come to. */
+export interface Content {
+  readonly conditions: ConditionList;
+  readonly rules: (Rule | undefined)[];
+  readonly callees: (Program | undefined)[];
+  readonly order: Int32Array;
+  readonly tree: Tree | undefined;
+}
+
+export function* contentInSteps(rules: readonly Rule[], callees: readonly (Program | undefined)[]): Steps<Content> {
+  const { length } = rules;
+  const conditions = new ConditionList(length);
+  const order = new Int32Array(length);
+  for (let number = 0; number < length; number++) {
+    order[number] = conditions.add(rules[number], number, number);
+    if (number % SLICE === SLICE - 1) yield;
+  }
+  const tree = length > tuning.walked ? yield* Tree.inSteps(conditions, order, false) : undefined;
+  return { conditions, rules: [...rules], callees: [...callees], order, tree };
+}
+
 export class Program {
   /** Some rule in it, or reached from it, runs an extension target, which may rewrite the packet. Set at commit. */
   acts = false;
@@ -63,8 +86,9 @@ export class Program {
   /** Rules at the beginning that ask for no address: `ctstate ESTABLISHED`, which most packets go no further than, and the like. */
   private front = 0;
   private tree: Tree | undefined = undefined;
-  /** For packets that are not whole; made when the first of them comes. */
+  /** For packets that are not whole; grown while they come, a step by each of them, which meanwhile go along the line. */
   private brokenTree: Tree | undefined = undefined;
+  private growing: Steps<Tree> | undefined = undefined;
   private generated: Run | undefined = undefined;
   /** By number of the rule: why a packet that it drops is dropped. */
   private reasons: string[] = [];
@@ -159,8 +183,22 @@ export class Program {
 
   private walkBroken(pkt: Packet, from: number): Step {
     if (this.tree === undefined) return this.walkLineBroken(pkt, from);
-    this.brokenTree ??= new Tree(this.conditions, this.order.slice(0, this.length), true);
-    return this.climb(pkt, from, this.brokenTree, true);
+    const tree = this.brokenTree ?? this.growBroken();
+    return tree === undefined ? this.walkLineBroken(pkt, from) : this.climb(pkt, from, tree, true);
+  }
+
+  /** One step more of the tree for such packets; undefined: there are more to come. */
+  private growBroken(): Tree | undefined {
+    this.growing ??= Tree.inSteps(this.conditions, this.order.slice(0, this.length), true);
+    const { done, value } = this.growing.next();
+    if (!done) return undefined;
+    this.growing = undefined;
+    this.brokenTree = value;
+    return value;
+  }
+
+  private forgetBroken(): void {
+    this.brokenTree = this.growing = undefined;
   }
 
   private walkLineBroken(pkt: Packet, from: number): Step {
@@ -275,42 +313,42 @@ export class Program {
     this.walks = 0;
   }
 
-  set(rules: readonly Rule[], callees: readonly (Program | undefined)[]): void {
-    const { length } = rules;
+  become({ conditions, rules, callees, order, tree }: Content): void {
     this.cool();
-    this.length = length;
-    this.splices = 0;
-    this.rules = [...rules];
-    this.callees = [...callees];
+    this.conditions = conditions;
+    this.rules = rules;
+    this.callees = callees;
+    this.order = order;
+    this.length = order.length;
+    this.tree = tree;
     this.free = [];
-    this.conditions = new ConditionList(length);
-    this.order = new Int32Array(length);
-    for (let number = 0; number < length; number++) {
-      this.order[number] = this.conditions.add(rules[number], number, number);
-    }
+    this.splices = 0;
     this.front = this.measureFront();
-    this.tree = length > tuning.walked ? new Tree(this.conditions, this.order, false) : undefined;
-    this.brokenTree = undefined;
+    this.forgetBroken();
   }
 
-  /** The `removed` rules from position `from` on give way to `rules`. */
+  /** Whether splice() may take so many rules out and in: it is short, and there is something to do it in. */
+  isSpliceable(removed: number, added: number): boolean {
+    const length = this.length + added - removed;
+    const splices = this.splices + removed + added;
+    return (
+      this.tree !== undefined && length > tuning.walked && removed + added <= MOST_AT_ONCE && splices <= length / 2
+    );
+  }
+
+  /** The `removed` rules from position `from` on give way to `rules`. Only where isSpliceable() says so. */
   splice(from: number, removed: number, rules: readonly Rule[], callees: readonly (Program | undefined)[]): void {
     const length = this.length + rules.length - removed;
-    const { tree } = this;
+    const tree = this.tree!;
     this.splices += removed + rules.length;
-    if (!tree || length <= tuning.walked || this.splices > length / 2) {
-      const numbers = Array.from(this.order.subarray(0, this.length), (at) => this.numberAt(at));
-      const all = numbers.map((number) => this.rules[number]!);
-      const called = numbers.map((number) => this.callees[number]);
-      this.set(spliced(all, from, removed, rules), spliced(called, from, removed, callees));
-      return;
-    }
     this.cool();
-    this.brokenTree = undefined;
+    const { brokenTree } = this;
+    if (!brokenTree) this.forgetBroken();
     for (let place = from; place < from + removed; place++) {
       const at = this.order[place];
       const number = this.numberAt(at);
       tree.remove(at);
+      brokenTree?.remove(at);
       this.rules[number] = this.callees[number] = undefined;
       this.free.push(number);
     }
@@ -322,7 +360,10 @@ export class Program {
     this.length = length;
     const { words } = this.conditions;
     for (let place = from; place < length; place++) words[order[place] + POSITION] = place;
-    for (const at of fresh) tree.insert(at);
+    for (const at of fresh) {
+      tree.insert(at);
+      brokenTree?.insert(at);
+    }
     this.front = this.measureFront();
   }
 
@@ -356,9 +397,6 @@ export class Program {
     return conditions.words.byteLength + order.byteLength + (tree?.memory ?? 0) + (brokenTree?.memory ?? 0);
   }
 }
-
-const spliced = <T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] =>
-  all.slice(0, from).concat(added, all.slice(from + removed));
 
 function rewritten(pkt: Packet): typeof REWRITTEN {
   fillKey(pkt);

@@ -7,6 +7,7 @@
 //
 // A rule is known by where its conditions begin. All of it is in one Int32Array (pool.ts); a reference is an offset into it, negative for a node (complement), 0 for nothing.
 
+import { finish, type Steps } from '../steps.ts';
 import { Builder } from './builder.ts';
 import { type ConditionList, EQUALS, FINAL, HEAD, hold, holdBroken, isOfWhole, POSITION } from './conditions.ts';
 import { key } from './key.ts';
@@ -25,14 +26,23 @@ export class Tree {
   /** Made for packets that are not whole: only words that those have. */
   private readonly broken: boolean;
   private readonly pool: Pool;
-  private root: number;
+  private root = 0;
 
   /** `rules`: by position. */
-  constructor(conditions: ConditionList, rules: Int32Array, broken: boolean) {
+  static of(conditions: ConditionList, rules: Int32Array, broken: boolean): Tree {
+    return finish(Tree.inSteps(conditions, rules, broken));
+  }
+
+  static *inSteps(conditions: ConditionList, rules: Int32Array, broken: boolean): Steps<Tree> {
+    const tree = new Tree(conditions, rules.length, broken);
+    tree.root = yield* new Builder(tree.pool, conditions, rules, broken).inSteps();
+    return tree;
+  }
+
+  private constructor(conditions: ConditionList, room: number, broken: boolean) {
     this.conditions = conditions;
     this.broken = broken;
-    this.pool = new Pool(rules.length * 5);
-    this.root = new Builder(this.pool, conditions, rules, broken).build();
+    this.pool = new Pool(room * 5);
   }
 
   /** Octets. */

@@ -87,7 +87,7 @@ function generated({ rules, conditions, at }: Rules): Built {
 
 function tree(all: Rules): Built {
   const { words } = all.conditions;
-  const made = new Tree(all.conditions, all.at, false);
+  const made = Tree.of(all.conditions, all.at, false);
   const find: Find = () => (made.collect(0, 0) > 0 ? words[found[0] + POSITION] : -1);
   return { find, octets: made.memory };
 }

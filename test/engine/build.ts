@@ -1,8 +1,9 @@
 // A table on its own, without a firewall around it.
 
 import { Counts } from '../../engine/counters.ts';
+import { plan } from '../../engine/plan.ts';
 import { type Extensions, SharedState } from '../../engine/rule.ts';
-import { commit, plan, type Table } from '../../engine/table.ts';
+import { commit, type Table } from '../../engine/table.ts';
 import type { TableSpec } from '../../grammar/rule-spec.ts';
 
 /** Compiles `spec` in place of `earlier`. The extensions get no services. */

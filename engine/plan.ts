@@ -1,0 +1,410 @@
+// A table is prepared for its swap: what differs from the earlier one is found and bound, and long chains are laid out anew, beside what
+// packets go through meanwhile. One Planner for one table; table.ts says what becomes of its plan.
+
+import { RuleError } from '../grammar/error.ts';
+import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import { HOOKS, TABLES } from '../grammar/tables.ts';
+import type { Packet } from '../packet/packet.ts';
+import { contentInSteps, Program } from './classifier/program.ts';
+import { policyReason } from './reference.ts';
+import { type BindContext, Binder, type Rule } from './rule.ts';
+import { RuleIndex } from './rule-index.ts';
+import { finish, MOST_AT_ONCE, SLICE, type Steps } from './steps.ts';
+import type { Chain, Planned, Table } from './table.ts';
+import { ACCEPT, DROP, type Verdict } from './verdict.ts';
+import { TRACING } from './wishes.ts';
+
+/** Jumps deeper than this would use up the JavaScript stack: such a table runs in the interpreter, which keeps its own. */
+const DEEPEST = 500;
+
+/** Where two versions of a chain differ: rules between what they have in common in front and at the end. */
+interface Difference {
+  readonly from: number;
+  readonly removed: readonly Rule[];
+  readonly added: readonly RuleSpec[];
+  /** Some of them jump. */
+  readonly jumps: boolean;
+}
+
+const NO_DIFFERENCE: Difference = { from: 0, removed: [], added: [], jumps: false };
+
+/** State for rules that the earlier table does not have. */
+export type StatesOf = (rule: RuleSpec) => readonly unknown[] | undefined;
+
+/** The whole work at once, where nothing waits for it. Throws as inSteps() does. */
+export const plan = (spec: TableSpec, context: BindContext, earlier?: Table, statesOf?: StatesOf): Planned =>
+  finish(new Planner(spec, context, earlier, statesOf).inSteps());
+
+export class Planner {
+  /** Rules that only the new table has, as they are bound. */
+  readonly fresh: Rule[] = [];
+  private readonly spec: TableSpec;
+  private readonly context: BindContext;
+  private readonly earlier: Table | undefined;
+  private readonly statesOf: StatesOf;
+  private readonly index: RuleIndex;
+  /** The fresh rules; with most rules changed also those that stay, and then it is the new index. */
+  private readonly born: RuleIndex;
+  private readonly binder: Binder;
+  private chains = new Map<string, Chain>();
+  private readonly programs = new Map<string, Program>();
+  private readonly differences = new Map<string, Difference>();
+  /** What is added to each chain. */
+  private readonly bound = new Map<string, readonly Rule[]>();
+  /** Rules of the earlier table that have not been found in the new one yet. */
+  private readonly loose = new Set<Rule>();
+  private readonly freshSlots: number[] = [];
+  private readonly changes: (() => void)[] = [];
+  private work = 0;
+
+  constructor(spec: TableSpec, context: BindContext, earlier: Table | undefined, statesOf: StatesOf = () => undefined) {
+    this.spec = spec;
+    this.context = context;
+    this.earlier = earlier;
+    this.statesOf = statesOf;
+    this.binder = new Binder(context);
+    this.index = earlier?.ruleOf ?? new RuleIndex(context);
+    this.born = new RuleIndex(context);
+  }
+
+  /**
+   * Prepares the table, taking over from the earlier one what is the same. Throws RuleError for an extension that is not attached, a jump to
+   * a chain that is not there; then, and when it is not run to its end, everything is as before. The caller has checked that no packet can
+   * run in a circle (load-check.ts).
+   */
+  *inSteps(): Steps<Planned> {
+    let planned: Planned | undefined;
+    try {
+      planned = yield* this.planTable();
+      return planned;
+    } finally {
+      if (!planned) this.discard();
+    }
+  }
+
+  /** Gives back what the plan has taken. */
+  discard(): void {
+    const { counts } = this.context;
+    for (const rule of this.fresh) counts.give(rule.slot);
+    for (const slot of this.freshSlots) counts.give(slot);
+    this.fresh.length = this.freshSlots.length = 0;
+  }
+
+  private *planTable(): Steps<Planned> {
+    const { spec, earlier, fresh, freshSlots, loose, changes } = this;
+    const touched = yield* this.compareChains();
+    const indexIsOld = this.changed <= MOST_AT_ONCE && earlier !== undefined;
+    if (!indexIsOld) yield* this.indexKept();
+    yield* this.bindAdded();
+    if (!this.sameJumps || !(yield* this.replaceChains(touched))) yield* this.buildChains();
+    const { chains } = this;
+    const builtin = HOOKS.map((hook) => {
+      if (!(TABLES[spec.name] as readonly string[]).includes(hook)) return undefined;
+      const chain = chains.get(hook);
+      if (!chain) throw new RuleError(`table ${spec.name}: no chain ${hook}`, undefined, undefined, 1);
+      return chain;
+    });
+    const table = tableOf(spec, this.context, chains, builtin, indexIsOld ? this.index : this.born);
+    const goneSlots = (earlier?.builtin ?? []).flatMap((chain, hook) =>
+      chain && builtin[hook]?.slot !== chain.slot ? [chain.slot] : [],
+    );
+    return { table, fresh, freshSlots, gone: loose, goneSlots, indexIsOld, changes };
+  }
+
+  /** After each piece of work: whether it is time for a step to end. */
+  private worked(): boolean {
+    return ++this.work % SLICE === 0;
+  }
+
+  // --- What is new ---------------------------------------------------------------------------------------------------
+
+  private changed = 0;
+  private sameJumps = false;
+
+  /** Chains that are not what they were. */
+  private *compareChains(): Steps<ChainSpec[]> {
+    const { spec, earlier, differences } = this;
+    this.sameJumps = earlier?.chains.size === spec.chains.size;
+    const touched: ChainSpec[] = [];
+    for (const chain of spec.chains.values()) {
+      const before = earlier?.chains.get(chain.name);
+      const difference = this.compare(chain, before);
+      if (difference) {
+        differences.set(chain.name, difference);
+        this.changed += difference.added.length;
+        yield* this.loosen(difference.removed);
+      }
+      if (!before || difference?.jumps) this.sameJumps = false;
+      if (!before || difference || this.hasNewPolicy(chain, before)) touched.push(chain);
+      if (this.worked()) yield;
+    }
+    for (const chain of earlier?.chains.values() ?? []) {
+      if (spec.chains.has(chain.spec.name)) continue;
+      yield* this.loosen(chain.rules);
+      this.changes.push(() => chain.program.cool());
+    }
+    return touched;
+  }
+
+  private *loosen(rules: readonly Rule[]): Steps<void> {
+    this.changed += rules.length;
+    for (const rule of rules) {
+      this.loose.add(rule);
+      if (this.worked()) yield;
+    }
+  }
+
+  /** The rules that stay where they are, in the new index. */
+  private *indexKept(): Steps<void> {
+    for (const chain of this.earlier?.chains.values() ?? []) {
+      for (const rule of chain.rules) {
+        if (!this.loose.has(rule)) this.born.add(rule);
+        if (this.worked()) yield;
+      }
+    }
+  }
+
+  /** In the order of the table, as the kernel checks them: the first rule that names a shared state decides what that is like. */
+  private *bindAdded(): Steps<void> {
+    for (const [name, { added }] of this.differences) {
+      const bound: Rule[] = [];
+      for (const rule of added) {
+        bound.push(this.bind(rule));
+        if (this.worked()) yield;
+      }
+      this.bound.set(name, bound);
+    }
+  }
+
+  /** Its counters begin anew with it. */
+  private hasNewPolicy(chain: ChainSpec, before: Chain): boolean {
+    return (
+      chain.builtin !== undefined && (before.key !== this.context.keyOf(chain) || before.policy !== policyOf(chain))
+    );
+  }
+
+  /** Undefined: the same rules. */
+  private compare(chain: ChainSpec, earlier: Chain | undefined): Difference | undefined {
+    const now = chain.rules;
+    const before = earlier?.spec.rules ?? [];
+    const shorter = Math.min(now.length, before.length);
+    let from = 0;
+    while (from < shorter && this.isSame(now[from], before[from])) from++;
+    if (from === now.length && from === before.length) return undefined;
+    let behind = 0;
+    while (behind < shorter - from && this.isSame(now[now.length - 1 - behind], before[before.length - 1 - behind])) {
+      behind++;
+    }
+    const removed = earlier?.rules.slice(from, before.length - behind) ?? [];
+    const added = now.slice(from, now.length - behind);
+    const jumps =
+      removed.some(({ spec }) => calleeOf(spec) !== undefined) || added.some((rule) => calleeOf(rule) !== undefined);
+    return { from, removed, added, jumps };
+  }
+
+  /** Looks at no rule when the objects are the same: of a long chain, most are not in the caches. */
+  private isSame(spec: RuleSpec, other: RuleSpec): boolean {
+    return spec === other || this.context.keyOf(spec) === this.context.keyOf(other);
+  }
+
+  private bind(spec: RuleSpec): Rule {
+    const known = this.index.get(spec);
+    if (this.born.has(spec) || (known && !this.loose.delete(known))) {
+      throw new RuleError('the same rule object stands in two places', spec.origin?.span);
+    }
+    const rule = known ?? this.binder.bind(spec, this.statesOf(spec));
+    this.born.add(rule);
+    if (!known) this.fresh.push(rule);
+    return rule;
+  }
+
+  // --- Chains --------------------------------------------------------------------------------------------------------
+
+  /** Where all jumps are as they were, the other chains stay; false when some of them are concerned nevertheless. */
+  private *replaceChains(touched: readonly ChainSpec[]): Steps<boolean> {
+    const earlier = this.earlier!;
+    for (const { name } of touched) {
+      const { acting } = earlier.chains.get(name)!;
+      if (acting > 0 !== this.actingIn(name) > 0) return false;
+    }
+    this.chains = new Map(earlier.chains);
+    for (const chain of touched) {
+      this.chains.set(chain.name, yield* this.assemble(chain, earlier.chains.get(chain.name)!.calls));
+    }
+    return true;
+  }
+
+  /** Rules of a chain that run an extension target. */
+  private actingIn(name: string): number {
+    const removed = this.differences.get(name)?.removed ?? [];
+    return (this.earlier?.chains.get(name)?.acting ?? 0) + count(this.bound.get(name) ?? []) - count(removed);
+  }
+
+  /** Builds the chains, each after those that it jumps to. Chains that no packet can enter may go round in circles. */
+  private *buildChains(): Steps<void> {
+    const path: { spec: ChainSpec; calls: readonly string[]; next: number }[] = [];
+    const begun = new Set<string>();
+    const begin = (name: string) => {
+      if (begun.has(name)) return;
+      begun.add(name);
+      const spec = this.spec.chains.get(name)!;
+      path.push({ spec, calls: this.callsOf(spec), next: 0 });
+    };
+    for (const name of this.spec.chains.keys()) {
+      begin(name);
+      while (path.length > 0) {
+        const step = path[path.length - 1];
+        if (step.next < step.calls.length) begin(step.calls[step.next++]);
+        else {
+          this.chains.set(step.spec.name, yield* this.assemble(step.spec, step.calls));
+          path.pop();
+        }
+      }
+      if (this.worked()) yield;
+    }
+    let actsAnew = false;
+    for (const { program, acts } of this.chains.values()) {
+      if (acts === program.acts) continue;
+      actsAnew = true;
+      this.changes.push(() => {
+        program.acts = acts;
+      });
+    }
+    // Generated code knows which of the chains that it jumps to act.
+    if (actsAnew) for (const { program } of this.chains.values()) this.changes.push(() => program.cool());
+  }
+
+  private callsOf(spec: ChainSpec): readonly string[] {
+    const earlier = this.earlier?.chains.get(spec.name);
+    const calls = earlier && !this.differences.get(spec.name)?.jumps ? earlier.calls : distinctCalls(spec);
+    for (const name of calls) if (!this.spec.chains.has(name)) this.refuseJump(spec, name);
+    return calls;
+  }
+
+  private programOf(name: string): Program {
+    const known = this.earlier?.chains.get(name)?.program ?? this.programs.get(name);
+    if (known) return known;
+    const program = new Program(this.context.counts, `${this.spec.name} ${name} rule `);
+    this.programs.set(name, program);
+    return program;
+  }
+
+  private calleesOf(rules: readonly Rule[]): (Program | undefined)[] {
+    return rules.map(({ spec }) => {
+      const name = calleeOf(spec);
+      return name === undefined ? undefined : this.programOf(name);
+    });
+  }
+
+  private refuseJump(spec: ChainSpec, name: string): never {
+    const rule = spec.rules.find((one) => calleeOf(one) === name);
+    throw new RuleError(`Couldn't load target \`${name}':No such file or directory`, rule?.origin?.span);
+  }
+
+  private *assemble(spec: ChainSpec, calls: readonly string[]): Steps<Chain> {
+    const difference = this.differences.get(spec.name);
+    const { from, removed } = difference ?? NO_DIFFERENCE;
+    const earlier = this.earlier?.chains.get(spec.name);
+    const program = this.programOf(spec.name);
+    const bound = this.bound.get(spec.name) ?? [];
+    const rules = earlier ? replaced(earlier.rules, from, removed.length, bound) : bound;
+    if (difference) yield* this.change(program, difference, rules, bound);
+    const key = this.context.keyOf(spec);
+    const called = calls.map((name) => this.chains.get(name));
+    const acting = this.actingIn(spec.name);
+    const acts = acting > 0 || called.some((callee) => callee?.acts ?? true);
+    const depth = called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
+    const policy = policyOf(spec);
+    const isEarlier = earlier && earlier.key === key && earlier.policy === policy;
+    if (!difference && isEarlier && earlier.acts === acts && earlier.depth === depth) return earlier;
+    return {
+      spec: {
+        ...spec,
+        rules: earlier ? replaced(earlier.spec.rules, from, removed.length, specsOf(bound)) : specsOf(bound),
+      },
+      key,
+      rules,
+      program,
+      acting,
+      acts,
+      depth,
+      calls,
+      slot: !spec.builtin ? -1 : isEarlier ? earlier.slot : this.policySlot(spec),
+      policy,
+      policyReason: policyReason(this.spec, spec),
+    };
+  }
+
+  private *change(
+    program: Program,
+    { from, removed }: Difference,
+    rules: readonly Rule[],
+    bound: readonly Rule[],
+  ): Steps<void> {
+    if (program.isSpliceable(removed.length, bound.length)) {
+      const callees = this.calleesOf(bound);
+      this.changes.push(() => program.splice(from, removed.length, bound, callees));
+    } else {
+      const content = yield* contentInSteps(rules, this.calleesOf(rules));
+      this.changes.push(() => program.become(content));
+    }
+  }
+
+  /** Counters of a policy stay when its chain is edited, and start anew with another policy or another restore. */
+  private policySlot({ counters }: ChainSpec): number {
+    const slot = this.context.counts.take(counters.packets, counters.bytes);
+    this.freshSlots.push(slot);
+    return slot;
+  }
+}
+
+function tableOf(
+  spec: TableSpec,
+  context: BindContext,
+  chains: ReadonlyMap<string, Chain>,
+  builtin: readonly (Chain | undefined)[],
+  index: RuleIndex,
+): Table {
+  const { counts } = context;
+  return {
+    spec: { ...spec, chains: new Map([...chains].map(([name, chain]) => [name, chain.spec])) },
+    family: spec.family,
+    chains,
+    builtin,
+    ruleOf: index,
+    get traces() {
+      return index.wants(TRACING);
+    },
+    deep: [...chains.values()].some((chain) => chain.depth > DEEPEST),
+    context,
+    bound: (rule) => index.get(rule)!,
+    count(counted: RuleSpec | ChainSpec, pkt: Packet) {
+      const slot = 'rules' in counted ? chains.get(counted.name)!.slot : index.get(counted)!.slot;
+      counts.packets[slot]++;
+      counts.bytes[slot] += pkt.end - pkt.l3;
+    },
+  };
+}
+
+const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
+
+const specsOf = (rules: readonly Rule[]): RuleSpec[] => rules.map((rule) => rule.spec);
+
+/** The same array when nothing changes. */
+const replaced = <T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] =>
+  removed + added.length === 0 ? (all as T[]) : all.slice(0, from).concat(added, all.slice(from + removed));
+
+/** Those that run an extension target. */
+const count = (rules: readonly Rule[]): number => rules.reduce((sum, { action }) => sum + (action ? 1 : 0), 0);
+
+const calleeOf = ({ target }: RuleSpec): string | undefined =>
+  target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
+
+function distinctCalls({ rules }: ChainSpec): readonly string[] {
+  const calls = new Set<string>();
+  for (const rule of rules) {
+    const name = calleeOf(rule);
+    if (name !== undefined) calls.add(name);
+  }
+  return [...calls];
+}
