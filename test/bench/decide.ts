@@ -1,9 +1,9 @@
 // ns a decision of one table: rules of each shape (rulesets.ts), packets that a rule was made for and packets that none wants, by the
-// programs that the engine runs and, for comparison, by the interpreter. Ratios count, not absolute values.
+// programs that the engine runs and, for comparison, by the interpreter and by the kernel, as root, up to 10,000 rules that stand in one chain:
+// its legacy tables and nft. Ratios count, not absolute values.
 //
 //   node test/bench/run.mjs decide [--shapes acl,fw] [--families 6] [--counts 10,1000]
 
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Counts } from '../../engine/counters.ts';
 import { interpret } from '../../engine/reference.ts';
@@ -19,8 +19,9 @@ import type { Family } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { bareServices } from '../../testing/bare-services.ts';
+import { KernelDecisions } from './kernel-decisions.ts';
 import { packetFor, strayPacket } from './packets.ts';
-import { keep, spentNs } from './results.ts';
+import { describe, keep, machine, spentNs } from './results.ts';
 import { Dice, SHAPES, type Shape, saveText } from './rulesets.ts';
 
 const { values } = parseArgs({
@@ -86,11 +87,25 @@ interface Row {
   spread: number;
   octetsPerRule: number;
   interpreted: number | undefined;
+  legacyHit?: number;
+  legacyMiss?: number;
+  nftHit?: number;
+  nftMiss?: number;
+}
+
+const kernel = KernelDecisions.missing === '' ? new KernelDecisions() : undefined;
+const ONE_CHAIN: readonly Shape[] = ['acl', 'fw', 'ipc', 'blocklist'];
+
+function ofKernel(shape: Shape, family: Family, save: string, hits: readonly Packet[], misses: readonly Packet[]) {
+  if (kernel === undefined || !ONE_CHAIN.includes(shape)) return {};
+  const { legacy, nft } = kernel.measure(family, save, hits, misses);
+  return { legacyHit: legacy.hit, legacyMiss: legacy.miss, nftHit: nft.hit, nftMiss: nft.miss };
 }
 
 function measure(shape: Shape, family: Family, count: number): Row {
   // A translation is for the tracker to make: here it is a verdict.
-  const spec = parse(saveText(shape, family, count).replaceAll(/-j DNAT .*/g, '-j ACCEPT'), family);
+  const save = saveText(shape, family, count).replaceAll(/-j DNAT .*/g, '-j ACCEPT');
+  const spec = parse(save, family);
   const start = spentNs();
   const table = build(spec);
   const buildMs = (spentNs() - start) / 1e6;
@@ -128,6 +143,7 @@ function measure(shape: Shape, family: Family, count: number): Row {
     spread: Math.max(hit.spread, miss.spread),
     octetsPerRule: octets / count,
     interpreted: plain,
+    ...(count <= 10_000 ? ofKernel(shape, family, save, hits, misses) : {}),
   };
 }
 
@@ -145,23 +161,37 @@ function check(table: Table, hook: number, packets: readonly Packet[]): void {
 }
 
 const rows: Row[] = [];
-console.log(`${cpus()[0]?.model}, Node ${process.versions.node}`);
-console.log('shape      IPv   rules  build ms   hit ns  miss ns  spread  octets/rule  interpreted');
+const cell = (value: number | undefined, width: number, digits = 0): string =>
+  (value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits)).padStart(width);
+
+console.log(describe(machine()));
+if (kernel === undefined) console.log(`the kernel: left out, ${KernelDecisions.missing}`);
+console.log(
+  'shape      IPv   rules  build ms   hit ns  miss ns  spread  octets/rule  interpreted  legacy hit    miss  a rule  nft hit    miss  a rule',
+);
 for (const shape of values.shapes.split(',') as Shape[]) {
   for (const family of values.families.split(',').map(Number) as Family[]) {
     for (const count of values.counts.split(',').map(Number)) {
       const row = measure(shape, family, count);
       rows.push(row);
+      // Ten rules are less than the noise of a system call.
+      const slope = (miss = Number.NaN) => (count < 100 ? undefined : miss / count);
       const cells = [
         shape.padEnd(10),
-        family.toString().padStart(3),
-        count.toString().padStart(7),
-        row.buildMs.toFixed(1).padStart(9),
-        row.hit.toFixed(1).padStart(8),
-        row.miss.toFixed(1).padStart(8),
-        row.spread.toFixed(2).padStart(7),
-        row.octetsPerRule.toFixed(0).padStart(12),
-        (row.interpreted?.toFixed(0) ?? '').padStart(12),
+        cell(family, 3),
+        cell(count, 7),
+        cell(row.buildMs, 9, 1),
+        cell(row.hit, 8, 1),
+        cell(row.miss, 8, 1),
+        cell(row.spread, 7, 2),
+        cell(row.octetsPerRule, 12),
+        cell(row.interpreted, 12),
+        cell(row.legacyHit, 11),
+        cell(row.legacyMiss, 7),
+        cell(slope(row.legacyMiss), 7, 1),
+        cell(row.nftHit, 8),
+        cell(row.nftMiss, 7),
+        cell(slope(row.nftMiss), 7, 1),
       ];
       console.log(cells.join(' '));
     }

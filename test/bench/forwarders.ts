@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { DataPlane } from '../../tun/data-plane.ts';
 import { ADDRESS, type Host, type Lab } from '../inline/lab.ts';
 import { bundleProgram, findProgram } from '../kernel/support.ts';
+import { translated } from './translated.ts';
 
 const ROOT = process.env.SEKISHO_ROOT ?? fileURLToPath(new URL('../..', import.meta.url));
 
@@ -227,6 +228,5 @@ export const legacy: Forwarder = kernel('kernel, legacy', needs('ip6tables-legac
 
 /** The same rules one by one, as the translator writes them: nft's linear form. */
 export const nft: Forwarder = kernel('kernel, nft', needs('nft', 'ip6tables-restore-translate'), (router, rules) => {
-  const translated = fileOf(run('ip6tables-restore-translate', '-f', fileOf(rules, 'save')), 'nft');
-  run('ip', 'netns', 'exec', router, 'nft', '-f', translated);
+  run('ip', 'netns', 'exec', router, 'nft', '-f', fileOf(translated(rules), 'nft'));
 });
