@@ -38,7 +38,7 @@ export interface Results {
   readonly machine: Machine;
   /** What the bench was told. */
   readonly args: readonly string[];
-  /** A row is what was measured (texts, and the numbers that compare.mjs knows as names) and what came out. */
+  /** A row is what was measured (texts, and the numbers that compare.ts knows as names) and what came out. */
   readonly rows: readonly object[];
 }
 

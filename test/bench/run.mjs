@@ -3,7 +3,7 @@
 //   node test/bench/run.mjs                      all of them, one after the other
 //   node test/bench/run.mjs NAME [ARGUMENT...]   one, with its own arguments (each file says which)
 //   --quick                                      less of everything: to see that it runs, and the rough ratios
-//   --keep [--into FOLDER]                       the figures as a file in test/bench/results (or FOLDER), for compare.mjs
+//   --keep [--into FOLDER]                       the figures as a file in test/bench/results (or FOLDER), for compare.ts
 //
 // No figure is worth much while something else runs on the machine: say `uptime` first.
 import { spawnSync } from 'node:child_process';
