@@ -5,16 +5,23 @@
 // beside the devices: a request is taken within one batch of packets, an idle thread wakes at once. Answers and events are posted
 // back and arrive as ordinary messages; events that nobody has taken yet are bounded, beyond that they are counted and forgotten.
 //
+// With several queues (queues.md says why so) each has a thread of its own that reads and writes (queue.ts), and this one only decides about what
+// lies in memory that it shares with them (lane.ts). It sleeps on a cell of that memory instead of in poll(2).
+//
 // Its end: told to stop, or by an error, or because it no longer turns (watch()). In every case its devices are closed before onDeath() or
-// stop() tell of it: by itself where it still could, else from here.
+// stop() tell of it: by itself where it still could, else from here. When one of the threads fails, all of them end.
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable, Worker } from 'node:worker_threads';
 import type { Packet } from '../packet/packet.ts';
-import { type Device, DeviceCounters, type DeviceCounts } from './device.ts';
+import { type Device, DeviceCounters, type DeviceCounts, sumOfCounts } from './device.ts';
+import type { CountedDevice } from './holding.ts';
 import { libc } from './libc.ts';
 import type { TunOptions } from './linux.ts';
 import type { Decider } from './loop.ts';
 import { Waker } from './os.ts';
+import { endSleep, type QueueMemory } from './queue.ts';
+import { type QueueCounts, QueueThreads } from './queue-threads.ts';
+import { VNET_LENGTH } from './vnet-header.ts';
 
 /** What the thread runs: an engine made for these devices. */
 export interface Engine extends Decider {
@@ -54,6 +61,8 @@ export const SHARED = {
   TURNS: 3,
   /** 1: the devices are closed. */
   CLOSED: 4,
+  /** With several queues: 1 while the thread sleeps. */
+  SLEEPS: 5,
 } as const;
 
 /** Events that may wait for the other side: a second's worth of a flood. */
@@ -62,7 +71,9 @@ export const MOST_EVENTS = 16_384;
 /** What the thread is started with. */
 export interface Start {
   dataPlane: true;
-  devices: readonly (DeviceSpec & { memory: SharedArrayBuffer })[];
+  devices: readonly CountedDevice[];
+  /** Undefined: one queue, which the thread reads itself. */
+  queues?: readonly QueueMemory[];
   /** Namespace that the thread moves to before it opens the devices. */
   namespace?: string;
   /** Module whose `createEngine` is the factory (tun/worker.ts). */
@@ -74,18 +85,20 @@ export interface Start {
   port: MessagePort;
 }
 
-export type Request = { id: number; request: unknown } | { stop: true };
+export type Request = { id: number; request: unknown } | { stop: true } | { fail: string };
 export type Answer =
   | { id: number; value: unknown }
   | { id: number; error: string }
   | { events: readonly unknown[] }
   | { lastWords: unknown }
-  | { ready: true; descriptors: readonly number[] };
+  | { ready: true; descriptors: readonly (readonly number[])[] };
 
 export interface DataPlaneOptions {
   /** Program of the thread: a module that calls serveDataPlane(), such as tun/worker.ts. */
   program: string | URL;
   devices: readonly DeviceSpec[];
+  /** Queues of each device; 1 unless said otherwise. */
+  queues?: number;
   namespace?: string;
   engine?: string;
   options?: unknown;
@@ -97,9 +110,16 @@ export interface DataPlaneOptions {
   onDeath?(error: Error, lastWords: unknown): void;
 }
 
+/** Of a device, and, where it has several, of each of its queues. */
+export interface CountsByQueue extends DeviceCounts {
+  queues?: readonly QueueCounts[];
+}
+
 /** The handle that the rest of the program holds. */
 export class DataPlane {
-  readonly counters: readonly DeviceCounters[];
+  private readonly counters: readonly DeviceCounters[];
+  private readonly options: DataPlaneOptions;
+  private readonly threads: QueueThreads | undefined;
   private readonly worker: Worker;
   private readonly port: MessagePort;
   private readonly waker = new Waker();
@@ -108,7 +128,8 @@ export class DataPlane {
   private readonly ended: Promise<void>;
   private nextId = 1;
   private stopping = false;
-  private descriptors: readonly number[] = [];
+  private over = false;
+  private descriptors: readonly (readonly number[])[] = [];
   private cause: Error | undefined;
   private lastWords: unknown;
   private lastTurn = -1;
@@ -125,13 +146,17 @@ export class DataPlane {
   private constructor(options: DataPlaneOptions) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    this.counters = options.devices.map(() => new DeviceCounters());
+    this.options = options;
+    const { queues = 1, devices } = options;
+    if (queues > 1) this.threads = new QueueThreads(queues, devices.length, (error) => this.fail(error));
+    this.counters = devices.map(() => new DeviceCounters());
     const start: Start = {
       dataPlane: true,
-      devices: options.devices.map((device, index) => ({
+      devices: devices.map((device, index) => ({
         ...device,
-        memory: this.counters[index].cells.buffer as unknown as SharedArrayBuffer,
+        memory: this.counters[index].cells.buffer as SharedArrayBuffer,
       })),
+      queues: this.threads?.memory,
       namespace: options.namespace,
       engine: options.engine,
       options: options.options,
@@ -140,55 +165,81 @@ export class DataPlane {
       port: port2,
     };
     this.worker = new Worker(options.program, { workerData: start, transferList: [port2] });
-    this.port.on('message', (answer: Answer) => this.answered(answer, options));
+    this.port.on('message', (answer: Answer) => this.answered(answer));
     this.worker.on('error', (error: Error) => {
       this.cause ??= error;
     });
     this.ended = new Promise((resolve) => {
-      this.worker.on('exit', (code) => {
-        this.drain(options);
-        this.closeDevices();
-        this.died(this.cause ?? new Error(`the data plane ended with code ${code}`), options);
-        this.port.close();
-        this.waker.close();
-        resolve();
-      });
+      this.worker.on('exit', (code) => void this.end(code).then(resolve));
     });
   }
 
-  private answered(answer: Answer, options: DataPlaneOptions): void {
+  private async end(code: number): Promise<void> {
+    this.over = true;
+    await this.threads?.stop();
+    this.drain();
+    this.closeDevices();
+    this.died(this.cause ?? new Error(`the data plane ended with code ${code}`));
+    this.port.close();
+    this.waker.close();
+  }
+
+  private answered(answer: Answer): void {
     if ('events' in answer) {
       Atomics.sub(this.shared, SHARED.EVENTS, answer.events.length);
-      for (const event of answer.events) options.onEvent?.(event);
+      for (const event of answer.events) this.options.onEvent?.(event);
     } else if ('lastWords' in answer) this.lastWords = answer.lastWords;
-    else {
-      if ('ready' in answer) this.descriptors = answer.descriptors;
-      const id = 'ready' in answer ? 0 : answer.id;
-      const waiting = this.pending.get(id);
-      this.pending.delete(id);
-      if ('error' in answer) waiting?.reject(new Error(answer.error));
-      else waiting?.resolve('value' in answer ? answer.value : undefined);
-    }
+    else if ('ready' in answer) void this.opened(answer.descriptors);
+    else this.settle(answer.id, answer);
+  }
+
+  private async opened(descriptors: readonly (readonly number[])[]): Promise<void> {
+    this.descriptors = descriptors;
+    if (this.over) return;
+    const { program, devices } = this.options;
+    await this.threads?.start(program, (queue) => ({
+      ports: descriptors.map((ofDevice, index) => ({
+        descriptor: ofDevice[queue],
+        headerLength: devices[index].offloads === false ? 0 : VNET_LENGTH,
+      })),
+      engine: this.shared.buffer as SharedArrayBuffer,
+      engineSleeps: SHARED.SLEEPS,
+    }));
+    this.settle(0, {});
+  }
+
+  private settle(id: number, answer: { value?: unknown; error?: string }): void {
+    const waiting = this.pending.get(id);
+    this.pending.delete(id);
+    if (answer.error !== undefined) waiting?.reject(new Error(answer.error));
+    else waiting?.resolve(answer.value);
   }
 
   /** What the thread posted just before its end. */
-  private drain(options: DataPlaneOptions): void {
+  private drain(): void {
     for (let got = receiveMessageOnPort(this.port); got; got = receiveMessageOnPort(this.port)) {
-      this.answered(got.message as Answer, options);
+      this.answered(got.message as Answer);
     }
   }
 
   /** A thread that ran out of memory, or was ended, leaves its descriptors open: they are the process's. */
   private closeDevices(): void {
     if (Atomics.exchange(this.shared, SHARED.CLOSED, 1) === 1) return;
-    for (const descriptor of this.descriptors) libc().close(descriptor);
+    for (const descriptor of this.descriptors.flat()) libc().close(descriptor);
   }
 
-  private died(error: Error, options: DataPlaneOptions): void {
+  /** Another thread of ours failed: the engine says its last words, and everything ends. */
+  private fail(error: Error): void {
+    if (this.stopping) return;
+    this.cause ??= error;
+    this.post({ fail: error.message });
+  }
+
+  private died(error: Error): void {
     const starting = this.pending.has(0);
     for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
-    if (!this.stopping && !starting) options.onDeath?.(error, this.lastWords);
+    if (!this.stopping && !starting) this.options.onDeath?.(error, this.lastWords);
     this.stopping = true;
   }
 
@@ -205,12 +256,18 @@ export class DataPlane {
   private post(request: Request, transfer: readonly Transferable[] = []): void {
     this.port.postMessage(request, transfer);
     Atomics.store(this.shared, SHARED.BELL, 1);
-    this.waker.wake();
+    if (this.threads) endSleep(this.shared, SHARED.SLEEPS);
+    else this.waker.wake();
   }
 
   /** Counts per device, read from shared memory: asks nobody. */
-  deviceCounts(): DeviceCounts[] {
-    return this.counters.map((counters) => counters.toJSON());
+  deviceCounts(): CountsByQueue[] {
+    return this.counters.map((counters, device) => {
+      const own = counters.toJSON();
+      if (!this.threads) return own;
+      const queues = this.threads.counts(device);
+      return { ...sumOfCounts([own, ...queues]), queues };
+    });
   }
 
   /** Events that the thread has not told because too many were waiting here. */
@@ -226,7 +283,10 @@ export class DataPlane {
     const turn = Atomics.load(this.shared, SHARED.TURNS);
     const alive = turn !== this.lastTurn;
     this.lastTurn = turn;
-    if (alive || this.stopping) return true;
+    if (this.stopping) return true;
+    const hanging = this.threads?.watch();
+    if (hanging) this.fail(hanging);
+    if (alive) return hanging === undefined;
     this.cause = new Error('the data plane hung');
     void this.worker.terminate();
     return false;

@@ -88,6 +88,20 @@ export interface DeviceCounts {
   drops: Partial<Record<DropReason, number>>;
 }
 
+/** Counts of one device that several counted parts of. */
+export function sumOfCounts(all: readonly DeviceCounts[]): DeviceCounts {
+  const sum: DeviceCounts = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, drops: {} };
+  for (const counts of all) {
+    sum.receivedPackets += counts.receivedPackets;
+    sum.receivedBytes += counts.receivedBytes;
+    sum.sentPackets += counts.sentPackets;
+    sum.sentBytes += counts.sentBytes;
+    for (const reason of DROPS)
+      if (counts.drops[reason]) sum.drops[reason] = (sum.drops[reason] ?? 0) + counts.drops[reason];
+  }
+  return sum;
+}
+
 /**
  * Makes `to` the same packet as `from`: octets, which go to `at` in its buffer of at least BUFFER_LENGTH, arrival time and offload
  * fields, parsed. What rules and the tracker wrote on it stays behind.

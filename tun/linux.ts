@@ -9,7 +9,7 @@
 
 import { finishPartial } from '../packet/checksum.ts';
 import { GSO_ECN, GSO_TCP4, GSO_TCP6, GSO_UDP, Packet } from '../packet/packet.ts';
-import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters, HEADROOM } from './device.ts';
+import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters, type DropReason, HEADROOM } from './device.ts';
 import {
   cString,
   EAGAIN,
@@ -193,10 +193,7 @@ export class LinuxTun implements Device {
   }
 
   private refused(): false {
-    const errno = this.libc.errno();
-    if (errno === EIO) return this.counters.dropped('down');
-    if (errno === EAGAIN || errno === ENOBUFS || errno === ENOMEM) return this.counters.dropped('full');
-    return this.counters.dropped('refused');
+    return this.counters.dropped(dropReason(this.libc.errno()));
   }
 
   flush(): void {}
@@ -213,6 +210,12 @@ export class LinuxTun implements Device {
     if (!this.closed) this.libc.close(this.descriptor);
     this.closed = true;
   }
+}
+
+/** What a write that fails with `errno` is counted as. */
+export function dropReason(errno: number): DropReason {
+  if (errno === EIO) return 'down';
+  return errno === EAGAIN || errno === ENOBUFS || errno === ENOMEM ? 'full' : 'refused';
 }
 
 const POLLIN = 1;

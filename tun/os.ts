@@ -129,18 +129,20 @@ function socketAddress6(octets: Uint8Array, at: number): Uint8Array {
 /** eventfd(2): put `descriptor` beside those of the devices in a Poller; wake() from any thread of the process ends its wait. */
 export class Waker {
   readonly descriptor: number;
+  private readonly one = BigUint64Array.of(1n);
+  private readonly count = new BigUint64Array(1);
 
   constructor(descriptor = must(libc().eventfd(0, EFD_NONBLOCK | O_CLOEXEC), 'eventfd')) {
     this.descriptor = descriptor;
   }
 
   wake(): void {
-    libc().write(this.descriptor, BigUint64Array.of(1n), 8);
+    libc().write(this.descriptor, this.one, 8);
   }
 
   /** Forgets the calls of wake() so far. */
   clear(): void {
-    libc().read(this.descriptor, new BigUint64Array(1), 8);
+    libc().read(this.descriptor, this.count, 8);
   }
 
   close(): void {

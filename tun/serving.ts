@@ -3,7 +3,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type Answer,
-  type DeviceSpec,
   type Engine,
   type EngineFactory,
   MOST_EVENTS,
@@ -11,11 +10,9 @@ import {
   SHARED,
   type Start,
 } from './data-plane.ts';
-import { type Device, DeviceCounters } from './device.ts';
-import { openTun, Poller } from './linux.ts';
+import { type Holding, holdAlone, holdQueues, type Sleep } from './holding.ts';
 import { ForwardingLoop } from './loop.ts';
 import { enterNamespace } from './namespace.ts';
-import { withNetlink } from './netlink.ts';
 import { Waker } from './os.ts';
 
 /** Milliseconds. A request ends the wait through the eventfd; this is for the case that one got lost. */
@@ -27,58 +24,76 @@ type Post = (answer: Answer) => void;
 export async function serveDataPlane(data: unknown, createEngine: EngineFactory): Promise<void> {
   const start = data as Start;
   const shared = new Int32Array(start.shared);
-  const post: Post = (answer) => start.port.postMessage(answer);
   if (start.namespace !== undefined) enterNamespace(start.namespace);
-  const devices: Device[] = [];
+  const sleep: Sleep = { waker: start.waker, cells: shared, called: SHARED.BELL, sleeps: SHARED.SLEEPS };
+  const holding = start.queues ? holdQueues(start.devices, sleep, start.queues) : holdAlone(start.devices, sleep);
+  const plane = new Serving(start, shared, holding);
   try {
-    for (const device of start.devices) devices.push(openDevice(device));
-    await serve(start, devices, shared, post, createEngine);
+    await plane.run(createEngine);
   } finally {
-    for (const device of devices) device.close();
-    Atomics.store(shared, SHARED.CLOSED, 1);
+    // Threads of queues may be at work on the descriptors: the main thread ends those first.
+    if (!start.queues || !plane.ready) {
+      holding.close();
+      Atomics.store(shared, SHARED.CLOSED, 1);
+    }
   }
   start.port.close();
 }
 
-async function serve(
-  start: Start,
-  devices: readonly Device[],
-  shared: Int32Array,
-  post: Post,
-  createEngine: EngineFactory,
-): Promise<void> {
-  const waker = new Waker(start.waker);
-  const outbox = new Outbox(shared, post);
-  const engine = await createEngine({
-    devices,
-    options: start.options,
-    transmit: (device, pkt) => devices[device].write(pkt),
-    emit: (event) => outbox.add(event),
-  });
-  const poller = new Poller([...devices.map((device) => device.descriptor), start.waker]);
-  const loop = new ForwardingLoop(devices, engine, {
-    wait: (timeoutMs) => poller.wait(timeoutMs),
-    clock: () => performance.now(),
-  });
-  post({ ready: true, descriptors: devices.map(({ descriptor }) => descriptor) });
-  for (let running = true; running; outbox.flush()) {
+class Serving {
+  /** The other side knows of the devices. */
+  ready = false;
+  private readonly start: Start;
+  private readonly shared: Int32Array;
+  private readonly holding: Holding;
+  private readonly outbox: Outbox;
+  private readonly post: Post = (answer) => this.start.port.postMessage(answer);
+
+  constructor(start: Start, shared: Int32Array, holding: Holding) {
+    this.start = start;
+    this.shared = shared;
+    this.holding = holding;
+    this.outbox = new Outbox(shared, this.post);
+  }
+
+  async run(createEngine: EngineFactory): Promise<void> {
+    const { holding, outbox } = this;
+    const engine = await createEngine({
+      devices: holding.devices,
+      options: this.start.options,
+      transmit: (device, pkt) => holding.devices[device].write(pkt),
+      emit: (event) => outbox.add(event),
+    });
+    const loop = new ForwardingLoop(holding.devices, engine, {
+      wait: (timeoutMs) => holding.wait(timeoutMs),
+      clock: () => performance.now(),
+    });
+    this.ready = true;
+    this.post({ ready: true, descriptors: holding.descriptors });
     try {
-      loop.turn(LONGEST_WAIT);
+      this.turn(loop, engine);
     } catch (error) {
       outbox.flush();
-      sayLastWords(engine, post);
+      sayLastWords(engine, this.post);
       throw error;
     }
-    Atomics.add(shared, SHARED.TURNS, 1);
-    if (Atomics.exchange(shared, SHARED.BELL, 0) === 0) continue;
-    waker.clear();
-    running = serveRequests(start.port, engine, (answer) => {
-      // What a request has caused is told before its answer.
-      outbox.flush();
-      post(answer);
-    });
+    engine.close?.();
   }
-  engine.close?.();
+
+  private turn(loop: ForwardingLoop, engine: Engine): void {
+    const waker = new Waker(this.start.waker);
+    for (let running = true; running; this.outbox.flush()) {
+      loop.turn(LONGEST_WAIT);
+      Atomics.add(this.shared, SHARED.TURNS, 1);
+      if (Atomics.exchange(this.shared, SHARED.BELL, 0) === 0) continue;
+      waker.clear();
+      running = serveRequests(this.start.port, engine, (answer) => {
+        // What a request has caused is told before its answer.
+        this.outbox.flush();
+        this.post(answer);
+      });
+    }
+  }
 }
 
 function sayLastWords(engine: Engine, post: Post): void {
@@ -116,21 +131,12 @@ class Outbox {
   }
 }
 
-function openDevice(spec: DeviceSpec & { memory: SharedArrayBuffer }): Device {
-  const device = openTun({ ...spec, counters: new DeviceCounters(spec.memory) });
-  withNetlink((netlink) => {
-    const index = netlink.linkIndex(spec.name);
-    if (spec.mtu !== undefined || spec.up !== false) netlink.setLink(index, { mtu: spec.mtu, up: spec.up !== false });
-    device.mtu = netlink.mtu(index);
-  });
-  return device;
-}
-
-/** Answers what has come in; false: told to stop. */
+/** Answers what has come in; false: told to stop. Throws when told that another thread failed. */
 function serveRequests(port: MessagePort, engine: Engine, post: (answer: Answer) => void): boolean {
   for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
     const message = got.message as Request;
     if ('stop' in message) return false;
+    if ('fail' in message) throw new Error(message.fail);
     post(answerTo(engine, message));
   }
   return true;

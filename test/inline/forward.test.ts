@@ -7,96 +7,100 @@ import { ADDRESS, Lab } from './lab.ts';
 
 const may = (what: string, ...programs: string[]) => ready(what, probe('ip', 'ss', 'sysctl', ...programs));
 
-describe.skipIf(!may('programs through the forwarding loop'))('through the bare forwarding loop', () => {
-  let lab: Lab;
-  let plane: DataPlane;
-  const events: unknown[] = [];
+describe.skipIf(!may('programs through the forwarding loop')).each([1, 3])(
+  'through the bare forwarding loop, queues: %i',
+  (queues) => {
+    let lab: Lab;
+    let plane: DataPlane;
+    const events: unknown[] = [];
 
-  beforeAll(async () => {
-    lab = new Lab();
-    plane = await DataPlane.start({
-      program: bundleProgram('tun/worker.ts'),
-      engine: bundleProgram('test/inline/bare-engine.ts'),
-      devices: [{ name: 'tunA' }, { name: 'tunB', mtu: 1400 }],
-      options: 'hello',
-      onEvent: (event) => events.push(event),
+    beforeAll(async () => {
+      lab = new Lab();
+      plane = await DataPlane.start({
+        program: bundleProgram('tun/worker.ts'),
+        engine: bundleProgram('test/inline/bare-engine.ts'),
+        devices: [{ name: 'tunA' }, { name: 'tunB', mtu: 1400 }],
+        queues,
+        options: 'hello',
+        onEvent: (event) => events.push(event),
+      });
+      lab.adopt('client', 'tunA');
+      lab.adopt('server', 'tunB');
     });
-    lab.adopt('client', 'tunA');
-    lab.adopt('server', 'tunB');
-  });
-  afterAll(async () => {
-    await plane?.stop();
-    lab?.close();
-  });
+    afterAll(async () => {
+      await plane?.stop();
+      lab?.close();
+    });
 
-  test('the thread answers requests, fails them, sends events', async () => {
-    expect(await plane.request('devices')).toEqual([
-      { name: 'tunA', mtu: 1500 },
-      { name: 'tunB', mtu: 1400 },
-    ]);
-    await expect(plane.request('fail')).rejects.toThrow('as asked');
-    await plane.request('say');
-    expect(events).toEqual([{ said: 'hello' }]);
-  });
-
-  test.skipIf(!may('ping', 'ping')).each([ADDRESS.server.v4, ADDRESS.server.v6])('ping %s', async (address) => {
-    const { status, stdout } = await lab.finish('client', ['ping', '-c', '5', '-i', '0.05', '-W', '2', address]);
-    expect(stdout).toContain('5 packets transmitted, 5 received, 0% packet loss');
-    expect(status).toBe(0);
-  });
-
-  test.skipIf(!may('ping', 'ping')).each([ADDRESS.server.v4, ADDRESS.server.v6])(
-    'fragments of a large ping to %s',
-    async (address) => {
-      const { stdout } = await lab.finish('client', [
-        'ping',
-        '-c',
-        '2',
-        '-i',
-        '0.05',
-        '-W',
-        '2',
-        '-s',
-        '6000',
-        address,
+    test('the thread answers requests, fails them, sends events', async () => {
+      expect(await plane.request('devices')).toEqual([
+        { name: 'tunA', mtu: 1500 },
+        { name: 'tunB', mtu: 1400 },
       ]);
-      expect(stdout).toContain('2 received');
-    },
-  );
+      await expect(plane.request('fail')).rejects.toThrow('as asked');
+      await plane.request('say');
+      expect(events).toEqual([{ said: 'hello' }]);
+    });
 
-  test.skipIf(!may('curl', 'curl')).each([
-    ['IPv4', ADDRESS.server.v4],
-    ['IPv6', `[${ADDRESS.server.v6}]`],
-  ])('curl over %s fetches a megabyte', async (_, address) => {
-    const serve = `require('http').createServer((q, r) => r.end('x'.repeat(1e6))).listen(8080, '::')`;
-    const server = lab.start('server', [process.execPath, '-e', serve]);
-    await lab.listening('server', 8080);
-    const { stdout, status } = await lab.finish('client', ['curl', '-s', '-m', '10', `http://${address}:8080/`]);
-    server.kill();
-    expect([status, stdout.length]).toEqual([0, 1_000_000]);
-  });
+    test.skipIf(!may('ping', 'ping')).each([ADDRESS.server.v4, ADDRESS.server.v6])('ping %s', async (address) => {
+      const { status, stdout } = await lab.finish('client', ['ping', '-c', '5', '-i', '0.05', '-W', '2', address]);
+      expect(stdout).toContain('5 packets transmitted, 5 received, 0% packet loss');
+      expect(status).toBe(0);
+    });
 
-  test.skipIf(!may('iperf3', 'iperf3')).each([
-    ['TCP over IPv4', ADDRESS.server.v4, ['-P', '2']],
-    ['TCP over IPv6', ADDRESS.server.v6, []],
-    ['TCP over IPv6, the other way', ADDRESS.server.v6, ['-R']],
-    ['UDP over IPv4', ADDRESS.server.v4, ['-u', '-b', '50M']],
-  ])('iperf3 %s', async (_, address, args) => {
-    const server = lab.finish('server', ['iperf3', '-s', '-1', '-p', '5201']);
-    await lab.listening('server', 5201);
-    const { status, stdout } = await lab.finish('client', ['iperf3', '-c', address, '-t', '1', '-J', ...args]);
-    await server;
-    expect(status).toBe(0);
-    const { end } = JSON.parse(stdout) as { end: { sum_received?: { bytes: number }; sum: { bytes: number } } };
-    expect((end.sum_received ?? end.sum).bytes).toBeGreaterThan(1_000_000);
-  });
+    test.skipIf(!may('ping', 'ping')).each([ADDRESS.server.v4, ADDRESS.server.v6])(
+      'fragments of a large ping to %s',
+      async (address) => {
+        const { stdout } = await lab.finish('client', [
+          'ping',
+          '-c',
+          '2',
+          '-i',
+          '0.05',
+          '-W',
+          '2',
+          '-s',
+          '6000',
+          address,
+        ]);
+        expect(stdout).toContain('2 received');
+      },
+    );
 
-  test('the counts of both devices are there without asking the thread', () => {
-    const [a, b] = plane.deviceCounts();
-    expect(a.receivedPackets).toBeGreaterThan(100);
-    expect(b.sentPackets + (b.drops.down ?? 0)).toBe(a.receivedPackets);
-  });
-});
+    test.skipIf(!may('curl', 'curl')).each([
+      ['IPv4', ADDRESS.server.v4],
+      ['IPv6', `[${ADDRESS.server.v6}]`],
+    ])('curl over %s fetches a megabyte', async (_, address) => {
+      const serve = `require('http').createServer((q, r) => r.end('x'.repeat(1e6))).listen(8080, '::')`;
+      const server = lab.start('server', [process.execPath, '-e', serve]);
+      await lab.listening('server', 8080);
+      const { stdout, status } = await lab.finish('client', ['curl', '-s', '-m', '10', `http://${address}:8080/`]);
+      server.kill();
+      expect([status, stdout.length]).toEqual([0, 1_000_000]);
+    });
+
+    test.skipIf(!may('iperf3', 'iperf3')).each([
+      ['TCP over IPv4', ADDRESS.server.v4, ['-P', '2']],
+      ['TCP over IPv6', ADDRESS.server.v6, []],
+      ['TCP over IPv6, the other way', ADDRESS.server.v6, ['-R']],
+      ['UDP over IPv4', ADDRESS.server.v4, ['-u', '-b', '50M']],
+    ])('iperf3 %s', async (_, address, args) => {
+      const server = lab.finish('server', ['iperf3', '-s', '-1', '-p', '5201']);
+      await lab.listening('server', 5201);
+      const { status, stdout } = await lab.finish('client', ['iperf3', '-c', address, '-t', '1', '-J', ...args]);
+      await server;
+      expect(status).toBe(0);
+      const { end } = JSON.parse(stdout) as { end: { sum_received?: { bytes: number }; sum: { bytes: number } } };
+      expect((end.sum_received ?? end.sum).bytes).toBeGreaterThan(1_000_000);
+    });
+
+    test('the counts of both devices are there without asking the thread', () => {
+      const [a, b] = plane.deviceCounts();
+      expect(a.receivedPackets).toBeGreaterThan(100);
+      expect(b.sentPackets + (b.drops.down ?? 0)).toBe(a.receivedPackets);
+    });
+  },
+);
 
 test.skipIf(!may('data plane that cannot start'))('a data plane that cannot open its devices says why', async () => {
   const start = DataPlane.start({

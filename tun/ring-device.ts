@@ -1,0 +1,158 @@
+// A device as the engine sees it while other threads read and write it: packets come out of lanes (lane.ts), one a queue, and what is written
+// goes into the lane of the packet that is being decided about, so that it leaves by the queue that it came in by. That lane's thread does the
+// system calls; all that is in a header is done here.
+
+import { finishPartial } from '../packet/checksum.ts';
+import { GSO_ECN, GSO_TCP4, GSO_TCP6, GSO_UDP, Packet } from '../packet/packet.ts';
+import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters } from './device.ts';
+import { type EngineEnd, nextOffset } from './lane.ts';
+import type { Offloads } from './linux.ts';
+import { segment } from './segment.ts';
+import { putHeader, takeHeader, VNET_LENGTH } from './vnet-header.ts';
+
+/** What the devices of an engine have in common. */
+export class Rings {
+  /** Lane of the packet that is being decided about; between two packets (a timer ran out) any one. */
+  lane: EngineEnd;
+  /** That packet, as long as it lies in its lane and has not left. */
+  inPlace: Packet | undefined = undefined;
+  /** A packet in the room for copies. */
+  readonly copy = new Packet(0);
+  private readonly all: readonly EngineEnd[];
+  /** Wakes the thread of a lane, if it sleeps. */
+  private readonly wake: (lane: number) => void;
+
+  constructor(all: readonly EngineEnd[], wake: (lane: number) => void) {
+    this.all = all;
+    this.lane = all[0];
+    this.wake = wake;
+  }
+
+  /** Whether a packet waits in any lane. */
+  get waits(): boolean {
+    for (let index = 0; index < this.all.length; index++) if (this.all[index].waits) return true;
+    return false;
+  }
+
+  publish(): void {
+    for (let index = 0; index < this.all.length; index++) if (this.all[index].publish()) this.wake(index);
+  }
+}
+
+export interface RingDeviceOptions {
+  readonly name: string;
+  /** Its number among the devices. */
+  readonly number: number;
+  readonly mtu: number;
+  readonly offloads: Offloads | undefined;
+  /** Of what comes in by each of its queues. */
+  readonly lanes: readonly EngineEnd[];
+  readonly rings: Rings;
+  /** What this side counts: drops. Threads of queues have their own. */
+  readonly counters?: DeviceCounters;
+}
+
+export class RingDevice implements Device {
+  readonly name: string;
+  readonly descriptor = -1;
+  readonly counters: DeviceCounters;
+  mtu: number;
+  private readonly number: number;
+  private readonly offloads: Offloads | undefined;
+  private readonly vnetLength: number;
+  private readonly lanes: readonly EngineEnd[];
+  private readonly rings: Rings;
+  private readonly piece = new Packet(BUFFER_LENGTH);
+  /** The lane that is read first the next time. */
+  private first = 0;
+
+  constructor({ name, number, mtu, offloads, lanes, rings, counters }: RingDeviceOptions) {
+    this.name = name;
+    this.number = number;
+    this.mtu = mtu;
+    this.offloads = offloads;
+    this.vnetLength = offloads ? VNET_LENGTH : 0;
+    this.lanes = lanes;
+    this.rings = rings;
+    this.counters = counters ?? new DeviceCounters();
+  }
+
+  read(into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
+    const { lanes } = this;
+    let count = 0;
+    for (let tries = 0; tries < lanes.length && count < limit; tries++) {
+      count += this.readLane(lanes[this.first], into, now, limit - count, each);
+      this.first = (this.first + 1) % lanes.length;
+    }
+    if (count > 0) this.rings.publish();
+    return count;
+  }
+
+  private readLane(lane: EngineEnd, into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
+    const { rings } = this;
+    let count = 0;
+    rings.lane = lane;
+    for (; count < limit && lane.next(); count++) {
+      this.load(lane, into, now);
+      rings.inPlace = into;
+      each(into);
+    }
+    rings.inPlace = undefined;
+    return count;
+  }
+
+  private load(lane: EngineEnd, into: Packet, now: number): void {
+    const { bytes, at, end, room } = lane;
+    into.bytes = bytes;
+    into.load(at + this.vnetLength, end, now);
+    into.room = room;
+    into.parse();
+    if (this.offloads && (bytes[at] | bytes[at + 1]) !== 0) takeHeader(into, at);
+  }
+
+  write(pkt: Packet): boolean {
+    if (pkt.gsoSize !== 0 && !this.takes(pkt.gsoType)) return this.writeSegments(pkt);
+    if (!this.offloads) finishPartial(pkt);
+    const { rings } = this;
+    if (pkt !== rings.inPlace || pkt.bytes !== rings.lane.bytes) return this.writeCopy(pkt);
+    rings.inPlace = undefined;
+    this.push(pkt);
+    return true;
+  }
+
+  private takes(gsoType: number): boolean {
+    if (!this.offloads) return false;
+    const kind = gsoType & ~GSO_ECN;
+    return kind === GSO_TCP4 || kind === GSO_TCP6 || (kind === GSO_UDP && this.offloads.uso);
+  }
+
+  private writeSegments(pkt: Packet): boolean {
+    let taken = true;
+    const cut = segment(pkt, this.piece, (piece) => {
+      taken = this.write(piece) && taken;
+    });
+    return cut ? taken : this.counters.dropped('refused');
+  }
+
+  private writeCopy(pkt: Packet): boolean {
+    const { lane, copy } = this.rings;
+    const at = lane.copyTo(nextOffset(0, this.vnetLength + pkt.length));
+    if (at < 0) return this.counters.dropped('ring full');
+    copy.bytes = lane.bytes;
+    copyPacket(pkt, copy, at + this.vnetLength);
+    this.push(copy);
+    return true;
+  }
+
+  private push(pkt: Packet): void {
+    const at = pkt.l3 - this.vnetLength;
+    if (this.offloads) putHeader(pkt, at);
+    this.rings.lane.push(this.number, at, pkt.end - at);
+  }
+
+  flush(): void {
+    this.rings.publish();
+  }
+
+  close(): void {}
+}
