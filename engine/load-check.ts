@@ -44,26 +44,35 @@ export class LoadCheck {
     for (const chain of table.chains.values()) {
       if (++work % SLICE === 0) yield;
       const was = before?.get(chain.name);
-      const now = factsOf(chain.rules, was);
+      const now = factsOf(chain, was);
       facts.set(chain.name, now);
       if (now !== was || now.from !== now.to || now.extensions !== extensions) touched.push(chain);
       if (now.jumps !== was?.jumps) sameJumps = false;
     }
-    if (!sameJumps) {
-      for (const one of facts.values()) one.reaching = 0;
-      for (const chain of table.chains.values()) {
-        if (chain.builtin !== undefined) walk(table, chain, 1 << HOOKS.indexOf(chain.builtin), facts);
-      }
-    }
+    if (!sameJumps) yield* this.walkAll(table, facts);
     for (const chain of sameJumps ? touched : orderedChains(table)) {
       if (++work % SLICE === 0) yield;
       yield* checkChain(chain, table, facts.get(chain.name)!, extensions);
     }
     this.known.set(name, facts);
   }
+
+  /** Finds out by which hooks each chain is reached. */
+  private *walkAll(table: TableSpec, facts: ReadonlyMap<string, ChainFacts>): Steps<void> {
+    let work = 0;
+    for (const one of facts.values()) {
+      one.reaching = 0;
+      one.callees = one.jumps.flatMap((rule) => facts.get(jumpOf(rule)!) ?? []);
+      if (++work % SLICE === 0) yield;
+    }
+    for (const { name, builtin } of table.chains.values()) {
+      if (builtin !== undefined) yield* walk(facts.get(name)!, 1 << HOOKS.indexOf(builtin));
+    }
+  }
 }
 
 interface ChainFacts {
+  readonly name: string;
   /** Our own copy: whoever gave the rules may go on editing them. */
   readonly rules: readonly RuleSpec[];
   /** How many of them are reached: those up to one that ends the walk of every packet; infinite where none does. */
@@ -74,14 +83,19 @@ interface ChainFacts {
   from: number;
   to: number;
   bits: number;
+  /** The chains of `jumps`, so far as they are there. */
+  callees: readonly ChainFacts[];
   /** Bits of the hooks that reach the chain. */
   reaching: number;
+  /** The walk is in it, or in one that it jumped to. */
+  onPath: boolean;
   extensions: Extensions | undefined;
 }
 
 /** What differs from before is looked at, and all of it where that changes what the rest means. */
-function factsOf(rules: readonly RuleSpec[], before: ChainFacts | undefined): ChainFacts {
-  const all = { from: 0, to: rules.length, bits: 0, reaching: 0, extensions: undefined };
+function factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined): ChainFacts {
+  const checked = { from: 0, to: rules.length, bits: 0, reaching: 0, extensions: undefined };
+  const all = { name, callees: [], onPath: false, ...checked };
   if (!before) return { rules: rules.slice(), ...reachOf(rules), ...all };
   const shorter = Math.min(rules.length, before.rules.length);
   let from = 0;
@@ -98,8 +112,7 @@ function factsOf(rules: readonly RuleSpec[], before: ChainFacts | undefined): Ch
   }
   const shift = added.length - removed.length;
   const reached = before.reached > from ? before.reached + shift : before.reached;
-  const { jumps, bits, reaching, extensions } = before;
-  return { rules: rules.slice(), reached, jumps, from, to: rules.length - behind, bits, reaching, extensions };
+  return { ...before, rules: rules.slice(), reached, from, to: rules.length - behind };
 }
 
 function reachOf(rules: readonly RuleSpec[]): { reached: number; jumps: readonly RuleSpec[] } {
@@ -119,32 +132,32 @@ function firstJumps(rules: readonly RuleSpec[], count: number): readonly RuleSpe
 }
 
 /** Depth first, with a stack of our own: chains may be nested deeper than ours reaches. */
-function walk(table: TableSpec, start: ChainSpec, hook: number, facts: ReadonlyMap<string, ChainFacts>): void {
-  const done = new Set<ChainSpec>([start]);
-  const onPath = new Set<ChainSpec>([start]);
+function* walk(start: ChainFacts, hook: number): Steps<void> {
   const path = [{ chain: start, next: 0 }];
-  facts.get(start.name)!.reaching |= hook;
-  while (path.length > 0) {
+  start.reaching |= hook;
+  start.onPath = true;
+  for (let work = 1; path.length > 0; work++) {
     const step = path[path.length - 1];
-    const rule = facts.get(step.chain.name)!.jumps[step.next++];
-    if (!rule) {
-      onPath.delete(step.chain);
+    const callee = step.chain.callees[step.next++];
+    if (!callee) {
+      step.chain.onPath = false;
       path.pop();
-      continue;
+    } else if (callee.onPath) throw circle([...path.map(({ chain }) => chain), callee]);
+    else if ((callee.reaching & hook) === 0) {
+      callee.reaching |= hook;
+      callee.onPath = true;
+      path.push({ chain: callee, next: 0 });
     }
-    const callee = table.chains.get(jumpOf(rule)!);
-    if (!callee) continue;
-    if (onPath.has(callee)) {
-      const names = [...path.map(({ chain }) => chain.name), callee.name];
-      const loop = names.slice(names.indexOf(callee.name)).join(' -> ');
-      throw new Refusal('Too many levels of symbolic links', rule, `jumps go in a circle: ${loop}`);
-    }
-    if (done.has(callee)) continue;
-    done.add(callee);
-    facts.get(callee.name)!.reaching |= hook;
-    onPath.add(callee);
-    path.push({ chain: callee, next: 0 });
+    if (work % (16 * SLICE) === 0) yield;
   }
+}
+/** The last of them is jumped to by the one before it, and stands somewhere in front, too. */
+function circle(path: readonly ChainFacts[]): Refusal {
+  const names = path.map(({ name }) => name);
+  const closing = names[names.length - 1];
+  const rule = path[path.length - 2].jumps.find((one) => jumpOf(one) === closing);
+  const loop = names.slice(names.indexOf(closing)).join(' -> ');
+  return new Refusal('Too many levels of symbolic links', rule, `jumps go in a circle: ${loop}`);
 }
 
 const jumpOf = ({ target }: RuleSpec): string | undefined =>

@@ -259,8 +259,8 @@ export class Planner {
           this.chains.set(step.spec.name, yield* this.assemble(step.spec, step.calls));
           path.pop();
         }
+        if (this.worked()) yield;
       }
-      if (this.worked()) yield;
     }
     let actsAnew = false;
     for (const { program, acts } of this.chains.values()) {

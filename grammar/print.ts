@@ -86,16 +86,18 @@ export function orderedChains(table: TableSpec): ChainSpec[] {
   return [...chains.filter((chain) => chain.builtin !== undefined), ...users];
 }
 
-const encoder = new TextEncoder();
-
 /** strcmp() over UTF-8. */
 export function compareOctets(a: string, b: string): number {
-  if (a === b) return 0;
-  if (/^[\0-\x7f]*$/.test(a + b)) return a < b ? -1 : 1;
-  const [left, right] = [encoder.encode(a), encoder.encode(b)];
-  for (let at = 0; at < left.length && at < right.length; at++) if (left[at] !== right[at]) return left[at] - right[at];
-  return left.length - right.length;
+  const shorter = Math.min(a.length, b.length);
+  for (let at = 0; at < shorter; at++) {
+    const [here, there] = [a.charCodeAt(at), b.charCodeAt(at)];
+    if (here !== there) return rank(here) - rank(there);
+  }
+  return a.length - b.length;
 }
+
+/** UTF-16 has what is beyond U+FFFF before U+E000, as surrogates; UTF-8 has it last. */
+const rank = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x1_0000 : unit);
 
 /** One table, from `*name` to `COMMIT`, every line with its newline. Without the tools' comment lines, which hold a date. */
 export function printTable(table: TableSpec, printing: Printing, options: SaveOptions = {}): string {
