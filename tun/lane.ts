@@ -47,11 +47,12 @@ export interface LaneMemory {
   readonly octets: SharedArrayBuffer;
 }
 
-/** Pages of memory that nobody writes to cost nothing: the kernel gives them on first use. */
-export const laneMemory = (): LaneMemory => ({
-  cells: new SharedArrayBuffer(4 * CELLS),
-  octets: new SharedArrayBuffer(COPIES_AT + COPIES_LENGTH),
-});
+/** Memory of a lane whose cursors begin at `start`. What nobody writes to costs nothing: the kernel gives pages on first use. */
+export function laneMemory(start = 0): LaneMemory {
+  const cells = new SharedArrayBuffer(4 * CELLS);
+  for (const cursor of [FILLED, DECIDED, OUT, SENT]) new Int32Array(cells)[cursor] = start;
+  return { cells, octets: new SharedArrayBuffer(COPIES_AT + COPIES_LENGTH) };
+}
 
 /** Where the next packet of a page may begin: 64 octets are a cache line. */
 export const nextOffset = (offset: number, length: number): number => (offset + length + GAP + 63) & ~63;
@@ -66,9 +67,9 @@ export class QueueEnd {
   private readonly cells: Int32Array;
   /** The page used last is used next: its memory is in the cache. */
   private readonly free = Array.from({ length: PAGES }, (_, page) => page);
-  private filled = 0;
-  private freed = 0;
-  private sent = 0;
+  private filled: number;
+  private freed: number;
+  private sent: number;
 
   constructor({ cells, octets }: LaneMemory) {
     this.cells = new Int32Array(cells);
@@ -77,6 +78,9 @@ export class QueueEnd {
       (page) => new Int32Array(cells, 4 * (PACKETS + page * PAGE_PACKETS * 2), PAGE_PACKETS * 2),
     );
     this.leaving = new Int32Array(cells, 4 * LEAVING, DESCRIPTORS * 2);
+    this.filled = this.cells[FILLED];
+    this.freed = this.filled;
+    this.sent = this.cells[SENT];
   }
 
   /** A page to read into, which begins at page * PAGE_LENGTH; -1: none is free. It stays free until fill(). */
@@ -143,12 +147,12 @@ export class EngineEnd {
   private index = 0;
   private left = 0;
   private open = false;
-  private taken = 0;
-  private decided = 0;
-  private out = 0;
+  private taken: number;
+  private decided: number;
+  private out: number;
   private published = true;
   /** Descriptors that the other side was seen to have done with. */
-  private reaped = 0;
+  private reaped: number;
   // Copies lie between tail and head of a ring of octets, which is empty when there are none.
   private copies = 0;
   private head = 0;
@@ -157,6 +161,10 @@ export class EngineEnd {
   constructor({ cells, octets }: LaneMemory) {
     this.cells = new Int32Array(cells);
     this.bytes = new Uint8Array(octets);
+    this.taken = this.cells[DECIDED];
+    this.decided = this.taken;
+    this.out = this.cells[OUT];
+    this.reaped = this.out;
   }
 
   /** Whether the other side has filled a page that nobody has looked at, or one is half decided. */

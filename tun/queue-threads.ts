@@ -71,7 +71,7 @@ class Queue {
     this.counters = Array.from({ length: devices }, () => new DeviceCounters());
     this.memory = {
       cells,
-      lanes: this.counters.map(laneMemory),
+      lanes: this.counters.map(() => laneMemory()),
       counters: this.counters.map((counters) => counters.cells.buffer as SharedArrayBuffer),
       waker: this.waker.descriptor,
     };
