@@ -6,12 +6,13 @@
 
 import { parseArgs } from 'node:util';
 import { Counts } from '../../engine/counters.ts';
+import { plan } from '../../engine/plan.ts';
 import { interpret } from '../../engine/reference.ts';
 import { Registry } from '../../engine/registry.ts';
 import { restore } from '../../engine/restore.ts';
 import { SharedState } from '../../engine/rule.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
-import { commit, plan, type Table, traverse } from '../../engine/table.ts';
+import { commit, type Table, traverse } from '../../engine/table.ts';
 import type { TableSpec } from '../../grammar/rule-spec.ts';
 import { FORWARD, PREROUTING } from '../../grammar/tables.ts';
 import { matches } from '../../matches/index.ts';
