@@ -1,10 +1,13 @@
 // Rules like those that people have, at any size, from a seed: the three ClassBench shapes, and what kube-proxy, Docker and block lists make.
 //
-// Shapes: an access list names both ends and a port; a firewall leaves one end or the protocol open and has ranges of ports; an IP chain lies
-// between, with pairs of ports. The weights below are rounded from the statistics that D. E. Taylor and J. S. Turner publish for their
-// twelve seed filter sets ("ClassBench: A Packet Classification Benchmark", IEEE/ACM ToN 15(3), 2007, section IV) and, for IPv6, from
-// J. Matoušek et al., "ClassBench-ng" (ANCS 2017); the code is ours. Addresses come from a few networks, the first ones far more
-// often than the rest, so that prefixes nest and repeat as they do in real lists.
+// Shapes: an access list names both ends and a destination port, hardly ever a source port; a firewall leaves one end or the protocol open and has
+// ranges of ports; an IP chain lies between, with pairs of ports. That, the five classes of ports (any, 0:1023, 1024:65535, another range, one
+// port), TCP before UDP before the rest, prefix lengths that pile up at the ends and at a few lengths between, and that hardly a rule is hidden by
+// one before it, is what D. E. Taylor and J. S. Turner report of their twelve seeds ("ClassBench: A Packet Classification Benchmark", IEEE/ACM
+// ToN 15(3), 2007, section IV); the piles of IPv6 prefixes at 32, 48, 64 and 128 are those of J. Matoušek et al., "ClassBench-ng" (ANCS 2017).
+// The weights are ours, round numbers made to these findings and not copied from any seed. Addresses come from a few networks, the first ones far
+// more often than the rest, so that prefixes nest and share their front as in real lists. Whole addresses repeat less than in the seeds: with 60
+// and 85 % of them taken from earlier rules a decision by our tree took about 1.1 and 1.3 times as long.
 
 import { formatAddress } from '../../packet/address.ts';
 import type { Family } from '../../packet/numbers.ts';
