@@ -13,6 +13,11 @@ export class Loopback {
   private readonly waiting: Packet[] = [];
   private taken = 0;
 
+  /** Nothing was taken since the last one came in. */
+  get idle(): boolean {
+    return this.taken === 0;
+  }
+
   /** The packet as it will come in, by `device`; undefined when too many wait. */
   take(pkt: Packet, device: string): Packet | undefined {
     if (this.taken++ >= MOST_LOOPED) return undefined;

@@ -9,46 +9,23 @@
 // in the kernel, where each of them registers its hooks when it is first used. Every step returns whether the packet goes on; one
 // that ends it has said why in `pkt.reason`, counted the drop, and let go of what the tracker had prepared.
 
-import type { DefragUser } from '../conntrack/defrag/types.ts';
-import { DESTINATION, type Manip, SOURCE } from '../conntrack/nat/range.ts';
 import { FORWARD, INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
 import type { Address } from '../packet/address.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
-import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
-import { CT_NEW, CT_RELATED, CT_UNTRACKED, Packet } from '../packet/packet.ts';
+import type { Family } from '../packet/numbers.ts';
+import { Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
 import { OUTSIDE } from './drops.ts';
 import { duplicateOf, routingOf, wayByDestination, wayTo } from './duplicate.ts';
+import { HookSteps, icmpOf, isPiece } from './hook-steps.ts';
 import { again, Loopback } from './loopback.ts';
-import type { LogRecord } from './services.ts';
 import type { Stack } from './stack/types.ts';
-import { observe, type Table, traverse } from './table.ts';
-import { TraceLog } from './trace-log.ts';
-import { ACCEPT, DROP, QUEUE, QUEUE_BYPASS, STOLEN, type Verdict } from './verdict.ts';
-import {
-  type Cause,
-  type FamilyTables,
-  NO_TABLES,
-  type PipelineParts,
-  type SendResult,
-  type WalkObserver,
-} from './walk.ts';
+import type { Table } from './table.ts';
+import { DROP } from './verdict.ts';
+import type { Cause, SendResult } from './walk.ts';
 
-/** Which end the nat table rewrites at a hook. include/net/netfilter/nf_nat.h HOOK2MANIP() */
-const MANIP: Record<number, Manip> = {
-  [PREROUTING]: DESTINATION,
-  [OUTPUT]: DESTINATION,
-  [INPUT]: SOURCE,
-  [POSTROUTING]: SOURCE,
-};
-
-const icmpOf = (pkt: Packet): number => (pkt.family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-
-export class Pipeline {
-  readonly tables: Record<Family, FamilyTables> = { 4: NO_TABLES, 6: NO_TABLES };
-  observer: WalkObserver | undefined = undefined;
-  private readonly parts: PipelineParts;
+export class Pipeline extends HookSteps {
   private readonly loopback = new Loopback();
   /** The copy that is on its way: it is not copied again. */
   private copy: Packet | undefined = undefined;
@@ -69,17 +46,13 @@ export class Pipeline {
     this.transmit(piece, whole);
   };
 
-  constructor(parts: PipelineParts) {
-    this.parts = parts;
-  }
-
   /** A packet from a device: loaded, parsed, `inDevice` set. */
   receive(pkt: Packet): void {
     const { stack, bridge } = this.parts;
     if (pkt.family === 0) this.refuse(pkt, pkt.malformed);
     else if (stack) this.routed(pkt, stack);
     else if (bridge) this.bridged(pkt, bridge);
-    this.loopBack();
+    if (!this.loopback.idle) this.loopBack();
   }
 
   /** Router mode. net/ipv4/ip_input.c ip_rcv(), net/ipv6/ip6_input.c ipv6_rcv() */
@@ -99,11 +72,11 @@ export class Pipeline {
   private prerouting(pkt: Packet): boolean {
     const tables = this.enter(pkt, PREROUTING);
     return (
-      this.gather(pkt, tables, 'input') && // -400
-      this.ask(tables.raw, pkt) && // -300
-      this.track(pkt, tables) && // -200
-      this.ask(tables.mangle, pkt) && // -150
-      this.translate(tables.nat, pkt) // -100
+      (!isPiece(pkt) || this.gather(pkt, tables, 'input')) && // -400
+      (!tables.raw || this.ask(tables.raw, pkt)) && // -300
+      (!tables.tracking || this.track(pkt)) && // -200
+      (!tables.mangle || this.ask(tables.mangle, pkt)) && // -150
+      (!tables.nat || this.translate(tables.nat, pkt)) // -100
     );
   }
 
@@ -120,9 +93,9 @@ export class Pipeline {
   private forwardHook(pkt: Packet): boolean {
     const tables = this.enter(pkt, FORWARD);
     return (
-      this.ask(tables.mangle, pkt) && // -150
-      this.ask(tables.filter, pkt) && // 0
-      this.ask(tables.security, pkt) // 50
+      (!tables.mangle || this.ask(tables.mangle, pkt)) && // -150
+      (!tables.filter || this.ask(tables.filter, pkt)) && // 0
+      (!tables.security || this.ask(tables.security, pkt)) // 50
     );
   }
 
@@ -130,8 +103,8 @@ export class Pipeline {
     if (pkt === this.copy) pkt.inDevice = this.copyBy;
     const tables = this.enter(pkt, POSTROUTING);
     return (
-      this.ask(tables.mangle, pkt) && // -150
-      this.translate(tables.nat, pkt) && // 100
+      (!tables.mangle || this.ask(tables.mangle, pkt)) && // -150
+      (!tables.nat || this.translate(tables.nat, pkt)) && // 100
       this.confirm(pkt, tables) // last
     );
   }
@@ -144,10 +117,10 @@ export class Pipeline {
     }
     const tables = this.enter(pkt, INPUT);
     const passed =
-      this.ask(tables.mangle, pkt) && // -150
-      this.ask(tables.filter, pkt) && // 0
-      this.ask(tables.security, pkt) && // 50
-      this.translate(tables.nat, pkt) && // 100
+      (!tables.mangle || this.ask(tables.mangle, pkt)) && // -150
+      (!tables.filter || this.ask(tables.filter, pkt)) && // 0
+      (!tables.security || this.ask(tables.security, pkt)) && // 50
+      (!tables.nat || this.translate(tables.nat, pkt)) && // 100
       this.confirm(pkt, tables); // last
     if (!passed) return;
     this.observer?.delivered?.(pkt);
@@ -229,20 +202,20 @@ export class Pipeline {
     const tables = this.enter(pkt, OUTPUT);
     const first = pkt.outDevice;
     const tracked =
-      this.gather(pkt, tables, 'output') && // -400
-      this.ask(tables.raw, pkt) && // -300
-      this.track(pkt, tables) && // -200
+      (!isPiece(pkt) || this.gather(pkt, tables, 'output')) && // -400
+      (!tables.raw || this.ask(tables.raw, pkt)) && // -300
+      (!tables.tracking || this.track(pkt)) && // -200
       this.mangleOwn(tables.mangle, pkt, stack); // -150
     const mangled = pkt.outDevice;
     pkt.outDevice = first;
-    if (!tracked || !this.translate(tables.nat, pkt)) return false; // -100
+    if (!tracked || (tables.nat && !this.translate(tables.nat, pkt))) return false; // -100
     pkt.outDevice = mangled;
     if (!this.routeAgain(pkt, tables.nat)) return false;
     const last = pkt.outDevice;
     pkt.outDevice = first;
     const passed =
-      this.ask(tables.filter, pkt) && // 0
-      this.ask(tables.security, pkt); // 50
+      (!tables.filter || this.ask(tables.filter, pkt)) && // 0
+      (!tables.security || this.ask(tables.security, pkt)); // 50
     pkt.outDevice = last;
     return passed && this.hearOurselves(pkt, stack) && this.postrouting(pkt);
   }
@@ -313,91 +286,11 @@ export class Pipeline {
   /** A segment of SYNPROXY in a bridge: tracked and translated as what an end sends, but past all rules. */
   private passBridged(pkt: Packet, bridge: Bridge, port: string): void {
     const tables = this.enter(pkt, OUTPUT);
-    if (!this.track(pkt, tables)) return;
+    if (tables.tracking && !this.track(pkt)) return;
     pkt.outDevice = port;
     pkt.physOut = port;
     pkt.hook = POSTROUTING;
-    if (this.translate(tables.nat, pkt) && this.confirm(pkt, tables)) this.emit(pkt, bridge);
-  }
-
-  // --- Steps ---------------------------------------------------------------------------------------------------------
-
-  private enter(pkt: Packet, hook: number): FamilyTables {
-    pkt.hook = hook;
-    this.observer?.hook?.(pkt);
-    return this.tables[pkt.family as Family];
-  }
-
-  private ask(table: Table | undefined, pkt: Packet): boolean {
-    if (table === undefined) return true;
-    const verdict = this.verdictOf(table, pkt);
-    return verdict === ACCEPT || verdict === QUEUE_BYPASS || this.stop(pkt, verdict);
-  }
-
-  private verdictOf(table: Table, pkt: Packet): Verdict {
-    const watched = this.observer !== undefined || pkt.traced || table.traces;
-    return watched ? this.watch(table, pkt) : traverse(table, pkt.hook, pkt);
-  }
-
-  private watch(table: Table, pkt: Packet): Verdict {
-    const { observer } = this;
-    observer?.table?.(table, pkt);
-    if (!pkt.traced && !table.traces) return observe(table, pkt.hook, pkt, observer!);
-    const log = (record: LogRecord) => table.context.services.log(record);
-    return observe(table, pkt.hook, pkt, new TraceLog(table.spec.name, log, observer));
-  }
-
-  /** Not a step of the walk for packets that came through already (loopback), nor for what is attached to a connection. */
-  private gather(pkt: Packet, tables: FamilyTables, user: DefragUser): boolean {
-    if ((!tables.tracking && !tables.gathers) || pkt.connection >= 0 || pkt.ctState === CT_UNTRACKED) return true;
-    // A header chain that runs out of the packet may do so in its fragment header.
-    if (pkt.fragmentOffset === 0 && !pkt.moreFragments && pkt.fragmentHeader < 0 && pkt.protocol >= 0) return true;
-    const said = this.parts.defragmenter.gather(pkt, user);
-    this.observer?.gathered?.(said, pkt);
-    if (said === 'dropped') this.end(pkt, pkt.hook);
-    return said === 'pass' || said === 'whole';
-  }
-
-  private track(pkt: Packet, tables: FamilyTables): boolean {
-    if (!tables.tracking) return true;
-    const verdict = this.parts.tracker.track(pkt);
-    this.observer?.tracked?.(pkt);
-    return verdict === ACCEPT || this.stop(pkt, verdict);
-  }
-
-  private confirm(pkt: Packet, tables: FamilyTables): boolean {
-    if (!tables.tracking || pkt.connection < 0) return true;
-    const proxied = tables.proxies ? this.parts.synProxy.atExit(pkt) : ACCEPT;
-    if (proxied !== ACCEPT) return this.stop(pkt, proxied);
-    const verdict = this.parts.tracker.confirm(pkt);
-    return verdict === ACCEPT || this.stop(pkt, verdict);
-  }
-
-  /**
-   * The nat table is asked once for each connection and each of its ends, at the first packet; what it said is then done to every packet.
-   * ICMP errors follow the connection that they are about. A connection confirmed before the table was there is asked with
-   * every packet that is still NEW, to no effect. Source: net/netfilter/nf_nat_core.c nf_nat_inet_fn(), nf_nat_proto.c nf_nat_ipv4_fn()
-   */
-  private translate(table: Table | undefined, pkt: Packet): boolean {
-    if (table === undefined || pkt.connection < 0) return true;
-    const { nat } = this.parts.tracker;
-    const manip = MANIP[pkt.hook];
-    if (pkt.ctState === CT_RELATED && pkt.protocol === icmpOf(pkt)) {
-      const verdict = nat.translateError(pkt, manip);
-      return verdict === ACCEPT || this.stop(pkt, verdict);
-    }
-    const asks = pkt.ctState === CT_NEW || pkt.ctState === CT_RELATED;
-    if (asks && !nat.isDone(pkt.connection, manip)) {
-      const verdict = this.verdictOf(table, pkt);
-      if (verdict === QUEUE_BYPASS) return true;
-      if (verdict !== ACCEPT) return this.stop(pkt, verdict);
-      nat.mapToItself(pkt.connection, manip);
-    } else if (pkt.hook === POSTROUTING && nat.hasMoved(pkt)) {
-      pkt.reason = 'masqueraded by another device';
-      return this.stop(pkt, DROP);
-    }
-    const verdict = nat.translate(pkt, manip);
-    return verdict === ACCEPT || this.stop(pkt, verdict);
+    if ((!tables.nat || this.translate(tables.nat, pkt)) && this.confirm(pkt, tables)) this.emit(pkt, bridge);
   }
 
   /**
@@ -434,33 +327,5 @@ export class Pipeline {
     const { stack, tracker } = this.parts;
     if (!stack || nat === undefined || pkt.connection < 0 || !tracker.nat.redirects(pkt)) return true;
     return stack.routeAgain(pkt) || this.stop(pkt, DROP);
-  }
-
-  // --- Ends ----------------------------------------------------------------------------------------------------------
-
-  /** A verdict other than ACCEPT. */
-  private stop(pkt: Packet, verdict: Verdict): false {
-    if (verdict === STOLEN) {
-      this.observer?.ended?.(verdict, pkt);
-      this.parts.tracker.release(pkt);
-      return false;
-    }
-    // net/netfilter/nf_queue.c: without anybody at the queue the packet is dropped.
-    if (verdict === QUEUE) pkt.reason = 'nobody reads the queue';
-    this.end(pkt, pkt.hook);
-    return false;
-  }
-
-  private end(pkt: Packet, place: number): void {
-    this.parts.drops.add(place, pkt.reason);
-    this.observer?.ended?.(DROP, pkt);
-    this.parts.tracker.release(pkt);
-  }
-
-  /** Before the first hook or after the last: nothing is to be let go. */
-  private refuse(pkt: Packet, reason: string): void {
-    pkt.reason = reason;
-    this.parts.drops.add(OUTSIDE, reason);
-    this.observer?.ended?.(DROP, pkt);
   }
 }
