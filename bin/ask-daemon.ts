@@ -8,6 +8,7 @@ import { connectionPages } from '../control/conntrack-client.ts';
 import type { DataPlaneStatus, Status } from '../control/daemon.ts';
 import { statePaths } from '../control/paths.ts';
 import type { Request } from '../control/protocol.ts';
+import type { QueueCounts } from '../tun/queue-threads.ts';
 
 const UNREACHABLE = 69;
 
@@ -61,10 +62,14 @@ export function statusText({ mode, uptime, devices, drops, dataPlane, extensions
       `${name}: in ${counts.receivedPackets} packets ${counts.receivedBytes} octets, out ${counts.sentPackets} packets ${counts.sentBytes} octets`,
     );
     for (const [reason, count] of Object.entries(counts.drops)) lines.push(`  not sent: ${count} ${reason}`);
+    for (const [queue, own] of (counts.queues ?? []).entries()) lines.push(queueText(queue, own));
   }
   for (const { hook, reason, packets } of drops) lines.push(`dropped in ${hook}: ${packets} ${reason}`);
   return `${lines.join('\n')}\n`;
 }
+
+const queueText = (queue: number, { receivedPackets, sentPackets, held }: QueueCounts): string =>
+  `  queue ${queue}: in ${receivedPackets} packets, out ${sentPackets} packets${held > 0 ? `, waited ${held} times for the engine` : ''}`;
 
 function planeLines({ state, restarts, lastDeath, eventsLost }: DataPlaneStatus): string[] {
   const lines: string[] = [];

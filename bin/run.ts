@@ -10,7 +10,7 @@ import { checkListen, isLoopback } from '../control/config/words.ts';
 import { statePaths } from '../control/paths.ts';
 import { RulesRefused } from '../control/rule-store.ts';
 import { Service } from '../control/service.ts';
-import { DEFAULT_LOG, DEFAULT_SAVE_MS, type Settings } from '../control/settings.ts';
+import { DEFAULT_LOG, DEFAULT_SAVE_MS, MOST_QUEUES, type Settings } from '../control/settings.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
 import { parseDevice } from './device-spec.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
@@ -22,6 +22,7 @@ export interface RunOptions extends RuleOptions {
   inside: string;
   outside: string;
   mode: 'bridge' | 'router';
+  queues?: string;
   sysctl?: readonly string[];
   stateDir?: string;
   namespace?: string;
@@ -66,6 +67,7 @@ function settingsOfWords(options: RunOptions): Settings {
     return {
       mode: options.mode,
       devices,
+      queues: queueCount(options.queues ?? '1'),
       namespace: options.namespace,
       paths: statePaths(options.stateDir),
       rules: ruleFiles(options),
@@ -89,6 +91,12 @@ const FINGERPRINTS = '/usr/share/xtables/pf.os';
 function hostOf({ fingerprints }: RunOptions): HostFacts {
   const file = fingerprints ?? (existsSync(FINGERPRINTS) ? FINGERPRINTS : undefined);
   return file === undefined ? {} : { fingerprints: readFileSync(file, 'utf8') };
+}
+
+function queueCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= MOST_QUEUES) return count;
+  throw new Error(`--queues ${text}: a number from 1 to ${MOST_QUEUES}`);
 }
 
 const logTarget = (to: string): Settings['log']['to'] => (to === 'stderr' || to === 'syslog' ? to : { file: to });

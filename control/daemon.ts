@@ -14,7 +14,7 @@ import type { Mode } from '../engine/firewall.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
 import { notePolicy } from '../engine/policies.ts';
 import type { LogRecord } from '../engine/services.ts';
-import type { DeviceCounts } from '../tun/device.ts';
+import type { CountsByQueue } from '../tun/data-plane.ts';
 import { provideNamespace } from '../tun/namespace.ts';
 import { peerCredentials } from '../tun/os.ts';
 import { happenings } from './conntrack-feed.ts';
@@ -62,7 +62,7 @@ export interface Status {
   /** Seconds since the start. */
   uptime: number;
   /** No counts while the data plane is being started again. */
-  devices: Record<string, DeviceCounts | undefined>;
+  devices: Record<string, CountsByQueue | undefined>;
   drops: readonly DropCount[];
   dataPlane: DataPlaneStatus;
   /** Matches and targets that came from files, by file. */
@@ -139,13 +139,14 @@ export class Daemon {
 
   private async begin(): Promise<void> {
     const { say, onGone, backOff } = this.options;
-    const { devices, namespace, paths, saveEveryMs } = this.settings;
+    const { devices, queues, namespace, paths, saveEveryMs } = this.settings;
     const engine: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
       plane: {
         program: builtModule('tun/worker.js'),
         engine: this.options.engine ?? builtModule('control/engine.js').href,
         devices: devices.map(({ name, mtu }) => ({ name, mtu, up: false })),
+        queues,
         namespace: namespace && provideNamespace(namespace),
         options: engine,
         onEvent: (event) => this.happened(event as EngineEvent),

@@ -5,8 +5,7 @@
 // Who asks meanwhile waits for the next one.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { DataPlane, type DataPlaneOptions } from '../tun/data-plane.ts';
-import type { DeviceCounts } from '../tun/device.ts';
+import { type CountsByQueue, DataPlane, type DataPlaneOptions } from '../tun/data-plane.ts';
 import type { EngineRequest } from './engine.ts';
 
 export interface KeeperOptions {
@@ -78,7 +77,7 @@ export class Keeper {
   }
 
   /** Counts of each device, as given to the plane; since the last start of the thread. Undefined: there is none at the moment. */
-  deviceCounts(): DeviceCounts[] | undefined {
+  deviceCounts(): CountsByQueue[] | undefined {
     return this.plane?.deviceCounts();
   }
 

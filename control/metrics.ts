@@ -5,6 +5,7 @@ import type { MemoryReport } from '../conntrack/memory.ts';
 import type { Statistics } from '../conntrack/statistics.ts';
 import type { DropCount } from '../engine/drops.ts';
 import type { RuleSpec } from '../grammar/rule-spec.ts';
+import type { CountsByQueue } from '../tun/data-plane.ts';
 import type { DeviceCounts } from '../tun/device.ts';
 import { Exposition, type Sample } from './exposition.ts';
 import type { CountedTable } from './live-rules.ts';
@@ -24,7 +25,7 @@ export interface Observed {
   readonly restarts: number;
   readonly eventsLost: number;
   readonly linesLost: number;
-  readonly devices: readonly (readonly [name: string, counts: DeviceCounts | undefined])[];
+  readonly devices: readonly (readonly [name: string, counts: CountsByQueue | undefined])[];
   /** Not there while the data plane is being started again. */
   readonly engine: EngineStats | undefined;
   readonly tables: readonly CountedTable[];
@@ -145,21 +146,42 @@ const policyTallies = (tables: readonly CountedTable[]): Tally[] =>
 
 // --- Devices ---------------------------------------------------------------------------------------------------------
 
+interface Counted {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly counts: DeviceCounts;
+}
+
 function devices(out: Exposition, all: Observed['devices']): void {
-  const there = all.flatMap(([device, counts]) => (counts ? [[device, counts] as const] : []));
+  const there = all.flatMap(([device, counts]) => (counts ? [{ labels: { device }, counts }] : []));
+  passed(out, 'device', 'by the device', there);
+  const drops = there.flatMap(({ labels, counts }) =>
+    Object.entries(counts.drops).map(([reason, value]) => ({ labels: { ...labels, reason }, value })),
+  );
+  out.family('sekisho_device_drops_total', 'counter', 'Packets that the device did not take.', drops);
+  const queues = there.flatMap(({ labels, counts }) =>
+    (counts.queues ?? []).map((own, queue) => ({ labels: { ...labels, queue: `${queue}` }, counts: own })),
+  );
+  if (queues.length === 0) return;
+  passed(out, 'queue', 'by this queue of the device', queues);
+  const held = queues.map(({ labels, counts }) => ({ labels, value: counts.held }));
+  out.family(
+    'sekisho_queue_held_total',
+    'counter',
+    'Times that packets were left to the kernel because the engine had not done with those before.',
+    held,
+  );
+}
+
+function passed(out: Exposition, of: string, where: string, all: readonly Counted[]): void {
   for (const [name, help, key] of [
     ['receive_packets', 'Packets that came in', 'receivedPackets'],
     ['receive_bytes', 'Octets that came in', 'receivedBytes'],
     ['transmit_packets', 'Packets that went out', 'sentPackets'],
     ['transmit_bytes', 'Octets that went out', 'sentBytes'],
   ] as const) {
-    const samples = there.map(([device, counts]) => ({ labels: { device }, value: counts[key] }));
-    out.family(`sekisho_device_${name}_total`, 'counter', `${help} by the device.`, samples);
+    const samples = all.map(({ labels, counts }) => ({ labels, value: counts[key] }));
+    out.family(`sekisho_${of}_${name}_total`, 'counter', `${help} ${where}.`, samples);
   }
-  const drops = there.flatMap(([device, counts]) =>
-    Object.entries(counts.drops).map(([reason, value]) => ({ labels: { device, reason }, value })),
-  );
-  out.family('sekisho_device_drops_total', 'counter', 'Packets that the device did not take.', drops);
 }
 
 // --- The engine ------------------------------------------------------------------------------------------------------

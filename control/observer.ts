@@ -8,7 +8,7 @@ import type { DropCount } from '../engine/drops.ts';
 import { type Printing, printRule } from '../grammar/print.ts';
 import type { RuleSpec } from '../grammar/rule-spec.ts';
 import { formatAddress } from '../packet/address.ts';
-import type { DeviceCounts } from '../tun/device.ts';
+import type { CountsByQueue } from '../tun/data-plane.ts';
 import type { AskEngine, LiveRules } from './live-rules.ts';
 import { type EngineStats, metricsText } from './metrics.ts';
 import {
@@ -18,6 +18,7 @@ import {
   flowLines,
   type Overview,
   type OverviewWish,
+  queueLines,
   ruleLines,
   type Sample,
 } from './overview.ts';
@@ -30,7 +31,7 @@ export interface Facts {
   readonly restarts: number;
   readonly eventsLost: number;
   readonly linesLost: number;
-  readonly devices: readonly (readonly [name: string, counts: DeviceCounts | undefined])[];
+  readonly devices: readonly (readonly [name: string, counts: CountsByQueue | undefined])[];
 }
 
 /** Samples are shared by who looks within this time. */
@@ -96,6 +97,7 @@ export class Observer {
       connections: memory?.connections ?? 0,
       connectionLimit: memory?.limit ?? 0,
       devices: deviceLines(sample, before),
+      queues: queueLines(sample, before, wish),
       rules: ruleLines(sample, before, wish, print),
       rulesTotal: sample.tables.reduce(
         (sum, { chains }) => sum + chains.reduce((all, { rules }) => all + rules.length, 0),

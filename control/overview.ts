@@ -4,6 +4,7 @@
 import type { DropCount } from '../engine/drops.ts';
 import type { RuleSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
+import type { CountsByQueue } from '../tun/data-plane.ts';
 import type { DeviceCounts } from '../tun/device.ts';
 import type { CountedTable } from './live-rules.ts';
 
@@ -42,6 +43,13 @@ export interface DeviceLine {
   readonly drops: number;
 }
 
+/** One queue of a device. */
+export interface QueueLine extends DeviceLine {
+  readonly queue: number;
+  /** How often packets were left in the kernel's queue because the engine had not done with those before. */
+  readonly held: number;
+}
+
 export interface Overview {
   /** Milliseconds that the rates are of; 0: the first sample, no rates yet. */
   readonly span: number;
@@ -52,6 +60,8 @@ export interface Overview {
   readonly connections: number;
   readonly connectionLimit: number;
   readonly devices: readonly DeviceLine[];
+  /** Of devices that have several. */
+  readonly queues: readonly QueueLine[];
   /** The busiest first; `rulesTotal` counts all. */
   readonly rules: readonly RuleLine[];
   readonly rulesTotal: number;
@@ -83,7 +93,7 @@ export interface Sample {
   readonly at: number;
   readonly tables: readonly CountedTable[];
   readonly drops: readonly DropCount[];
-  readonly devices: readonly (readonly [name: string, counts: DeviceCounts | undefined])[];
+  readonly devices: readonly (readonly [name: string, counts: CountsByQueue | undefined])[];
   readonly flows: readonly FlowSample[];
 }
 
@@ -200,18 +210,38 @@ export function dropLines(
 export function deviceLines(sample: Sample, before: Sample | undefined): DeviceLine[] {
   const seconds = before ? (sample.at - before.at) / 1_000 : 0;
   const earlier = new Map(before?.devices);
-  return sample.devices.flatMap(([name, counts]) => {
-    if (!counts) return [];
-    const old = earlier.get(name);
-    return [
-      {
-        name,
-        received: rated(received(counts), old && received(old), seconds),
-        sent: rated(sent(counts), old && sent(old), seconds),
-        drops: Object.values(counts.drops).reduce((sum, drops) => sum + drops, 0),
-      },
-    ];
-  });
+  return sample.devices.flatMap(([name, counts]) =>
+    counts ? [deviceLine(name, counts, earlier.get(name), seconds)] : [],
+  );
+}
+
+function deviceLine(name: string, counts: DeviceCounts, old: DeviceCounts | undefined, seconds: number): DeviceLine {
+  return {
+    name,
+    received: rated(received(counts), old && received(old), seconds),
+    sent: rated(sent(counts), old && sent(old), seconds),
+    drops: Object.values(counts.drops).reduce((sum, drops) => sum + drops, 0),
+  };
+}
+
+/** Device by device. */
+export function queueLines(
+  sample: Sample,
+  before: Sample | undefined,
+  { lines, filter }: Pick<OverviewWish, 'lines' | 'filter'>,
+): QueueLine[] {
+  const seconds = before ? (sample.at - before.at) / 1_000 : 0;
+  const earlier = new Map(before?.devices);
+  return sample.devices
+    .flatMap(([name, counts]) =>
+      (counts?.queues ?? []).map((own, queue) => ({
+        ...deviceLine(name, own, earlier.get(name)?.queues?.[queue], seconds),
+        queue,
+        held: own.held,
+      })),
+    )
+    .filter(({ name, queue }) => contains(`${name} ${queue}`, filter))
+    .slice(0, lines);
 }
 
 const received = ({ receivedPackets, receivedBytes }: DeviceCounts): Count => ({

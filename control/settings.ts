@@ -32,6 +32,8 @@ export interface Settings {
   readonly mode: 'bridge' | 'router';
   /** Inside and outside. */
   readonly devices: readonly [DeviceSettings, DeviceSettings];
+  /** Of each device. With more than one, each has a thread. */
+  readonly queues: number;
   /** Namespace that the devices are made in, before one is moved to its own: a name, a path, `pid:NUMBER`, `new:NAME`. */
   readonly namespace: string | undefined;
   readonly paths: StatePaths;
@@ -51,6 +53,9 @@ export interface Settings {
 }
 
 export const DEFAULT_LOG: LogSettings = { to: 'stderr', level: 7, facility: 'kern' };
+/** As many as anybody has use for: the engine, which is one thread, has its hands full with fewer. */
+export const MOST_QUEUES = 64;
+
 export const DEFAULT_SAVE_MS = 60_000;
 
 /** The kernel's own limits on ICMP errors, which the engine leaves off for tests that count them. */
@@ -89,6 +94,7 @@ export function needsRestart(running: Settings, next: Settings): string[] {
   return [
     ...(running.mode === next.mode ? [] : ['mode']),
     ...(same(running.devices, next.devices) ? [] : ['devices']),
+    ...(running.queues === next.queues ? [] : ['queues']),
     ...(same(running.extensions, next.extensions) ? [] : ['extensions (sekisho attach and detach do it)']),
     ...(running.namespace === next.namespace ? [] : ['namespace']),
     ...(running.paths.directory === next.paths.directory ? [] : ['state']),

@@ -7,7 +7,7 @@ import { Waker } from './os.ts';
 import { QUEUE, type QueueMemory, type QueueStart } from './queue.ts';
 
 export interface QueueCounts extends DeviceCounts {
-  /** How often packets were left in the kernel's queue because the engine had not done with those before. Of all devices of the queue. */
+  /** How often packets were left in the kernel's queue because the engine had not done with those before. */
   held: number;
 }
 
@@ -66,7 +66,7 @@ class Queue {
   constructor(number: number, devices: number, onFailure: (error: Error) => void) {
     this.number = number;
     this.onFailure = onFailure;
-    const cells = new SharedArrayBuffer(4 * Object.keys(QUEUE).length);
+    const cells = new SharedArrayBuffer(4 * (QUEUE.HELD + devices));
     this.cells = new Int32Array(cells);
     this.counters = Array.from({ length: devices }, () => new DeviceCounters());
     this.memory = {
@@ -99,7 +99,7 @@ class Queue {
   }
 
   counts(device: number): QueueCounts {
-    return { ...this.counters[device].toJSON(), held: Atomics.load(this.cells, QUEUE.HELD) };
+    return { ...this.counters[device].toJSON(), held: Atomics.load(this.cells, QUEUE.HELD + device) };
   }
 
   /** Whether it has turned since the last call. */

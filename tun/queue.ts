@@ -16,13 +16,13 @@ export const QUEUE = {
   STOP: 1,
   /** Goes on with every turn: it lives. */
   TURNS: 2,
-  /** How often it left packets in the kernel's queue, because the engine had not done with those before. */
+  /** From here on, by device: how often it left packets in the kernel's queue, because the engine had not done with those before. */
   HELD: 3,
 } as const;
 
 /** What it shares with the engine's thread and the main one. */
 export interface QueueMemory {
-  /** An Int32 for each of QUEUE. */
+  /** An Int32 for each of QUEUE, the last for each device. */
   readonly cells: SharedArrayBuffer;
   /** By the device that packets come in by. */
   readonly lanes: readonly LaneMemory[];
@@ -122,7 +122,7 @@ class QueueThread {
   private watch(device: number): void {
     const full = this.ways[device].end.page < 0;
     this.poller.watch(device, !full);
-    if (full) Atomics.add(this.cells, QUEUE.HELD, 1);
+    if (full) Atomics.add(this.cells, QUEUE.HELD + device, 1);
   }
 }
 

@@ -21,6 +21,7 @@ export const inline: CommandFamily = (program, set) => {
         'inside',
         'outside',
         'mode',
+        'queues',
         'rules',
         'rules4',
         'rules6',
@@ -50,6 +51,7 @@ export const inline: CommandFamily = (program, set) => {
         .choices(['bridge', 'router'])
         .default('bridge'),
     )
+    .option('--queues <n>', 'queues of each device, with a thread for each that reads and writes (default: 1)')
     .addOption(
       many(
         '--rules <file>',

@@ -1,8 +1,16 @@
 // One picture of sekisho top, as lines of text: no terminal is known here.
 
-import type { ConnectionLine, DeviceLine, DropLine, Overview, Rated, RuleLine } from '../../control/overview.ts';
+import type {
+  ConnectionLine,
+  DeviceLine,
+  DropLine,
+  Overview,
+  QueueLine,
+  Rated,
+  RuleLine,
+} from '../../control/overview.ts';
 
-export type List = 'rules' | 'connections' | 'drops';
+export type List = 'rules' | 'connections' | 'drops' | 'queues';
 
 /** What the person at the keys has chosen. */
 export interface View {
@@ -81,6 +89,7 @@ const HEADS: Record<List, string> = {
   rules: `${['PKT/S', 'BIT/S', 'PACKETS', 'OCTETS'].map(cell).join('')}  TABLE CHAIN NUMBER RULE`,
   connections: `${['PKT/S', 'BIT/S', 'PACKETS', 'OCTETS'].map(cell).join('')}  CONNECTION`,
   drops: `${['PKT/S', 'PACKETS'].map(cell).join('')}  HOOK REASON`,
+  queues: `${['IN P/S', 'BIT/S', 'OUT P/S', 'BIT/S', 'WAITED'].map(cell).join('')}  DEVICE QUEUE`,
 };
 
 const ruleLine = (line: RuleLine): string =>
@@ -88,6 +97,10 @@ const ruleLine = (line: RuleLine): string =>
 const flowLine = (line: ConnectionLine): string => `${rates(line)}  ${line.text}`;
 const dropLine = ({ packetRate, packets, hook, reason }: DropLine): string =>
   `${cell(short(packetRate))}${cell(short(packets))}  ${hook} ${reason}`;
+const queueLine = ({ name, queue, received, sent, held }: QueueLine): string => {
+  const rate = ({ packetRate, byteRate }: Rated): string => cell(short(packetRate)) + cell(short(byteRate * 8));
+  return `${rate(received)}${rate(sent)}${cell(short(held))}  ${name} ${queue}`;
+};
 const deviceLine = ({ name, received, sent, drops }: DeviceLine): string =>
   `${name.padEnd(15)} in${cell(short(received.packetRate))} pkt/s${cell(short(received.byteRate * 8))} bit/s` +
   `  out${cell(short(sent.packetRate))} pkt/s${cell(short(sent.byteRate * 8))} bit/s${drops > 0 ? `  ${short(drops)} not sent` : ''}`;
@@ -111,6 +124,7 @@ function fitted(text: string, columns: number): string {
 export function listLines(overview: Overview, list: List): string[] {
   if (list === 'rules') return overview.rules.map(ruleLine);
   if (list === 'drops') return overview.drops.map(dropLine);
+  if (list === 'queues') return overview.queues.map(queueLine);
   return overview.flows.map(flowLine);
 }
 
@@ -120,8 +134,16 @@ export const statusLine = ({ mode, uptime, connections, connectionLimit, state, 
   `sekisho ${mode}${state === 'down' ? ', DOWN: nothing passes' : ''}, up ${spanText(uptime)}, ` +
   `${short(connections)}${limitText(connectionLimit)} connections${restarts > 0 ? `, ${restarts} restarts` : ''}`;
 
+/** That of queues is there when devices have several. */
+const listsOf = ({ queues }: Overview): List[] => [
+  'rules',
+  'connections',
+  'drops',
+  ...(queues.length > 0 ? (['queues'] as const) : []),
+];
+
 function listTitle(overview: Overview, { list, sort, filter, typing, paused }: View): string {
-  const names = (['rules', 'connections', 'drops'] as const).map((name) => (name === list ? `[${name}]` : ` ${name} `));
+  const names = listsOf(overview).map((name) => (name === list ? `[${name}]` : ` ${name} `));
   const parts = [
     `${names.join(' ')}  by ${sort}`,
     ...(typing ? [`filter: ${filter}_`] : filter === '' ? [] : [`filter: ${filter}`]),
@@ -132,7 +154,7 @@ function listTitle(overview: Overview, { list, sort, filter, typing, paused }: V
 }
 
 const HELP = [
-  'r c d      rules, connections, drops by reason',
+  'r c d u    rules, connections, drops by reason, queues where there are several',
   's          sort by rate or by total',
   '/          show only lines with some text: type it, Enter; Escape takes it away',
   'arrows     scroll (also j and k, Page Up and Page Down)',
@@ -167,6 +189,7 @@ export function frame(overview: Overview, view: View, size: Size, paint: Paint, 
 function emptyText({ accounting }: Overview, { list, filter }: View): string {
   if (filter !== '') return 'nothing of that text';
   if (list === 'connections') return accounting ? 'no connections' : 'connections are not counted';
+  if (list === 'queues') return 'one queue for each device';
   return list === 'drops' ? 'nothing was dropped' : 'no rules';
 }
 
@@ -176,10 +199,6 @@ export function snapshot(overview: Overview): string[] {
     const lines = listLines(overview, list);
     return ['', HEADS[list], ...(lines.length > 0 ? lines : ['  none'])];
   };
-  const all = [
-    statusLine(overview),
-    ...overview.devices.map(deviceLine),
-    ...(['rules', 'connections', 'drops'] as const).flatMap(section),
-  ];
+  const all = [statusLine(overview), ...overview.devices.map(deviceLine), ...listsOf(overview).flatMap(section)];
   return all.map((line) => fitted(line, Number.POSITIVE_INFINITY).trimEnd());
 }

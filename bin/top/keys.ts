@@ -7,7 +7,7 @@ export interface Pressed {
   readonly quit: boolean;
 }
 
-const LISTS = { r: 'rules', c: 'connections', d: 'drops' } as const;
+const LISTS = { r: 'rules', c: 'connections', d: 'drops', u: 'queues' } as const;
 const PAGE = 10;
 
 /** `key` is what the terminal sent for one key. `lines`: how many the list has. */
@@ -34,6 +34,7 @@ function chosen(view: View, key: string, lines: number): View {
     case 'r':
     case 'c':
     case 'd':
+    case 'u':
       return { ...view, list: LISTS[key], offset: 0, help: false };
     case 's':
       return { ...view, sort: view.sort === 'rate' ? 'total' : 'rate', offset: 0 };

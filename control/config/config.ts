@@ -8,7 +8,7 @@ import { PROFILE } from '../../conntrack/settings.ts';
 import { Sysctls } from '../../conntrack/sysctl.ts';
 import { didYouMean } from '../../grammar/suggest.ts';
 import { stateDirectory, statePaths } from '../paths.ts';
-import { DEFAULT_LOG, DEFAULT_SAVE_MS, type DeviceSettings, type Settings } from '../settings.ts';
+import { DEFAULT_LOG, DEFAULT_SAVE_MS, type DeviceSettings, MOST_QUEUES, type Settings } from '../settings.ts';
 import { FACILITIES } from '../syslog.ts';
 import { HOST, hostFacts } from './host.ts';
 import {
@@ -78,6 +78,11 @@ const CONFIG = record('a configuration', {
     maxProperties: 2,
     description: 'Inside first, outside second.',
   }),
+  queues: integer(
+    1,
+    MOST_QUEUES,
+    described('Of each device, with a thread for each that reads and writes; 1: the engine does it itself.'),
+  ),
   rules: list(
     placed(RULE_FILE),
     described('Rules to start with, and to load again; without, those of the state directory.'),
@@ -174,6 +179,7 @@ function settingsOf(read: Read, reader: Reader, places: Map<string, Node>, folde
   return {
     mode,
     devices,
+    queues: read.queues ?? 1,
     namespace: read.namespace,
     paths: read.socket === undefined ? paths : { ...paths, socket: resolve(folder, read.socket) },
     rules: (read.rules ?? []).flatMap(({ value, node }) => {

@@ -7,6 +7,13 @@ test('status says what passed each device and why packets were dropped', () => {
     uptime: 7,
     devices: {
       inside: { receivedPackets: 3, receivedBytes: 180, sentPackets: 2, sentBytes: 120, drops: { down: 1 } },
+      outside: {
+        ...{ receivedPackets: 5, receivedBytes: 300, sentPackets: 4, sentBytes: 240, drops: {} },
+        queues: [
+          { receivedPackets: 2, receivedBytes: 120, sentPackets: 4, sentBytes: 240, drops: {}, held: 0 },
+          { receivedPackets: 3, receivedBytes: 180, sentPackets: 0, sentBytes: 0, drops: {}, held: 6 },
+        ],
+      },
     },
     dataPlane: { state: 'running', restarts: 0, eventsLost: 0 },
     extensions: { '/etc/dnsname.mjs': ['dnsname'] },
@@ -17,6 +24,9 @@ test('status says what passed each device and why packets were dropped', () => {
     'attached: dnsname (/etc/dnsname.mjs)',
     'inside: in 3 packets 180 octets, out 2 packets 120 octets',
     '  not sent: 1 down',
+    'outside: in 5 packets 300 octets, out 4 packets 240 octets',
+    '  queue 0: in 2 packets, out 4 packets',
+    '  queue 1: in 3 packets, out 0 packets, waited 6 times for the engine',
     'dropped in FORWARD: 2 filter web rule 3',
     '',
   ]);

@@ -5,7 +5,15 @@ import { describe, expect, test } from 'vitest';
 import { COLOURED, FIRST_VIEW, frame, PLAIN, short, snapshot, spanText, type View } from '../../bin/top/frame.ts';
 import { keysIn, press } from '../../bin/top/keys.ts';
 import type { CountedTable } from '../../control/live-rules.ts';
-import { deviceLines, dropLines, flowLines, type Overview, ruleLines, type Sample } from '../../control/overview.ts';
+import {
+  deviceLines,
+  dropLines,
+  flowLines,
+  type Overview,
+  queueLines,
+  ruleLines,
+  type Sample,
+} from '../../control/overview.ts';
 import type { ChainSpec, RuleSpec } from '../../grammar/rule-spec.ts';
 
 const rated = (packets: number, packetRate: number) => ({
@@ -27,6 +35,7 @@ const OVERVIEW: Overview = {
     { name: 'in0', received: rated(1e6, 12_345), sent: rated(1e6, 123), drops: 0 },
     { name: 'out0', received: rated(1e6, 123), sent: rated(1e6, 12_345), drops: 7 },
   ],
+  queues: [],
   rules: [
     {
       family: 6,
@@ -73,7 +82,27 @@ describe('a picture', () => {
       '   PKT/S PACKETS  HOOK REASON                                                   ',
       '     0.5       3  FORWARD filter FORWARD policy',
     ]);
+    expect(at({ list: 'queues' })[5]).toBe('one queue for each device');
     expect(at({ help: true }, 80, 30).join('\n')).toContain('s          sort by rate or by total');
+  });
+
+  test('has the queues of devices that have several', () => {
+    const queues = [
+      { name: 'in0', queue: 0, received: rated(9e5, 12_000), sent: rated(10, 3), drops: 0, held: 0 },
+      { name: 'in0', queue: 1, received: rated(1e5, 345), sent: rated(1e6, 120), drops: 0, held: 1_200 },
+    ];
+    const several = { ...OVERVIEW, queues };
+    const lines = [
+      '  IN P/S   BIT/S OUT P/S   BIT/S  WAITED  DEVICE QUEUE',
+      '   12.0k    9.6M       3    2.4k       0  in0 0',
+      '     345    276k     120   96.0k    1.2k  in0 1',
+    ];
+    const seen = frame(several, { ...FIRST_VIEW, list: 'queues' }, { columns: 80, rows: 12 }, PLAIN);
+    expect(seen.slice(3, 7).map((line) => line.trimEnd())).toEqual([
+      ' rules   connections   drops  [queues]  by rate',
+      ...lines,
+    ]);
+    expect(snapshot(several).slice(-4)).toEqual(['', ...lines]);
   });
 
   test('while nothing passes says so, in red', () => {
@@ -146,6 +175,7 @@ describe('keys', () => {
   test.each<[string, Partial<View> & { quit?: boolean }]>([
     ['c', { list: 'connections' }],
     ['dr', { list: 'rules' }],
+    ['u', { list: 'queues' }],
     ['s', { sort: 'total' }],
     ['ss', { sort: 'rate' }],
     ['p', { paused: true }],
@@ -261,6 +291,17 @@ describe('rates', () => {
     ]);
     expect(deviceLines(now, before)).toMatchObject([
       { name: 'in0', received: { packetRate: 20 }, sent: { byteRate: 20 }, drops: 2 },
+    ]);
+    const queued = (...each: number[]) =>
+      ['in0', { ...counts(0), queues: each.map((packets) => ({ ...counts(packets), held: 3 })) }] as const;
+    const queues = queueLines(
+      sample(1_000, { devices: [queued(30, 5)] }),
+      sample(0, { devices: [queued(10, 4)] }),
+      wish,
+    );
+    expect(queues).toMatchObject([
+      { name: 'in0', queue: 0, received: { packetRate: 20 }, held: 3 },
+      { name: 'in0', queue: 1, received: { packetRate: 1 }, held: 3 },
     ]);
     expect(flowLines(now, before, wish).map(({ text, packetRate }) => [text, packetRate])).toEqual([
       ['new', 3],

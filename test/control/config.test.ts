@@ -25,6 +25,7 @@ describe('a configuration', () => {
         { name: 'in0', netns: undefined, hosts: [], hostRoutes: [], addresses: [], routes: [], mtu: undefined },
         { name: 'out0' },
       ],
+      queues: 1,
       rules: [],
       sysctls: {},
       extensions: [],
@@ -38,6 +39,7 @@ describe('a configuration', () => {
   test('says everything about a daemon; paths are relative to the file', () => {
     const { paths, ...rest } = settings(`
 mode: router
+queues: 4
 state: state
 socket: run/control.sock
 namespace: new:fw
@@ -98,6 +100,7 @@ host:
           mtu: undefined,
         },
       ],
+      queues: 4,
       rules: [
         { family: 6, path: '/etc/rules.v6' },
         { family: 4, path: '/all.save' },
@@ -139,6 +142,7 @@ host:
     ['devices: {in0: {name: x}, x: <|{}|>}', 'both devices are called x'],
     ['devices: {in0: {<|adresses|>: 10.0.0.1}, out0: {}}', 'a device has no "adresses"', 'did you mean "addresses"?'],
     ['devices: {in0: {mtu: <|10|>}, out0: {}}', 'a number from 68 to 65535 is wanted here'],
+    [`${DEVICES}queues: <|0|>`, 'a number from 1 to 64 is wanted here'],
     [
       'devices: {in0: {host: [10.0.0.1/24, <|10.0.0.256/24|>]}, out0: {}}',
       '"10.0.0.256/24" is no address or prefix',
@@ -339,9 +343,9 @@ describe('a configuration and its files', () => {
   test('what cannot be changed while it runs is named', () => {
     const running = settings(`state: /s\n${DEVICES}`);
     const next = settings(
-      'state: /t\nmode: router\nnamespace: x\ndevices: {in0: {mtu: 1400}, out0: {}}\nsysctls: {a: 1}',
+      'state: /t\nmode: router\nnamespace: x\ndevices: {in0: {mtu: 1400}, out0: {}}\nqueues: 2\nsysctls: {a: 1}',
     );
-    expect(needsRestart(running, next)).toEqual(['mode', 'devices', 'namespace', 'state', 'socket']);
+    expect(needsRestart(running, next)).toEqual(['mode', 'devices', 'queues', 'namespace', 'state', 'socket']);
     expect(needsRestart(running, settings(`state: /s\n${DEVICES}rules: x\nsave-every: 9s`))).toEqual([]);
   });
 });

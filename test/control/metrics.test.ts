@@ -42,6 +42,20 @@ const observed = (more: Partial<Observed> = {}): Observed => ({
 });
 
 describe('metrics', () => {
+  test('of queues are there when devices have several', () => {
+    const counts = { receivedPackets: 1, receivedBytes: 60, sentPackets: 2, sentBytes: 120, drops: {} };
+    const queues = [
+      { ...counts, held: 0 },
+      { ...counts, receivedPackets: 8, held: 9 },
+    ];
+    const text = metricsText(observed({ devices: [['in0', { ...counts, queues }]] }));
+    expect(text).toContain('sekisho_queue_receive_packets_total{device="in0",queue="1"} 8\n');
+    expect(text).toContain('sekisho_queue_transmit_bytes_total{device="in0",queue="0"} 120\n');
+    expect(text).toContain('sekisho_queue_held_total{device="in0",queue="1"} 9\n');
+    expect(readExposition(text).get('sekisho_device_receive_packets_total')?.samples).toHaveLength(1);
+    expect(metricsText(observed())).not.toContain('sekisho_queue');
+  });
+
   test('are of the text format, each family once, and say what is counted', () => {
     const families = readExposition(metricsText(observed()));
     const value = (name: string, labels: Record<string, string> = {}): number | undefined =>

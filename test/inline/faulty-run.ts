@@ -5,7 +5,7 @@ import { Daemon } from '../../control/daemon.ts';
 import { statePaths } from '../../control/paths.ts';
 import { DEFAULT_LOG } from '../../control/settings.ts';
 
-const [engine, inside, outside, most = '8'] = process.argv.slice(2);
+const [engine, inside, outside, most = '8', queues = '1'] = process.argv.slice(2);
 const devices = [parseDevice(inside), parseDevice(outside)] as const;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -13,6 +13,7 @@ const daemon = await Daemon.start({
   settings: {
     mode: 'bridge',
     devices,
+    queues: Number(queues),
     namespace: undefined,
     paths: statePaths(),
     rules: [],
