@@ -10,7 +10,7 @@ import { runNfacct } from '../engine/host/nfacct.ts';
 import type { LogRecord, WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
 import type { Names } from '../grammar/names.ts';
-import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { Counters } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Engine, EngineHost } from '../tun/data-plane.ts';
@@ -19,12 +19,14 @@ import type { EventKind, Happening } from './event-stream.ts';
 import { loadExtension } from './extension-files.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
+import { IncomingTables, type InstallRequest } from './incoming-tables.ts';
 
-/** A table on its way to the engine: objects are copied there, so their identity travels beside them. */
-export interface TableMessage {
-  spec: TableSpec;
-  /** By chain name: the identity of the chain and of each of its rules. What keeps its identity keeps its counters and state. */
-  keys: Map<string, { chain: number; rules: number[] }>;
+/** Rules of a chain, by their places. */
+export interface RulePlaces {
+  family: Family;
+  name: TableName;
+  chain: string;
+  rules: readonly number[];
 }
 
 /**
@@ -38,9 +40,9 @@ export interface TableCounters {
 }
 
 export type EngineRequest =
-  | { op: 'install'; tables: TableMessage[] }
-  /** Sets the counters of rules, by their identity, to zero. */
-  | { op: 'zero'; rules: number[] }
+  | InstallRequest
+  /** Sets the counters of rules to zero. */
+  | { op: 'zero'; places: readonly RulePlaces[] }
   | { op: 'counters' }
   | { op: 'conntrack'; request: ConntrackRequest }
   | { op: 'drops' }
@@ -119,7 +121,6 @@ export function createEngine(host: EngineHost): Engine {
   const { mode, sysctls } = host.options as EngineOptions;
   const numberOf = new Map(host.devices.map(({ name }, index) => [name, index]));
   const nameOf = host.devices.map(({ name }) => name);
-  const identity = new WeakMap<object, number>();
   const watched = new Set<EventKind>();
   let snapshot: Snapshot | undefined;
   const firewall = new Firewall({
@@ -133,8 +134,8 @@ export function createEngine(host: EngineHost): Engine {
       if (number !== undefined) host.transmit(number, pkt);
     },
     onLog: (record) => host.emit({ log: record } satisfies EngineEvent),
-    keyOf: (part: RuleSpec | ChainSpec) => identity.get(part) ?? part,
   });
+  const incoming = new IncomingTables(firewall);
 
   const clocks = () => ({ now: firewall.now, epoch: Date.now() - performance.now() });
   const conntrack = new ConntrackService(firewall.tracker);
@@ -145,12 +146,13 @@ export function createEngine(host: EngineHost): Engine {
   );
 
   const answers: { [Op in EngineRequest['op']]: (request: Extract<EngineRequest, { op: Op }>) => unknown } = {
-    install({ tables }) {
-      for (const { spec, keys } of tables) identify(spec, keys, identity);
-      firewall.install(tables.map(({ spec }) => spec));
-    },
-    zero({ rules }) {
-      zeroRules(firewall, new Set(rules), identity);
+    change: (request) => incoming.change(request),
+    prepare: (request) => incoming.prepare(request),
+    swap: (request) => incoming.swap(request),
+    zero({ places }) {
+      for (const { family, name, chain, rules } of places) {
+        for (const index of rules) firewall.zero(family, name, chain, index);
+      }
     },
     counters: () => [...readCounters(firewall)],
     conntrack: ({ request }) => conntrack.answer(request, clocks()),
@@ -207,28 +209,6 @@ function editProc(firewall: Firewall, path: string, writes: readonly string[] = 
   const text = firewall.readProc(path);
   if (text === undefined) throw new Error(`${path}: no rule keeps such a file`);
   return text;
-}
-
-function identify(spec: TableSpec, keys: TableMessage['keys'], identity: WeakMap<object, number>): void {
-  for (const chain of spec.chains.values()) {
-    const { chain: own, rules } = keys.get(chain.name)!;
-    identity.set(chain, own);
-    chain.rules.forEach((rule, index) => {
-      identity.set(rule, rules[index]);
-    });
-  }
-}
-
-function zeroRules(firewall: Firewall, numbers: ReadonlySet<number>, identity: WeakMap<object, number>): void {
-  for (const family of [4, 6] as const) {
-    for (const name of firewall.tables(family)) {
-      for (const { spec } of firewall.chains(family, name) ?? []) {
-        spec.rules.forEach((rule, index) => {
-          if (numbers.has(identity.get(rule)!)) firewall.zero(family, name, spec.name, index);
-        });
-      }
-    }
-  }
 }
 
 function* readCounters(firewall: Firewall): Generator<TableCounters> {

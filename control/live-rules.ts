@@ -1,5 +1,5 @@
-// Rules that an engine runs. The rule sets are kept here, where they are parsed and printed; the engine in its thread gets checked
-// tables and gives counters. Objects do not keep their identity on the way there, so each rule and chain has a number.
+// Rules that an engine runs. The rule sets are kept here, where they are parsed and printed; the engine in its thread gets what differs
+// from the tables that it has (table-change.ts), in pieces between which packets pass, and gives counters to who looks at them.
 
 import type { Registry } from '../engine/registry.ts';
 import { type CounterStore, Ruleset } from '../engine/ruleset.ts';
@@ -7,8 +7,10 @@ import type { Names } from '../grammar/names.ts';
 import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
-import type { EngineRequest, TableCounters, TableMessage } from './engine.ts';
+import type { EngineRequest, RulePlaces, TableCounters } from './engine.ts';
+import { Packer } from './packed-change.ts';
 import type { ToolAnswer } from './protocol.ts';
+import { changeOf, piecesOf, type TableChange } from './table-change.ts';
 
 /** Asks the engine; rejects with its refusal. */
 export type AskEngine = (request: EngineRequest) => Promise<unknown>;
@@ -28,6 +30,14 @@ export interface Edited {
   readonly changed: boolean;
 }
 
+/** What is to follow a change before anything else is done to the rules. Its rejection is the caller's; the change stays. */
+export type Afterwards = (changed: Changed) => Promise<void>;
+
+export interface Changed {
+  readonly tables: readonly TableChange[];
+  readonly zeroed: boolean;
+}
+
 /** A table in force, with what it counted. */
 export interface CountedTable {
   readonly family: Family;
@@ -43,8 +53,13 @@ type Snapshot = Record<Family, readonly TableSpec[]>;
 
 const NONE: Counters = { packets: 0, bytes: 0 };
 
+/** Somebody looks at counters that may have moved since the engine was last asked. */
+class Outdated extends Error {}
+
 /** What the engine counted when it was last asked. A rule that it does not run yet has the counters of its text. */
 class EngineCounters implements CounterStore {
+  /** Those of this moment: else they are not shown. */
+  current = false;
   private rules = new WeakMap<RuleSpec, Counters>();
   private chains = new WeakMap<ChainSpec, Counters>();
   readonly zeroed: RuleSpec[] = [];
@@ -55,10 +70,12 @@ class EngineCounters implements CounterStore {
   }
 
   rule(rule: RuleSpec): Counters {
-    return this.rules.get(rule) ?? rule.counters ?? NONE;
+    if (!this.current) throw new Outdated();
+    return this.lastOf(rule);
   }
 
   chain(chain: ChainSpec): Counters {
+    if (!this.current) throw new Outdated();
     return this.chains.get(chain) ?? chain.counters;
   }
 
@@ -66,14 +83,25 @@ class EngineCounters implements CounterStore {
     this.rules.set(rule, NONE);
     this.zeroed.push(rule);
   }
+
+  /** As last seen. */
+  lastOf(rule: RuleSpec): Counters {
+    return this.rules.get(rule) ?? rule.counters ?? NONE;
+  }
+
+  lastOfChain(chain: ChainSpec): Counters {
+    return this.chains.get(chain) ?? chain.counters;
+  }
 }
+
+/** Rules and chains of one message to the engine: about a millisecond there. */
+const PIECE = 256;
 
 export class LiveRules {
   private readonly rulesets: Record<Family, Ruleset>;
   private readonly counters = new EngineCounters();
   private readonly context: LiveContext;
-  private readonly numbers = new WeakMap<object, number>();
-  private nextNumber = 1;
+  private installs = 0;
   /** Tables committed by the work at hand, not yet with the engine. */
   private readonly pending = new Set<TableSpec>();
   private queue: Promise<unknown> = Promise.resolve();
@@ -98,74 +126,118 @@ export class LiveRules {
   }
 
   /**
-   * Runs `work` on the rules of a family with the counters of this moment, then gives the engine what it changed: all of it or, when
-   * the engine refuses, none. Calls wait for each other.
+   * Runs `work` on the rules of a family, then gives the engine what it changed: all of it or, when the engine refuses, none. `afterwards`
+   * follows where something was changed. Calls wait for each other.
    */
-  edit(family: Family, work: Work): Promise<Edited> {
-    return this.inTurn(async (before) => this.settle(await work(this.rulesets[family]), before));
+  edit(family: Family, work: Work, afterwards?: Afterwards): Promise<Edited> {
+    return this.inTurn((before) => this.settle(before, () => work(this.rulesets[family]), afterwards));
   }
 
   /** As edit(), for several works one after the other; when one does not end with exit code 0, nothing is changed by any. */
   load(works: readonly (readonly [Family, Work])[]): Promise<Edited> {
     return this.inTurn(async (before) => {
-      let answer: ToolAnswer = { stdout: '', stderr: '', exitCode: 0 };
-      for (const [family, work] of works) {
-        answer = await work(this.rulesets[family]);
-        if (answer.exitCode === 0) continue;
-        this.revert(before);
-        return { answer, changed: false };
-      }
-      return this.settle(answer, before);
+      const all = async (): Promise<ToolAnswer> => {
+        let answer: ToolAnswer = { stdout: '', stderr: '', exitCode: 0 };
+        for (const [family, work] of works) {
+          answer = await work(this.rulesets[family]);
+          if (answer.exitCode === 0) continue;
+          this.revert(before);
+          break;
+        }
+        return answer;
+      };
+      return this.settle(before, all);
     });
   }
 
   private inTurn<T>(act: (before: Snapshot) => Promise<T>): Promise<T> {
     const done = this.queue.then(async () => {
-      await this.refresh();
       this.pending.clear();
       this.counters.zeroed.length = 0;
+      this.counters.current = false;
       return act({ 4: this.rulesets[4].tables, 6: this.rulesets[6].tables });
     });
     this.queue = done.catch(() => {});
     return done;
   }
 
-  private async settle(answer: ToolAnswer, before: Snapshot): Promise<Edited> {
-    const changed = this.pending.size > 0 || this.counters.zeroed.length > 0;
+  private async settle(
+    before: Snapshot,
+    work: () => ToolAnswer | Promise<ToolAnswer>,
+    afterwards?: Afterwards,
+  ): Promise<Edited> {
+    const answer = await this.withCounters(before, work);
+    let changed: Changed;
     try {
-      await this.install();
-      return { answer, changed };
+      changed = await this.install();
     } catch (error) {
       this.revert(before);
       const stderr = `${(error as Error).message}\nThe rules were not changed.\n`;
       return { answer: { stdout: '', stderr, exitCode: 1 }, changed: false };
     }
+    const isChanged = changed.tables.length > 0 || changed.zeroed;
+    if (isChanged) await afterwards?.(changed);
+    return { answer, changed: isChanged };
+  }
+
+  /** Most edits look at no counter. One that does is begun again with those of this moment: it has done nothing yet that anybody saw. */
+  private async withCounters(before: Snapshot, work: () => ToolAnswer | Promise<ToolAnswer>): Promise<ToolAnswer> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Outdated)) throw error;
+      this.revert(before);
+      await this.refresh();
+      this.counters.current = true;
+      return work();
+    }
   }
 
   private revert(before: Snapshot): void {
+    this.pending.clear();
+    this.counters.zeroed.length = 0;
     for (const family of [4, 6] as const) {
+      const { tables } = this.rulesets[family];
+      if (tables.every((table, index) => table === before[family][index])) continue;
       const kept = this.makeRuleset(family);
       for (const table of before[family].toReversed()) kept.adopt(table);
       this.rulesets[family] = kept;
     }
   }
 
-  private async install(): Promise<void> {
+  private async install(): Promise<Changed> {
     const tables = [...this.pending].filter((table) => this.rulesets[table.family].table(table.name) === table);
-    if (tables.length > 0) {
-      await this.context.ask({ op: 'install', tables: tables.map((table) => this.message(table)) });
-      for (const table of tables) this.inForce.set(`${table.family} ${table.name}`, table);
-    }
-    const zeroed = this.counters.zeroed.map((rule) => this.numberOf(rule));
-    if (zeroed.length > 0) await this.context.ask({ op: 'zero', rules: zeroed });
+    const changes = tables.map((table) => changeOf(this.inForce.get(keyOf(table)), table));
+    await this.send(changes, this.context.ask);
+    for (const table of tables) this.inForce.set(keyOf(table), table);
+    const zeroed = new Set(this.counters.zeroed);
+    if (zeroed.size > 0) await this.context.ask({ op: 'zero', places: this.placesOf(zeroed) });
+    return { tables: changes, zeroed: zeroed.size > 0 };
   }
 
-  private message(spec: TableSpec): TableMessage {
-    const keys: TableMessage['keys'] = new Map();
-    for (const chain of spec.chains.values()) {
-      keys.set(chain.name, { chain: this.numberOf(chain), rules: chain.rules.map((rule) => this.numberOf(rule)) });
+  /** All of it or, when it rejects, none. */
+  private async send(changes: readonly TableChange[], ask: AskEngine): Promise<void> {
+    if (changes.length === 0) return;
+    const install = ++this.installs;
+    const packer = new Packer();
+    let begin = true;
+    for (const change of changes) {
+      for (const piece of piecesOf(change, PIECE)) {
+        await ask({ op: 'change', install, begin, change: packer.pack(piece) });
+        begin = false;
+      }
     }
-    return { spec, keys };
+    while (!(await ask({ op: 'prepare', install })));
+    await ask({ op: 'swap', install });
+  }
+
+  private placesOf(rules: ReadonlySet<RuleSpec>): RulePlaces[] {
+    return [...this.inForce.values()].flatMap(({ family, name, chains }) =>
+      [...chains.values()].flatMap((chain) => {
+        const indexes = chain.rules.flatMap((rule, index) => (rules.has(rule) ? index : []));
+        return indexes.length > 0 ? { family, name, chain: chain.name, rules: indexes } : [];
+      }),
+    );
   }
 
   /**
@@ -174,25 +246,16 @@ export class LiveRules {
    */
   async giveBack(ask: AskEngine, lastWords: readonly TableCounters[] | undefined): Promise<void> {
     if (lastWords) this.note(lastWords);
-    const tables = [...this.inForce.values()].map((table) => {
-      const { keys } = this.message(table);
-      return { spec: this.counted(table), keys };
-    });
-    if (tables.length > 0) await ask({ op: 'install', tables });
+    const tables = [...this.inForce.values()].map((table) => changeOf(undefined, this.counted(table)));
+    await this.send(tables, ask);
   }
 
   private counted(table: TableSpec): TableSpec {
     const chains = [...table.chains.values()].map((chain): [string, ChainSpec] => {
-      const rules = chain.rules.map((rule) => ({ ...rule, counters: this.counters.rule(rule) }));
-      return [chain.name, { ...chain, counters: this.counters.chain(chain), rules }];
+      const rules = chain.rules.map((rule) => ({ ...rule, counters: this.counters.lastOf(rule) }));
+      return [chain.name, { ...chain, counters: this.counters.lastOfChain(chain), rules }];
     });
     return { ...table, chains: new Map(chains) };
-  }
-
-  private numberOf(part: object): number {
-    let number = this.numbers.get(part);
-    if (number === undefined) this.numbers.set(part, (number = this.nextNumber++));
-    return number;
   }
 
   /** Asks the engine for its counters and lays them beside our rules. */
@@ -202,7 +265,7 @@ export class LiveRules {
 
   private note(counters: readonly TableCounters[]): void {
     for (const { family, name, chains } of counters) {
-      const table = this.inForce.get(`${family} ${name}`);
+      const table = this.inForce.get(keyOf({ family, name }));
       for (const chain of table?.chains.values() ?? []) {
         const counted = chains.get(chain.name);
         if (!counted) continue;
@@ -223,8 +286,8 @@ export class LiveRules {
       name,
       chains: [...chains.values()].map((spec) => ({
         spec,
-        policy: spec.builtin ? this.counters.chain(spec) : undefined,
-        rules: spec.rules.map((rule) => ({ rule, counters: this.counters.rule(rule) })),
+        policy: spec.builtin ? this.counters.lastOfChain(spec) : undefined,
+        rules: spec.rules.map((rule) => ({ rule, counters: this.counters.lastOf(rule) })),
       })),
     }));
   }
@@ -244,3 +307,5 @@ export class LiveRules {
     return answer.stdout;
   }
 }
+
+const keyOf = ({ family, name }: Pick<TableSpec, 'family' | 'name'>): string => `${family} ${name}`;

@@ -234,8 +234,9 @@ export class InstalledTables {
 
   /** Firewall.zero() */
   zero(family: Family, name: TableName, chainName?: string, index?: number): void {
-    for (const chain of this.table(family, name)?.chains.values() ?? []) {
-      if (chainName !== undefined && chain.spec.name !== chainName) continue;
+    const chains = this.table(family, name)?.chains;
+    const named = chainName === undefined ? undefined : chains?.get(chainName);
+    for (const chain of named ? [named] : chainName === undefined ? (chains?.values() ?? []) : []) {
       const rules = index === undefined ? chain.rules : chain.rules.slice(index, index + 1);
       for (const rule of rules) this.counts.set(rule.slot, 0, 0);
       if (index === undefined && chain.slot >= 0) this.counts.set(chain.slot, 0, 0);

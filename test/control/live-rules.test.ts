@@ -130,7 +130,7 @@ describe('rules that run', () => {
     const live = new Live();
     await live.call('ip6tables -A FORWARD -p udp -j DROP');
     live.packet();
-    live.refuse = ({ op }) => op === 'install';
+    live.refuse = ({ op }) => op === 'swap';
     const { exitCode, stderr, changed } = await live.call('ip6tables -F');
     expect([exitCode, stderr, changed]).toEqual([1, 'the engine says no\nThe rules were not changed.\n', false]);
     live.refuse = undefined;
