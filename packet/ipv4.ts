@@ -3,7 +3,7 @@
 //   | version, ihl | tos  | totalLength | id   | flags(3) offset(13)  | ttl  | protocol | checksum | source | destination | options ...
 
 import { putU16, u16, u32 } from './bytes.ts';
-import { rewriteU16, sum } from './checksum.ts';
+import { fold, rewriteU16, sum } from './checksum.ts';
 
 export const MIN_LENGTH = 20; // octets
 export const MAX_LENGTH = 60;
@@ -51,7 +51,16 @@ export const destination = (bytes: Uint8Array, at: number): number => u32(bytes,
 
 /** Needs `whole`. ip_rcv_core() drops a packet for which this is false. */
 export const checksumRight = (bytes: Uint8Array, at: number): boolean =>
-  sum(bytes, at, at + headerLength(bytes, at)) === 0xffff;
+  (bytes[at] & 0x0f) === 5 ? plainSum(bytes, at) === 0xffff : sum(bytes, at, at + headerLength(bytes, at)) === 0xffff;
+
+/** Of a header without options, as nearly all are. */
+function plainSum(b: Uint8Array, at: number): number {
+  const high = b[at] + b[at + 2] + b[at + 4] + b[at + 6] + b[at + 8];
+  const low = b[at + 1] + b[at + 3] + b[at + 5] + b[at + 7] + b[at + 9];
+  const higher = b[at + 10] + b[at + 12] + b[at + 14] + b[at + 16] + b[at + 18];
+  const lower = b[at + 11] + b[at + 13] + b[at + 15] + b[at + 17] + b[at + 19];
+  return fold(((high + higher) << 8) + low + lower);
+}
 
 // --- Setters: they mend the header checksum, so a wrong one stays exactly as wrong as it was -------------------------
 

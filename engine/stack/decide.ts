@@ -59,6 +59,8 @@ const isAllNodes = (bytes: Uint8Array, at: number): boolean =>
 export function refused6({ bytes, l3 }: Packet): string {
   const source = l3 + ipv6.SOURCE_AT;
   const destination = l3 + ipv6.DESTINATION_AT;
+  // What is refused begins with 0 or 0xff.
+  if (((bytes[source] + 1) & 0xfe) !== 0 && ((bytes[destination] + 1) & 0xfe) !== 0) return '';
   if (isLoopback6(bytes, source) || isLoopback6(bytes, destination)) return 'loopback address from outside';
   if (isMulticast(bytes, source, 6)) return 'multicast source';
   // Scopes 0 (reserved) and 1 (this interface) do not cross a link.
@@ -70,6 +72,8 @@ export function refused6({ bytes, l3 }: Packet): string {
 export function passesOn6({ bytes, l3, inDevice, outDevice }: Packet): 'yes' | 'no' | 'beyond scope' {
   // Back where it came from: the kernel thinks of a redirect then, and looks no further.
   if (inDevice === outDevice) return 'yes';
+  const first = bytes[l3 + ipv6.SOURCE_AT];
+  if (first !== 0 && first !== 0xfe) return 'yes';
   if (isUnspecified6(bytes, l3 + ipv6.SOURCE_AT)) return 'no';
   return isLinkLocal6(bytes, l3 + ipv6.SOURCE_AT) ? 'beyond scope' : 'yes';
 }

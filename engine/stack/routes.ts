@@ -5,7 +5,7 @@
 // packets are compared in place, word by word.
 
 import { type Address, parseAddress, prefixMask, wire } from '../../packet/address.ts';
-import { putU32, u32 } from '../../packet/bytes.ts';
+import { i32, putU32, u32 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { RouteType } from '../services.ts';
 import type { RouteTable, Topology } from './types.ts';
@@ -27,6 +27,25 @@ interface Sorted {
   readonly words: Int32Array;
   readonly masks: Int32Array;
 }
+
+/**
+ * The answers to addresses that were asked for last, in a place each by a hash of theirs: the packets of a flow ask for the same ones. The
+ * routes never change, so an answer stays right.
+ */
+class Recent {
+  /** Four words of address by place; IPv4 has one. */
+  readonly words = new Int32Array(4 * PLACES);
+  readonly answers: (Route | undefined)[];
+
+  /** `nowhere`: the answer to the address 0, which every place has at first. */
+  constructor(nowhere: Route | undefined) {
+    this.answers = new Array<Route | undefined>(PLACES).fill(nowhere);
+  }
+}
+
+const PLACES = 256;
+const placeOf = (w0: number, w1: number, w2: number, w3: number): number =>
+  Math.imul(w0 ^ Math.imul(w1, 3) ^ Math.imul(w2, 5) ^ w3, 0x9e37_79b1) >>> 24;
 
 /** An address of an interface, with the length of its network. */
 interface Own {
@@ -57,7 +76,10 @@ const isSubnetRouter = ({ type, via, length, network }: Route, address: Address)
 class Table implements RouteTable {
   readonly devices: readonly string[];
   private readonly mtus: Record<string, number>;
+  /** Of all devices but the loopback: what is no longer is too long for none. */
+  readonly leastMtu: number;
   private readonly routes: Record<Family, Sorted>;
+  private readonly recent: Record<Family, Recent>;
   /** Interface addresses in the order given. */
   private readonly own: Record<Family, readonly Own[]>;
   private readonly answers = new Map<Route, { device: string; via: Address | undefined }>();
@@ -71,7 +93,9 @@ class Table implements RouteTable {
       const device = route.type === 'LOCAL' || route.type === 'ANYCAST' ? LOOPBACK : route.device;
       this.answers.set(route, { device, via: route.via });
     }
+    this.leastMtu = Math.min(...this.devices.map((device) => this.mtus[device]));
     this.routes = { 4: sorted(all, 4), 6: sorted(all, 6) };
+    this.recent = { 4: new Recent(this.search(4, 0, 0, 0, 0)), 6: new Recent(this.search(6, 0, 0, 0, 0)) };
     const own = this.devices.flatMap((device) =>
       topology[device].addresses.map((text) => ({ ...parsePrefix(text), device })),
     );
@@ -79,11 +103,26 @@ class Table implements RouteTable {
   }
 
   find(bytes: Uint8Array, at: number, family: Family, only?: string): Route | undefined {
+    const w0 = i32(bytes, at);
+    const w1 = family === 6 ? i32(bytes, at + 4) : 0;
+    const w2 = family === 6 ? i32(bytes, at + 8) : 0;
+    const w3 = family === 6 ? i32(bytes, at + 12) : 0;
+    if (only !== undefined) return this.search(family, w0, w1, w2, w3, only);
+    const { words, answers } = this.recent[family];
+    const place = placeOf(w0, w1, w2, w3);
+    const word = 4 * place;
+    if (words[word] !== w0 || words[word + 1] !== w1 || words[word + 2] !== w2 || words[word + 3] !== w3) {
+      answers[place] = this.search(family, w0, w1, w2, w3);
+      words[word] = w0;
+      words[word + 1] = w1;
+      words[word + 2] = w2;
+      words[word + 3] = w3;
+    }
+    return answers[place];
+  }
+
+  private search(family: Family, w0: number, w1: number, w2: number, w3: number, only?: string): Route | undefined {
     const { list, words, masks } = this.routes[family];
-    const w0 = int32(bytes, at);
-    const w1 = family === 6 ? int32(bytes, at + 4) : 0;
-    const w2 = family === 6 ? int32(bytes, at + 8) : 0;
-    const w3 = family === 6 ? int32(bytes, at + 12) : 0;
     for (let index = 0, word = 0; index < list.length; index++, word += 4) {
       if (((w0 ^ words[word]) & masks[word]) !== 0) continue;
       const rest =
@@ -278,16 +317,12 @@ function sorted(all: readonly Route[], family: Family): Sorted {
   list.forEach(({ network, length }, index) => {
     for (let at = 0; at < network.length; at += 4) {
       const ones = Math.max(0, Math.min(32, length - 8 * at));
-      words[index * 4 + at / 4] = int32(network, at);
+      words[index * 4 + at / 4] = i32(network, at);
       masks[index * 4 + at / 4] = ones === 0 ? 0 : -1 << (32 - ones);
     }
   });
   return { list, words, masks };
 }
-
-/** As u32(), but signed: what the comparison above needs stays a small integer. */
-const int32 = (bytes: Uint8Array, at: number): number =>
-  (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 
 // --- Kinds of addresses, in place -------------------------------------------------------------------------------------
 

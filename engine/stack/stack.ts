@@ -108,8 +108,9 @@ class Router implements Stack {
    * lost on the way out. net/ipv4/ip_input.c ip_rcv_finish_core(), net/ipv4/tcp_ipv4.c tcp_v4_early_demux()
    */
   private demultiplexEarly(pkt: Packet): void {
+    if (pkt.fragments === undefined || pkt.l4 + TCP_HEADER > pkt.end) return;
     const first = pkt.family === 4 ? pkt.bytes[pkt.l3 + ipv4.PROTOCOL_AT] : ipv6.nextHeader(pkt.bytes, pkt.l3);
-    if (pkt.fragments === undefined || first !== IPPROTO_TCP || pkt.l4 + TCP_HEADER > pkt.end) return;
+    if (first !== IPPROTO_TCP) return;
     if (this.earlyDemux.ip && this.earlyDemux.tcp) pull(pkt, pkt.l4 - pkt.l3 + TCP_HEADER);
   }
 
@@ -140,13 +141,16 @@ class Router implements Stack {
       this.answer(pkt, { type: 11, code: 0 });
       return this.refuse(pkt, 'TTL exceeded');
     }
-    const mtu = this.routes.mtu(pkt.outDevice);
-    if (pkt.length > mtu && ipv4.dontFragment(bytes, l3) && !fits(pkt, mtu)) {
-      this.answer(pkt, { type: 3, code: 4, rest: mtu });
-      return this.refuse(pkt, 'too long for the MTU');
-    }
+    if (pkt.length > this.routes.leastMtu && !this.fitsTheWay4(pkt)) return false;
     ipv4.setTtl(bytes, l3, ttl - 1);
     return true;
+  }
+
+  private fitsTheWay4(pkt: Packet): boolean {
+    const mtu = this.routes.mtu(pkt.outDevice);
+    if (pkt.length <= mtu || !ipv4.dontFragment(pkt.bytes, pkt.l3) || fits(pkt, mtu)) return true;
+    this.answer(pkt, { type: 3, code: 4, rest: mtu });
+    return this.refuse(pkt, 'too long for the MTU');
   }
 
   /** net/ipv6/ip6_output.c ip6_forward() */
@@ -162,13 +166,16 @@ class Router implements Stack {
       if (passes === 'beyond scope') this.answer(pkt, { type: 1, code: 2 });
       return this.refuse(pkt, 'source not to be passed on');
     }
-    const mtu = Math.max(this.routes.mtu(pkt.outDevice), ipv6.MIN_MTU);
-    if (pkt.length > mtu && !fits(pkt, mtu)) {
-      this.answer(pkt, { type: 2, code: 0, rest: mtu });
-      return this.refuse(pkt, 'too long for the MTU');
-    }
+    if (pkt.length > this.routes.leastMtu && !this.fitsTheWay6(pkt)) return false;
     ipv6.setHopLimit(bytes, l3, hopLimit - 1);
     return true;
+  }
+
+  private fitsTheWay6(pkt: Packet): boolean {
+    const mtu = Math.max(this.routes.mtu(pkt.outDevice), ipv6.MIN_MTU);
+    if (pkt.length <= mtu || fits(pkt, mtu)) return true;
+    this.answer(pkt, { type: 2, code: 0, rest: mtu });
+    return this.refuse(pkt, 'too long for the MTU');
   }
 
   forwarded(pkt: Packet): void {
@@ -221,6 +228,7 @@ class Router implements Stack {
   }
 
   emit(pkt: Packet, transmit: Transmit): Emitted {
+    if (pkt.fragments === undefined && pkt.length <= this.routes.leastMtu) return 'whole';
     const mtu = this.routes.mtu(pkt.outDevice);
     const own = pkt.inDevice === '';
     const result = this.cutter.cut(pkt, mtu, own, transmit);

@@ -104,4 +104,6 @@ export interface RouteTable extends Routes {
   /** What goes to both addresses (words of a tuple) leaves by the same device to the same neighbour. */
   isSameWay(one: Int32Array, other: Int32Array, family: Family): boolean;
   readonly devices: readonly string[];
+  /** The least MTU of the devices: a packet that is no longer is too long for none of them. */
+  readonly leastMtu: number;
 }

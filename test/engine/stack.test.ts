@@ -217,6 +217,26 @@ describe('routes', () => {
       }),
     );
   });
+
+  it.each([4, 6] as const)(
+    'IPv%d: finds the same again after many others, whose answers stand in the same places',
+    (family) => {
+      const [near, far] = family === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
+      const table = createRoutes({
+        near: { addresses: [], routes: [near], mtu: 1500 },
+        far: { addresses: [], routes: [far], mtu: 1500 },
+      });
+      const octets = new Uint8Array(16);
+      for (let asked = 0; asked < 4000; asked++) {
+        const address = asked % 1500;
+        octets.fill(0);
+        // The rest of the address is another one in all its words.
+        octets.set([(address & 1) << 7, 7, address >>> 8, address & 0xff], family === 4 ? 12 : 4 * (address % 4));
+        const inNear = (octets[family === 4 ? 12 : 0] & 0x80) === 0;
+        expect(table.find(octets, family === 4 ? 12 : 0, family)?.device).toBe(inNear ? 'near' : 'far');
+      }
+    },
+  );
 });
 
 describe('settings', () => {
