@@ -27,7 +27,7 @@ import {
   readFacts,
 } from './host/facts.ts';
 import type { Installation } from './installation.ts';
-import { type InstalledChain, InstalledTables, type KeyOf } from './installed.ts';
+import { type InstalledChain, InstalledTables } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
 import { notePolicy } from './policies.ts';
@@ -60,8 +60,6 @@ export interface FirewallOptions {
   readonly sysctls?: Readonly<Record<string, string | number>>;
   /** Tracking and reassembly take part whatever the rules say. */
   readonly forceTracking?: boolean;
-  /** Identity of rules and chains across installs, for specs that are copied on their way here; the objects themselves otherwise. */
-  readonly keyOf?: KeyOf;
   readonly makeCounts?: MakeCounts;
   /** Time of day for `-m time`; see Services. */
   readonly wallClock?: WallClock;
@@ -155,7 +153,7 @@ export class Firewall {
     };
     this.tracker.onComplaint = (pkt, text) =>
       this.log({ now: pkt.now, level: LOGLEVEL_NOTICE, text: logLine(pkt, `${text} `, NF_LOG_DEFAULT) });
-    this.installed = new InstalledTables(registry, this.services, options.keyOf, options.makeCounts);
+    this.installed = new InstalledTables(registry, this.services, options.makeCounts);
     this.sets.rulesUsing = (name) => this.installed.usesOfSet(name);
     this.accounts.inUse = (name) => this.installed.namesAccount(name);
     this.setHost(options.host ?? {});
@@ -227,7 +225,7 @@ export class Firewall {
 
   /**
    * Replaces the given tables, all at once: throws RuleError and changes nothing when one of them cannot be. Tables that are not
-   * given stay. Rules and chains that are the same (FirewallOptions.keyOf) keep their counters and state; others start from the
+   * given stay. Rules and chains that are the same objects keep their counters and state; others start from the
    * counters of their spec.
    */
   install(tables: readonly TableSpec[]): void {

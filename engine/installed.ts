@@ -27,13 +27,9 @@ export interface InstalledChain {
   readonly rules: readonly Counters[];
 }
 
-/** Identity of a rule or chain across installs. */
-export type KeyOf = (part: RuleSpec | ChainSpec) => unknown;
-
 export class InstalledTables {
   private readonly registry: Registry;
   private readonly services: Services;
-  private readonly keyOf: KeyOf;
   private readonly counts: Counts;
   private readonly shared = new SharedState();
   private readonly loadCheck = new LoadCheck();
@@ -42,10 +38,9 @@ export class InstalledTables {
   /** Of the tables that are being prepared. */
   private planners: readonly Planner[] | undefined;
 
-  constructor(registry: Registry, services: Services, keyOf: KeyOf = (part) => part, makeCounts?: MakeCounts) {
+  constructor(registry: Registry, services: Services, makeCounts?: MakeCounts) {
     this.registry = registry;
     this.services = services;
-    this.keyOf = keyOf;
     this.counts = new Counts(makeCounts);
   }
 
@@ -133,8 +128,8 @@ export class InstalledTables {
   }
 
   private contextFor(spec: TableSpec): BindContext {
-    const { registry, services, shared, counts, keyOf } = this;
-    return { table: spec.name, extensions: registry, services, shared, counts, keyOf };
+    const { registry, services, shared, counts } = this;
+    return { table: spec.name, extensions: registry, services, shared, counts };
   }
 
   private dropUnusedState(): void {
@@ -223,10 +218,9 @@ export class InstalledTables {
   }
 
   private slotOf(family: Family, part: RuleSpec | ChainSpec): number | undefined {
-    const key = this.keyOf(part);
     for (const { ruleOf, builtin } of this.tables[family]) {
       const slot =
-        ('rules' in part ? undefined : ruleOf.get(part)?.slot) ?? builtin.find((chain) => chain?.key === key)?.slot;
+        ('rules' in part ? undefined : ruleOf.get(part)?.slot) ?? builtin.find((chain) => chain?.given === part)?.slot;
       if (slot !== undefined) return slot;
     }
     return undefined;

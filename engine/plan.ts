@@ -63,8 +63,8 @@ export class Planner {
     this.earlier = earlier;
     this.statesOf = statesOf;
     this.binder = new Binder(context);
-    this.index = earlier?.ruleOf ?? new RuleIndex(context);
-    this.born = new RuleIndex(context);
+    this.index = earlier?.ruleOf ?? new RuleIndex();
+    this.born = new RuleIndex();
   }
 
   /**
@@ -178,9 +178,7 @@ export class Planner {
 
   /** Its counters begin anew with it. */
   private hasNewPolicy(chain: ChainSpec, before: Chain): boolean {
-    return (
-      chain.builtin !== undefined && (before.key !== this.context.keyOf(chain) || before.policy !== policyOf(chain))
-    );
+    return chain.builtin !== undefined && (before.given !== chain || before.policy !== policyOf(chain));
   }
 
   /** Undefined: the same rules. */
@@ -189,10 +187,10 @@ export class Planner {
     const before = earlier?.spec.rules ?? [];
     const shorter = Math.min(now.length, before.length);
     let from = 0;
-    while (from < shorter && this.isSame(now[from], before[from])) from++;
+    while (from < shorter && now[from] === before[from]) from++;
     if (from === now.length && from === before.length) return undefined;
     let behind = 0;
-    while (behind < shorter - from && this.isSame(now[now.length - 1 - behind], before[before.length - 1 - behind])) {
+    while (behind < shorter - from && now[now.length - 1 - behind] === before[before.length - 1 - behind]) {
       behind++;
     }
     const removed = earlier?.rules.slice(from, before.length - behind) ?? [];
@@ -200,11 +198,6 @@ export class Planner {
     const jumps =
       removed.some(({ spec }) => calleeOf(spec) !== undefined) || added.some((rule) => calleeOf(rule) !== undefined);
     return { from, removed, added, jumps };
-  }
-
-  /** Looks at no rule when the objects are the same: of a long chain, most are not in the caches. */
-  private isSame(spec: RuleSpec, other: RuleSpec): boolean {
-    return spec === other || this.context.keyOf(spec) === this.context.keyOf(other);
   }
 
   private bind(spec: RuleSpec): Rule {
@@ -309,20 +302,19 @@ export class Planner {
     const bound = this.bound.get(spec.name) ?? [];
     const rules = earlier ? replaced(earlier.rules, from, removed.length, bound) : bound;
     if (difference) yield* this.change(program, difference, rules, bound);
-    const key = this.context.keyOf(spec);
     const called = calls.map((name) => this.chains.get(name));
     const acting = this.actingIn(spec.name);
     const acts = acting > 0 || called.some((callee) => callee?.acts ?? true);
     const depth = called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
     const policy = policyOf(spec);
-    const isEarlier = earlier && earlier.key === key && earlier.policy === policy;
+    const isEarlier = earlier && earlier.given === spec && earlier.policy === policy;
     if (!difference && isEarlier && earlier.acts === acts && earlier.depth === depth) return earlier;
     return {
       spec: {
         ...spec,
         rules: earlier ? replaced(earlier.spec.rules, from, removed.length, specsOf(bound)) : specsOf(bound),
       },
-      key,
+      given: spec,
       rules,
       program,
       acting,

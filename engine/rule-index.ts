@@ -2,35 +2,30 @@
 // committed, and looks at no others; where most rules change, another index is made beforehand.
 
 import type { RuleSpec } from '../grammar/rule-spec.ts';
-import type { BindContext, Rule } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { WISHES } from './wishes.ts';
 
 export class RuleIndex {
-  private readonly context: BindContext;
-  private readonly byKey = new Map<unknown, Rule>();
+  private readonly bySpec = new Map<RuleSpec, Rule>();
   /** How many rules use an entry of SharedState. */
   private readonly shared = new Map<string, number>();
   /** By bit: how many rules have that wish. */
   private readonly wishes: number[] = new Array(WISHES).fill(0);
 
-  constructor(context: BindContext) {
-    this.context = context;
-  }
-
   get(spec: RuleSpec): Rule | undefined {
-    return this.byKey.get(this.context.keyOf(spec));
+    return this.bySpec.get(spec);
   }
 
   has(spec: RuleSpec): boolean {
-    return this.byKey.has(this.context.keyOf(spec));
+    return this.bySpec.has(spec);
   }
 
   values(): IterableIterator<Rule> {
-    return this.byKey.values();
+    return this.bySpec.values();
   }
 
   get size(): number {
-    return this.byKey.size;
+    return this.bySpec.size;
   }
 
   /** Some rule wants it: one of wishes.ts. */
@@ -43,12 +38,12 @@ export class RuleIndex {
   }
 
   add(rule: Rule): void {
-    this.byKey.set(this.context.keyOf(rule.spec), rule);
+    this.bySpec.set(rule.spec, rule);
     this.note(rule, 1);
   }
 
   delete(rule: Rule): void {
-    this.byKey.delete(this.context.keyOf(rule.spec));
+    this.bySpec.delete(rule.spec);
     this.note(rule, -1);
   }
 

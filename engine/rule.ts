@@ -1,9 +1,9 @@
 // An installed rule: the spec (pure data) bound to what it does to packets, its counter slot, and the state of its extensions.
 // It lives from the install that brings the rule in to the one that leaves it out; edits around it hand the same object on, so its
-// counters and state stay. A rule is "the same" when its RuleSpec is the same object, or what BindContext.keyOf makes of it.
+// counters and state stay. A rule is "the same" when its RuleSpec is the same object.
 
 import { RuleError } from '../grammar/error.ts';
-import type { ChainSpec, MatchSpec, RuleSpec, TargetSpec } from '../grammar/rule-spec.ts';
+import type { MatchSpec, RuleSpec, TargetSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Counts } from './counters.ts';
@@ -43,8 +43,6 @@ export interface BindContext {
   readonly services: Services;
   readonly shared: SharedState;
   readonly counts: Counts;
-  /** Identity of a rule or chain across edits. The object itself, unless specs are copied on their way here. */
-  keyOf(part: RuleSpec | ChainSpec): unknown;
 }
 
 export interface Rule {

@@ -18,8 +18,8 @@ import { DROP, type Verdict } from './verdict.ts';
 export interface Chain {
   /** Our own copy: whoever gave the spec may go on editing it. */
   readonly spec: ChainSpec;
-  /** Identity of the spec that was given: the counters of a policy stay as long as it does. */
-  readonly key: unknown;
+  /** The spec that was given: the counters of a policy stay as long as it does. */
+  readonly given: ChainSpec;
   readonly rules: readonly Rule[];
   readonly program: Program;
   /** Rules of it that run an extension target; whether some rule in it or reached from it does, which may rewrite the packet. */

@@ -232,7 +232,6 @@ function rulesOf(shape: Shape, family: Family, count: number): Rules {
     services: bareServices(),
     shared: new SharedState(),
     counts: new Counts(),
-    keyOf: (part) => part,
   });
   const rules = specs.map((spec) => binder.bind(spec));
   const conditions = new ConditionList(count);

@@ -56,7 +56,6 @@ const build = (spec: TableSpec): Table =>
       services: bareServices(),
       shared: new SharedState(),
       counts: new Counts(),
-      keyOf: (part) => part,
     }),
   );
 

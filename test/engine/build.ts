@@ -14,7 +14,6 @@ export function build(spec: TableSpec, extensions: Extensions, earlier?: Table):
     services: undefined as never,
     shared: new SharedState(),
     counts: new Counts(),
-    keyOf: (part) => part,
   };
   return commit(plan(spec, context, earlier));
 }
