@@ -7,9 +7,8 @@
 //
 // A write runs the kernel's whole receive path before it returns; a device that is down answers EIO, which is a counted drop.
 
-import { finishPartial } from '../packet/checksum.ts';
-import { GSO_ECN, GSO_TCP4, GSO_TCP6, GSO_UDP, Packet } from '../packet/packet.ts';
-import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters, type DropReason, HEADROOM } from './device.ts';
+import { Packet } from '../packet/packet.ts';
+import { BUFFER_LENGTH, copyPacket, type DeviceCounters, type DropReason, HEADROOM } from './device.ts';
 import {
   cString,
   EAGAIN,
@@ -25,8 +24,8 @@ import {
   O_RDWR,
   SystemError,
 } from './libc.ts';
-import { segment } from './segment.ts';
-import { putHeader, takeHeader, VNET_LENGTH } from './vnet-header.ts';
+import { OffloadDevice, type Offloads } from './offload-device.ts';
+import { VNET_LENGTH } from './vnet-header.ts';
 
 // include/uapi/linux/if_tun.h
 const TUNSETPERSIST = 0x400454cb;
@@ -54,25 +53,30 @@ export interface TunOptions {
 
 /** Creates the device `name` in this thread's network namespace, or attaches to a persistent one that nobody has open. */
 export function openTun(options: TunOptions): LinuxTun {
+  return new LinuxTun(options, openDescriptor(options, O_NONBLOCK));
+}
+
+export interface TunDescriptor {
+  readonly descriptor: number;
+  /** Undefined: not wanted. */
+  readonly offloads: Offloads | undefined;
+}
+
+/** For whoever reads and writes by other ways than LinuxTun. `flags`: O_NONBLOCK, or 0. */
+export function openDescriptor({ name, offloads = true, multiQueue }: TunOptions, flags: number): TunDescriptor {
   const calls = libc();
-  const { name, offloads = true } = options;
-  const descriptor = must(calls.open('/dev/net/tun', O_RDWR | O_NONBLOCK | O_CLOEXEC), '/dev/net/tun');
+  const descriptor = must(calls.open('/dev/net/tun', O_RDWR | O_CLOEXEC | flags), '/dev/net/tun');
   try {
     const request = new Uint8Array(40); // struct ifreq: name[16], short flags
     request.set(cString(name, 16));
-    const flags = IFF_TUN | IFF_NO_PI | (offloads ? IFF_VNET_HDR : 0) | (options.multiQueue ? IFF_MULTI_QUEUE : 0);
-    new DataView(request.buffer).setUint16(16, flags, true);
+    const wanted = IFF_TUN | IFF_NO_PI | (offloads ? IFF_VNET_HDR : 0) | (multiQueue ? IFF_MULTI_QUEUE : 0);
+    new DataView(request.buffer).setUint16(16, wanted, true);
     must(calls.ioctl(descriptor, TUNSETIFF, request), `TUN device ${name}`);
-    return new LinuxTun(calls, descriptor, options, offloads ? setOffloads(calls, descriptor) : undefined);
+    return { descriptor, offloads: offloads ? setOffloads(calls, descriptor) : undefined };
   } catch (error) {
     calls.close(descriptor);
     throw error;
   }
-}
-
-export interface Offloads {
-  /** UDP super-packets too. */
-  uso: boolean;
 }
 
 function setOffloads(calls: Libc, descriptor: number): Offloads {
@@ -84,33 +88,21 @@ function setOffloads(calls: Libc, descriptor: number): Offloads {
   return { uso: false };
 }
 
-export class LinuxTun implements Device {
-  readonly name: string;
+export class LinuxTun extends OffloadDevice {
   readonly descriptor: number;
-  readonly counters: DeviceCounters;
-  mtu: number;
-  private readonly libc: Libc;
-  /** What its kernel takes over; undefined: nothing, and there is no virtio-net header. */
-  readonly offloads: Offloads | undefined;
-  private readonly vnetLength: number;
+  private readonly libc = libc();
   // Memory of the buffers last read into and written from. A number handed to koffi needs no view per packet.
   private readBuffer: Uint8Array | undefined;
   private readAddress = 0;
   private writeBuffer: Uint8Array | undefined;
   private writeAddress = 0;
-  /** For packets whose buffer has no room in front, and for the pieces of super-packets. */
+  /** For packets whose buffer has no room in front. */
   private readonly spare = new Packet(BUFFER_LENGTH);
-  private readonly piece = new Packet(BUFFER_LENGTH);
   private closed = false;
 
-  constructor(calls: Libc, descriptor: number, options: TunOptions, offloads: Offloads | undefined) {
-    this.libc = calls;
-    this.name = options.name;
+  constructor(options: TunOptions, { descriptor, offloads }: TunDescriptor) {
+    super(options, offloads);
     this.descriptor = descriptor;
-    this.mtu = options.mtu ?? 1500;
-    this.counters = options.counters ?? new DeviceCounters();
-    this.offloads = offloads;
-    this.vnetLength = offloads ? VNET_LENGTH : 0;
   }
 
   read(into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
@@ -122,32 +114,29 @@ export class LinuxTun implements Device {
     return count;
   }
 
-  /** Reads one packet into `into`, parsed; false when none is waiting. The loop that cannot afford a callback uses this. */
-  readOne(into: Packet, now: number): boolean {
-    const at = HEADROOM - this.vnetLength;
-    const { bytes } = into;
-    if (bytes !== this.readBuffer) this.readAddress = this.rememberRead(bytes);
-    const length = this.libc.read(this.descriptor, this.readAddress + at, BUFFER_LENGTH - at);
-    // EAGAIN; or the device was deleted (EBADFD): there is nothing more to come either way.
-    if (length <= this.vnetLength) return false;
-    this.counters.received(length - this.vnetLength);
-    into.load(HEADROOM, at + length, now);
-    into.parse();
-    if (this.offloads && (bytes[at] | bytes[at + 1]) !== 0) takeHeader(into, at);
+  private readOne(into: Packet, now: number): boolean {
+    const at = HEADROOM - this.headerLength;
+    const length = this.readOctets(into.bytes, at);
+    if (length < 0) return false;
+    this.load(into, at, at + length, now);
     return true;
   }
 
   /** Takes everything that is waiting as it came, unparsed and without its virtio-net header. For tools that must see each octet. */
   readRaw(into: Packet, each: (bytes: Uint8Array, from: number, to: number) => void): void {
-    const { bytes } = into;
+    const at = HEADROOM - this.headerLength;
+    for (let length = this.readOctets(into.bytes, at); length >= 0; length = this.readOctets(into.bytes, at))
+      each(into.bytes, HEADROOM, at + length);
+  }
+
+  /** Length of the next packet, header first, which is then in `bytes` from `at` on; -1: there is none. */
+  private readOctets(bytes: Uint8Array, at: number): number {
     if (bytes !== this.readBuffer) this.readAddress = this.rememberRead(bytes);
-    const at = HEADROOM - this.vnetLength;
-    for (;;) {
-      const length = this.libc.read(this.descriptor, this.readAddress + at, BUFFER_LENGTH - at);
-      if (length <= this.vnetLength) return;
-      this.counters.received(length - this.vnetLength);
-      each(bytes, HEADROOM, at + length);
-    }
+    const length = this.libc.read(this.descriptor, this.readAddress + at, BUFFER_LENGTH - at);
+    // EAGAIN; or the device was deleted (EBADFD): there is nothing more to come either way.
+    if (length <= this.headerLength) return -1;
+    this.counters.received(length - this.headerLength);
+    return length;
   }
 
   private rememberRead(bytes: Uint8Array): number {
@@ -157,43 +146,23 @@ export class LinuxTun implements Device {
     return this.libc.addressOf(bytes);
   }
 
-  write(pkt: Packet): boolean {
+  protected override send(pkt: Packet): boolean {
     if (this.closed) return this.counters.dropped('down');
-    if (pkt.gsoSize !== 0 && !this.takes(pkt.gsoType)) return this.writeSegments(pkt);
-    if (!this.offloads) finishPartial(pkt);
-    if (pkt.l3 < this.vnetLength || pkt.bytes.length <= 64) return this.writeCopy(pkt);
+    if (pkt.l3 < this.headerLength || pkt.bytes.length <= 64) return this.sendCopy(pkt);
     if (pkt.bytes !== this.writeBuffer) {
       this.writeAddress = this.libc.addressOf(pkt.bytes);
       this.writeBuffer = pkt.bytes;
     }
-    const at = pkt.l3 - this.vnetLength;
-    if (this.offloads) putHeader(pkt, at);
-    if (this.libc.write(this.descriptor, this.writeAddress + at, pkt.end - at) < 0) return this.refused();
+    const at = this.putHeader(pkt);
+    if (this.libc.write(this.descriptor, this.writeAddress + at, pkt.end - at) < 0)
+      return this.counters.dropped(dropReason(this.libc.errno()));
     this.counters.sent(pkt.end - pkt.l3);
     return true;
   }
 
-  private takes(gsoType: number): boolean {
-    if (!this.offloads) return false;
-    const kind = gsoType & ~GSO_ECN;
-    return kind === GSO_TCP4 || kind === GSO_TCP6 || (kind === GSO_UDP && this.offloads.uso);
-  }
-
-  private writeSegments(pkt: Packet): boolean {
-    let taken = true;
-    const cut = segment(pkt, this.piece, (piece) => {
-      taken = this.write(piece) && taken;
-    });
-    return cut ? taken : this.counters.dropped('refused');
-  }
-
-  private writeCopy(pkt: Packet): boolean {
+  private sendCopy(pkt: Packet): boolean {
     copyPacket(pkt, this.spare);
-    return this.write(this.spare);
-  }
-
-  private refused(): false {
-    return this.counters.dropped(dropReason(this.libc.errno()));
+    return this.send(this.spare);
   }
 
   flush(): void {}

@@ -2,13 +2,10 @@
 // goes into the lane of the packet that is being decided about, so that it leaves by the queue that it came in by. That lane's thread does the
 // system calls; all that is in a header is done here.
 
-import { finishPartial } from '../packet/checksum.ts';
-import { GSO_ECN, GSO_TCP4, GSO_TCP6, GSO_UDP, Packet } from '../packet/packet.ts';
-import { BUFFER_LENGTH, copyPacket, type Device, DeviceCounters } from './device.ts';
+import { Packet } from '../packet/packet.ts';
+import { copyPacket, type DeviceCounters } from './device.ts';
 import { type EngineEnd, nextOffset } from './lane.ts';
-import type { Offloads } from './linux.ts';
-import { segment } from './segment.ts';
-import { putHeader, takeHeader, VNET_LENGTH } from './vnet-header.ts';
+import { OffloadDevice, type Offloads } from './offload-device.ts';
 
 /** What the devices of an engine have in common. */
 export class Rings {
@@ -52,29 +49,19 @@ export interface RingDeviceOptions {
   readonly counters?: DeviceCounters;
 }
 
-export class RingDevice implements Device {
-  readonly name: string;
+export class RingDevice extends OffloadDevice {
   readonly descriptor = -1;
-  readonly counters: DeviceCounters;
-  mtu: number;
   private readonly number: number;
-  private readonly offloads: Offloads | undefined;
-  private readonly vnetLength: number;
   private readonly lanes: readonly EngineEnd[];
   private readonly rings: Rings;
-  private readonly piece = new Packet(BUFFER_LENGTH);
   /** The lane that is read first the next time. */
   private first = 0;
 
-  constructor({ name, number, mtu, offloads, lanes, rings, counters }: RingDeviceOptions) {
-    this.name = name;
-    this.number = number;
-    this.mtu = mtu;
-    this.offloads = offloads;
-    this.vnetLength = offloads ? VNET_LENGTH : 0;
-    this.lanes = lanes;
-    this.rings = rings;
-    this.counters = counters ?? new DeviceCounters();
+  constructor(options: RingDeviceOptions) {
+    super(options, options.offloads);
+    this.number = options.number;
+    this.lanes = options.lanes;
+    this.rings = options.rings;
   }
 
   read(into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
@@ -93,7 +80,7 @@ export class RingDevice implements Device {
     let count = 0;
     rings.lane = lane;
     for (; count < limit && lane.next(); count++) {
-      this.load(lane, into, now);
+      this.take(lane, into, now);
       rings.inPlace = into;
       each(into);
     }
@@ -101,52 +88,32 @@ export class RingDevice implements Device {
     return count;
   }
 
-  private load(lane: EngineEnd, into: Packet, now: number): void {
-    const { bytes, at, end, room } = lane;
+  private take({ bytes, at, end, room }: EngineEnd, into: Packet, now: number): void {
     into.bytes = bytes;
-    into.load(at + this.vnetLength, end, now);
+    this.load(into, at, end, now);
     into.room = room;
-    into.parse();
-    if (this.offloads && (bytes[at] | bytes[at + 1]) !== 0) takeHeader(into, at);
   }
 
-  write(pkt: Packet): boolean {
-    if (pkt.gsoSize !== 0 && !this.takes(pkt.gsoType)) return this.writeSegments(pkt);
-    if (!this.offloads) finishPartial(pkt);
+  protected override send(pkt: Packet): boolean {
     const { rings } = this;
-    if (pkt !== rings.inPlace || pkt.bytes !== rings.lane.bytes) return this.writeCopy(pkt);
+    if (pkt !== rings.inPlace || pkt.bytes !== rings.lane.bytes) return this.sendCopy(pkt);
     rings.inPlace = undefined;
     this.push(pkt);
     return true;
   }
 
-  private takes(gsoType: number): boolean {
-    if (!this.offloads) return false;
-    const kind = gsoType & ~GSO_ECN;
-    return kind === GSO_TCP4 || kind === GSO_TCP6 || (kind === GSO_UDP && this.offloads.uso);
-  }
-
-  private writeSegments(pkt: Packet): boolean {
-    let taken = true;
-    const cut = segment(pkt, this.piece, (piece) => {
-      taken = this.write(piece) && taken;
-    });
-    return cut ? taken : this.counters.dropped('refused');
-  }
-
-  private writeCopy(pkt: Packet): boolean {
+  private sendCopy(pkt: Packet): boolean {
     const { lane, copy } = this.rings;
-    const at = lane.copyTo(nextOffset(0, this.vnetLength + pkt.length));
+    const at = lane.copyTo(nextOffset(0, this.headerLength + pkt.length));
     if (at < 0) return this.counters.dropped('ring full');
     copy.bytes = lane.bytes;
-    copyPacket(pkt, copy, at + this.vnetLength);
+    copyPacket(pkt, copy, at + this.headerLength);
     this.push(copy);
     return true;
   }
 
   private push(pkt: Packet): void {
-    const at = pkt.l3 - this.vnetLength;
-    if (this.offloads) putHeader(pkt, at);
+    const at = this.putHeader(pkt);
     this.rings.lane.push(this.number, at, pkt.end - at);
   }
 

@@ -10,7 +10,7 @@ import {
   PAGE_PACKETS,
   QueueEnd,
 } from '../../tun/lane.ts';
-import type { Offloads } from '../../tun/linux.ts';
+import type { Offloads } from '../../tun/offload-device.ts';
 import { RingDevice, Rings } from '../../tun/ring-device.ts';
 
 export interface Sent {
