@@ -18,12 +18,12 @@ export {
   type FlowFilter,
   type NewFlow,
 } from './conntrack/conntrack.ts';
-export { expectProcLine } from './conntrack/expect-format.ts';
 export { dump as dumpConnections, type Entry, procLine } from './conntrack/format.ts';
 export { type AnyHelper, defineHelper, type ExpectPolicy, type Helper } from './conntrack/helper.ts';
 export type { Expected, HelperCall } from './conntrack/helper-call.ts';
 export { type FtpOptions, ftpHelper } from './conntrack/helpers/ftp.ts';
 export { type Restored, restoreSnapshot, Snapshot, SnapshotError } from './conntrack/snapshot/snapshot.ts';
+export { expectProcLine } from './conntrack/text/expect.ts';
 export type { FlowJson } from './conntrack/text/json.ts';
 export * from './engine/extension.ts';
 export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts';

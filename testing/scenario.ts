@@ -3,9 +3,9 @@
 //
 //   const result = play({ v6rules, steps: [{ in: 'A', hex }, { counters: true }] });
 
-import { expectProcLine } from '../conntrack/expect-format.ts';
 import { dump } from '../conntrack/format.ts';
 import { helpers } from '../conntrack/helpers/index.ts';
+import { expectProcLine } from '../conntrack/text/expect.ts';
 import { Firewall } from '../engine/firewall.ts';
 import { runNfacct } from '../engine/host/nfacct.ts';
 import { inOneLine } from '../engine/log-line.ts';

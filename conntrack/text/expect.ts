@@ -4,9 +4,10 @@
 import { parseAddress, wire } from '../../packet/address.ts';
 import { toHex } from '../../packet/bytes.ts';
 import { IPPROTO_DCCP, IPPROTO_GRE } from '../../packet/numbers.ts';
-import type { ExpectFlow, ExpectTuple } from '../expect-flow.ts';
-import { EXPECT_INACTIVE, EXPECT_PERMANENT, EXPECT_USERSPACE } from '../expectation.ts';
+import { type ExpectFlow, type ExpectTuple, readExpectation } from '../expect-flow.ts';
+import { EXPECT_INACTIVE, EXPECT_PERMANENT, EXPECT_USERSPACE, type Expectation } from '../expectation.ts';
 import { PORT_PROTOCOLS } from '../flow.ts';
+import type { ConnectionTracker } from '../tracker.ts';
 import { protocolName } from './names.ts';
 import type { EventType } from './plain.ts';
 
@@ -58,6 +59,10 @@ export function expectProc(expect: ExpectFlow): string {
     named,
   ].join('');
 }
+
+/** The line of one that the tracker has. */
+export const expectProcLine = (tracker: ConnectionTracker, expectation: Expectation): string =>
+  expectProc(readExpectation(tracker, expectation));
 
 function procKeys(protocol: number, { srcKey, dstKey }: ExpectTuple): string {
   if (protocol === IPPROTO_GRE) return `srckey=0x${srcKey.toString(16)} dstkey=0x${dstKey.toString(16)} `;
