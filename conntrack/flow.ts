@@ -6,6 +6,7 @@
 
 import type { Address } from '../packet/address.ts';
 import { IPPROTO_DCCP, IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP } from '../packet/numbers.ts';
+import { timeoutOf } from './l4/gre.ts';
 import type { ConnectionTracker } from './tracker.ts';
 
 export interface Counted {
@@ -42,6 +43,8 @@ export interface Flow {
   /** The 128 bits of connlabels in four words, where there are any. */
   labels?: readonly number[];
   helper?: string;
+  /** The security context that CONNSECMARK gave it. */
+  secctx?: string;
   /** Milliseconds since 1970, and for how long it has lived; nf_conntrack_timestamp. */
   start?: number;
   stop?: number;
@@ -62,7 +65,7 @@ export const hasKeys = (protocol: number): boolean =>
 /** Flows on their way, and where to go on. */
 export interface FlowPage {
   words: Int32Array;
-  /** Names of helpers, by the number that a flow has for its own. */
+  /** Names of helpers and security contexts, by the number that a flow has for its own. */
   names: string[];
   /** Id to go on from; -1: that was all. */
   next: number;
@@ -81,10 +84,11 @@ const HAS_HELPER = 1 << 13;
 const HAS_TAGS = 1 << 14;
 const HAS_STOP = 1 << 15;
 const HAS_TIMEOUTS = 1 << 16;
+const HAS_CONTEXT = 1 << 17;
 const USE_SHIFT = 20;
 const MOST_USES = 0xfff;
 /** The most that one flow takes. */
-export const LONGEST = FIXED + 2 * 9 + 8 + 6 + 4 + 1 + 2 + 2;
+export const LONGEST = FIXED + 2 * 9 + 8 + 6 + 4 + 1 + 2 + 2 + 1;
 
 const high = (value: number): number => Math.floor(value / 2 ** 32) | 0;
 const whole = (upper: number, lower: number): number => upper * 2 ** 32 + (lower >>> 0);
@@ -99,6 +103,7 @@ export interface Telling {
   readonly stop: boolean;
   readonly labels: boolean;
   readonly helper: boolean;
+  readonly context: boolean;
 }
 
 /** Everything, as a dump tells it. */
@@ -110,6 +115,7 @@ export const WHOLE: Telling = {
   stop: false,
   labels: true,
   helper: true,
+  context: true,
 };
 
 /** Packs flows, one behind the other. */
@@ -147,11 +153,11 @@ export class FlowPacker {
     if (telling.times) has |= this.addTimes(tracker, id, now, epoch, telling.stop);
     if (telling.labels) has |= this.addLabels(tracker, id);
     if (telling.helper) has |= this.addHelper(tracker, id);
+    if (telling.context) has |= this.addContext(tracker, id);
     if (table.protocol(id) === IPPROTO_GRE) {
       has |= HAS_TIMEOUTS;
-      const [unreplied, replied] = tracker.timeouts(id, IPPROTO_GRE);
-      this.put(unreplied);
-      this.put(replied);
+      this.put(timeoutOf(table, id, 0));
+      this.put(timeoutOf(table, id, 1));
     }
     if (state > 0 && table.protocol(id) === IPPROTO_SCTP) {
       has |= HAS_TAGS;
@@ -204,10 +210,20 @@ export class FlowPacker {
   private addHelper(tracker: ConnectionTracker, id: number): number {
     const helper = tracker.helper(id);
     if (helper === undefined) return 0;
-    let name = this.names.indexOf(helper);
-    if (name < 0) name = this.names.push(helper) - 1;
-    this.put(name);
+    this.putName(helper);
     return HAS_HELPER;
+  }
+
+  private addContext({ connections }: ConnectionTracker, id: number): number {
+    const number = connections.secmark(id);
+    if (number === 0) return 0;
+    this.putName(connections.contexts.nameOf(number));
+    return HAS_CONTEXT;
+  }
+
+  private putName(name: string): void {
+    const known = this.names.indexOf(name);
+    this.put(known >= 0 ? known : this.names.push(name) - 1);
   }
 
   private grow(): void {
@@ -276,6 +292,7 @@ function flowAt(words: Int32Array, names: readonly string[], start: number): Flo
     at += 4;
   }
   if (head & HAS_HELPER) flow.helper = names[words[at++]];
+  if (head & HAS_CONTEXT) flow.secctx = names[words[at++]];
   if (head & HAS_TIMEOUTS) {
     flow.timeouts = [words[at], words[at + 1]];
     at += 2;

@@ -345,7 +345,11 @@ export class ConnectionTracker
   }
 
   attach(made: Packet, about: Packet): void {
-    if (about.connection < 0) return;
+    if (about.connection < 0) {
+      // An answer to what was not tracked has no connection, but no blank slate either: CT and NOTRACK leave it alone. nf_conntrack_attach()
+      if (about.ctState === CT_UNTRACKED) made.ctState = CT_INVALID;
+      return;
+    }
     made.connection = about.connection;
     made.direction = about.direction === 0 ? 1 : 0;
     made.ctState = CT_RELATED;

@@ -1,14 +1,19 @@
 // GRE, net/netfilter/nf_conntrack_proto_gre.c. Version 0 has no keys: one flow per pair of addresses. Version 1 (PPTP, RFC 2637) has
 // the call id of the packet as destination key; the other side's comes from the PPTP helper, 0 while it knows none.
+//
+// A connection has two words: the timeouts of its birth, which it keeps whatever the settings become. gre packet(), struct nf_ct_gre
 
 import { u16 } from '../../packet/bytes.ts';
 import { IPPROTO_GRE } from '../../packet/numbers.ts';
-import { IPCT_ASSURED, IPS_ASSURED, IPS_SEEN_REPLY } from '../status.ts';
+import type { Slab } from '../slab.ts';
+import { IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_SEEN_REPLY } from '../status.ts';
+import type { ConnectionTable } from '../table.ts';
 import { defineL4, swapKeys, VALID } from './l4.ts';
 
 const GRE_PROTO_PPP = 0x880b;
 const UNREPLIED = 0;
 const REPLIED = 1;
+const WORDS = 2;
 
 export const gre = defineL4({
   name: 'gre',
@@ -17,7 +22,7 @@ export const gre = defineL4({
     ['gre_timeout', 30],
     ['gre_timeout_stream', 180],
   ],
-  words: 0,
+  words: WORDS,
   allowClash: true,
   keys(tuple, bytes, at, end, tracking) {
     tuple.setNoKeys();
@@ -33,9 +38,9 @@ export const gre = defineL4({
   packet(tracking, pkt, id, direction) {
     const { table } = tracking;
     const status = table.status(id);
-    const timeouts = tracking.timeouts(id, IPPROTO_GRE);
+    if (!(status & IPS_CONFIRMED)) setTimeouts(table, id, tracking.timeouts(id, IPPROTO_GRE));
     const replied = (status & IPS_SEEN_REPLY) !== 0;
-    tracking.refresh(id, pkt, direction, timeouts[replied ? REPLIED : UNREPLIED]);
+    tracking.refresh(id, pkt, direction, timeoutOf(table, id, replied ? REPLIED : UNREPLIED));
     if (replied && !(status & IPS_ASSURED)) {
       table.addStatus(id, IPS_ASSURED);
       tracking.event(id, IPCT_ASSURED);
@@ -43,3 +48,13 @@ export const gre = defineL4({
     return VALID;
   },
 });
+
+function setTimeouts(table: ConnectionTable, id: number, timeouts: Int32Array): void {
+  const { words } = table.slabs[IPPROTO_GRE] as Slab;
+  words[table.own[id] * WORDS + UNREPLIED] = timeouts[UNREPLIED];
+  words[table.own[id] * WORDS + REPLIED] = timeouts[REPLIED];
+}
+
+/** Milliseconds for one that nobody answered (0) and for one that both sides speak on (1). */
+export const timeoutOf = (table: ConnectionTable, id: number, which: 0 | 1): number =>
+  (table.slabs[IPPROTO_GRE] as Slab).words[table.own[id] * WORDS + which];

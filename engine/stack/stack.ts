@@ -220,7 +220,8 @@ class Router implements Stack {
   routeAgain(pkt: Packet): boolean {
     const family = pkt.family as Family;
     const at = pkt.l3 + (family === 4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
-    if (family === 6 && isLinkLocal6(pkt.bytes, at)) return true;
+    if (family === 6 && isLinkLocal6(pkt.bytes, at))
+      return this.routes.find(pkt.bytes, at, 6, pkt.outDevice) !== undefined || this.refuse(pkt, 'no route');
     const way = this.routes.lookup(addressAt(pkt.bytes, at, family), family);
     if (!way) return this.refuse(pkt, 'no route');
     pkt.outDevice = way.device;
