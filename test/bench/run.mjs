@@ -17,6 +17,7 @@ import { build } from 'esbuild';
 const BENCHES = {
   decide: ['--shapes', 'acl,fw', '--families', '6', '--counts', '10,1000,10000'],
   flow: [],
+  costs: [],
   track: ['100000'],
   load: ['--shapes', 'acl', '--counts', '5000', '--runs', '3'],
   start: ['500', '5'],
