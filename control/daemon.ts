@@ -42,7 +42,8 @@ import { familyOf, runTool } from './tool.ts';
 
 export interface DaemonOptions {
   readonly settings: Settings;
-  /** Module of the engine, and the pauses between two tries to start one: other than usual in tests of what happens when it fails. */
+  /** Program of the data plane's threads, module of the engine, the pauses between two tries to start one: others in tests of what fails. */
+  readonly program?: string;
   readonly engine?: string;
   readonly backOff?: BackOff;
   /** Where lines of LOG rules go, and how many nobody took. */
@@ -143,7 +144,7 @@ export class Daemon {
     const engine: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
       plane: {
-        program: builtModule('tun/worker.js'),
+        program: this.options.program ?? builtModule('tun/worker.js'),
         engine: this.options.engine ?? builtModule('control/engine.js').href,
         devices: devices.map(({ name, mtu }) => ({ name, mtu, up: false })),
         queues,

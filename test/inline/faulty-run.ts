@@ -1,11 +1,11 @@
-// `sekisho run` with an engine that can be made to fail (faulty-engine.ts): its path is the first word.
+// `sekisho run` with threads and an engine that can be made to fail (faulty-thread.ts, faulty-engine.ts): their paths are the first words.
 
 import { parseDevice } from '../../bin/device-spec.ts';
 import { Daemon } from '../../control/daemon.ts';
 import { statePaths } from '../../control/paths.ts';
 import { DEFAULT_LOG } from '../../control/settings.ts';
 
-const [engine, inside, outside, most = '8', queues = '1'] = process.argv.slice(2);
+const [program, engine, inside, outside, most = '8', queues = '1'] = process.argv.slice(2);
 const devices = [parseDevice(inside), parseDevice(outside)] as const;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -25,6 +25,7 @@ const daemon = await Daemon.start({
     metrics: undefined,
     saveEveryMs: 60_000,
   },
+  program,
   engine,
   backOff: { first: 20, longest: 100, most: Number(most), settled: 60_000, look: 1_500 },
   log: { packet: ({ text }) => say(text), lost: () => 0 },

@@ -6,37 +6,24 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { Site } from './running.ts';
+import { ends, type Family, natRules, SERVER, type Translation } from './translations.ts';
 
 const may = ready(
   'FTP and TFTP through the daemon',
   probe('ip', 'ss', 'curl', 'vsftpd', 'in.tftpd', 'python3', 'sysctl'),
 );
 
-/** Longer than what the payload says of the client, so that PORT and EPRT grow. */
-const OUTSIDE = { 4: '10.77.0.200', 6: 'fd77::1:2:3:4' };
-/** Where clients find the server when it is forwarded to. */
-const VIRTUAL = { 4: '10.77.0.80', 6: 'fd77::80' };
-const SERVER = { 4: ADDRESS.server.v4, 6: ADDRESS.server.v6 };
-
-type Family = 4 | 6;
-type Translation = 'none' | 'source' | 'destination';
 const TRANSLATIONS: readonly Translation[] = ['none', 'source', 'destination'];
 
-function rules(family: Family, translation: Translation, helpers: boolean): string {
+function rules(family: Family, translation: Translation, outside: string, helpers: boolean): string {
   const raw = helpers
     ? '-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\n-A PREROUTING -p udp --dport 69 -j CT --helper tftp'
     : '';
-  const nat = {
-    none: '',
-    source: `-A POSTROUTING -p tcp -s ${family === 4 ? ADDRESS.client.v4 : ADDRESS.client.v6} -j SNAT --to-source ${OUTSIDE[family]}
--A POSTROUTING -p udp -s ${family === 4 ? ADDRESS.client.v4 : ADDRESS.client.v6} -j SNAT --to-source ${OUTSIDE[family]}`,
-    destination: `-A PREROUTING -d ${VIRTUAL[family]} -j DNAT --to-destination ${SERVER[family]}`,
-  }[translation];
   return `*raw
 ${raw}
 COMMIT
 *nat
-${nat}
+${natRules(family, translation, outside)}
 COMMIT
 *filter
 :FORWARD DROP [0:0]
@@ -115,12 +102,15 @@ describe.skipIf(!may)('real programs', () => {
 
   const load = (family: Family, translation: Translation, helpers = true): void => {
     const tool = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
-    expect(site.sekisho(tool, rules(family, translation, helpers))).toMatchObject({ status: 0, stderr: '' });
+    expect(site.sekisho(tool, rules(family, translation, site.deviceName('server'), helpers))).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
   };
 
   const fetch = async (scheme: string, family: Family, translation: Translation, ...words: string[]) => {
-    const address = translation === 'destination' ? VIRTUAL[family] : SERVER[family];
-    const host = family === 4 ? address : `[${address}]`;
+    const { called } = ends(family, translation);
+    const host = family === 4 ? called : `[${called}]`;
     const { status, stdout, stderr } = await site.lab.finish('client', [
       'curl',
       '-sS',

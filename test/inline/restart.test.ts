@@ -13,9 +13,11 @@ describe.skipIf(!may)('when the data plane fails', () => {
   let site: Site;
   let daemon: Running;
   let program: string;
+  let threads: string;
   let engine: string;
   beforeAll(() => {
     program = bundleProgram('test/inline/faulty-run.ts');
+    threads = bundleProgram('test/inline/faulty-thread.ts');
     engine = bundleProgram('test/inline/faulty-engine.ts');
   });
   beforeEach(async () => {
@@ -24,7 +26,7 @@ describe.skipIf(!may)('when the data plane fails', () => {
   afterEach(() => site.close());
 
   const begin = async (...more: string[]): Promise<void> => {
-    daemon = site.spawn(program, engine, site.device('client'), site.device('server'), ...more);
+    daemon = site.spawn(program, threads, engine, site.device('client'), site.device('server'), ...more);
     await daemon.serves();
   };
   const status = (): Status => JSON.parse(site.sekisho('status --json').stdout) as Status;
@@ -37,11 +39,17 @@ describe.skipIf(!may)('when the data plane fails', () => {
     ]);
 
   test.each([
-    ['fall over', 'fell over, as told'],
-    ['end at once', 'ended with code 3'],
-    ['stand still', 'the data plane hung'],
-  ])('%s: rules, counters and sets are there again, and traffic goes on', async (fault, reason) => {
-    await begin();
+    ['1', 'fall over', 'fell over, as told'],
+    ['1', 'end at once', 'ended with code 3'],
+    ['1', 'stand still', 'the data plane hung'],
+    ['2', 'fall over', 'fell over, as told'],
+    ['2', 'end at once', 'the data plane ended with code 3'],
+    ['2', 'stand still', 'the data plane hung'],
+    ['2', 'queue falls over', 'the queue fell over, as told'],
+    ['2', 'queue ends', 'ended with code 3'],
+    ['2', 'queue stands still', ' hung'],
+  ])('queues: %s, %s: rules, counters and sets are there again, and traffic goes on', async (queues, fault, reason) => {
+    await begin('8', queues);
     site.sekisho('ipset create friends hash:ip family inet6');
     site.sekisho(`ipset add friends ${ADDRESS.client.v6}`);
     site.sekisho('ip6tables -A FORWARD -m set --match-set friends src -p icmpv6 --icmpv6-type echo-request -j ACCEPT');
@@ -55,6 +63,7 @@ describe.skipIf(!may)('when the data plane fails', () => {
     expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +5 +520 ACCEPT/);
     expect(await site.pings(5)).toBe(5);
     expect(site.sekisho('ip6tables -nvxL FORWARD 1').stdout).toMatch(/^ +10 +1040 ACCEPT/);
+    expect(status().devices[site.deviceName('client')]?.queues?.length ?? 1).toBe(Number(queues));
     expect(status().dataPlane).toMatchObject({
       state: 'running',
       restarts: 1,

@@ -1,0 +1,111 @@
+// PPTP by pptpd and pptp through the daemon: frames pass in GRE only because the control connection agreed upon them.
+
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PROGRAM } from '../bin/program.ts';
+import { probe, ready } from '../kernel/support.ts';
+import { Site } from './running.ts';
+import { CLIENT, ends, natRules, ROUTED, SERVER, type Translation } from './translations.ts';
+
+const may = ready('PPTP through the daemon', probe('ip', 'pptp', 'pptpd', 'python3', 'ss', 'mount'));
+
+const PPP = fileURLToPath(new URL('ppp.py', import.meta.url));
+const CALLERS = [CLIENT[4], '10.77.0.3'];
+const FRAMES = 300;
+/** The id of every call, for pptp takes it from /dev/random. */
+const CALL_ID = 0x4241;
+
+const rules = (translation: Translation, outside: string, helper: boolean): string => `*raw
+${helper ? '-A PREROUTING -p tcp --dport 1723 -j CT --helper pptp' : ''}
+COMMIT
+*nat
+${natRules(4, translation, outside)}
+COMMIT
+*filter
+:FORWARD DROP [0:0]
+-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT
+-A FORWARD -p gre -m conntrack --ctstate RELATED -m helper --helper pptp -j ACCEPT
+-A FORWARD -o ${outside} -p tcp --dport 1723 -j ACCEPT
+COMMIT
+`;
+
+describe.skipIf(!may)('PPTP', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = new Site();
+    await site
+      .spawn(
+        ...[PROGRAM, 'run', ...ROUTED.mode],
+        ...['--inside', site.device('client') + ROUTED.client],
+        ...['--outside', site.device('server') + ROUTED.server],
+      )
+      .serves();
+    site.lab.run('client', ['ip', 'address', 'add', `${CALLERS[1]}/32`, 'dev', site.deviceName('client')]);
+    const pppd = site.file('pppd');
+    writeFileSync(pppd, `#!/bin/sh\nexec python3 ${PPP} answer\n`);
+    chmodSync(pppd, 0o755);
+    const settings = site.file('pptpd.conf');
+    writeFileSync(settings, `ppp ${pppd}\ndelegate\nlisten ${SERVER[4]}\npidfile ${site.file('pptpd.pid')}\n`);
+    site.lab.start('server', ['pptpd', '--fg', '--conf', settings]);
+    await site.lab.listening('server', 1_723);
+    writeFileSync(site.file('random'), 'AB' /* CALL_ID */);
+  });
+  afterAll(() => site.close());
+
+  const load = (translation: Translation, helper = true): void => {
+    const text = rules(translation, site.deviceName('server'), helper);
+    expect(site.sekisho('iptables-restore', text)).toMatchObject({ status: 0, stderr: '' });
+    expect(site.sekisho('conntrack -F').status).toBe(0);
+  };
+
+  const callers: ChildProcess[] = [];
+  afterEach(() => {
+    for (const one of callers.splice(0)) one.kill();
+  });
+
+  /** All callers at once; what they heard of their frames. Their lines are still up then. */
+  async function call(to: string, frames: number, seconds = 20): Promise<string[]> {
+    const line = `mount --bind ${site.file('random')} /dev/random && exec python3 ${PPP} call ${to} ${frames} ${seconds}`;
+    const child = site.lab.start('client', ['sh', '-c', [line, ...CALLERS].join(' ')]);
+    callers.push(child);
+    let said = '';
+    await new Promise<void>((resolve) => {
+      const listen = (text: Buffer): void => {
+        said += text;
+        if (said.split('\n').length > CALLERS.length) resolve();
+      };
+      child.stdout?.on('data', listen);
+      child.stderr?.on('data', listen);
+      child.on('close', () => resolve());
+    });
+    return said.trim().split('\n').toSorted();
+  }
+
+  /** Of each call: the keys that its client sends and hears. */
+  const keys = (): [sent: number, heard: number][] =>
+    site
+      .sekisho('conntrack -L -p gre')
+      .stdout.trim()
+      .split('\n')
+      .map((line) => {
+        const [sent, , , heard] = [...line.matchAll(/key=(\S+)/g)].map(([, key]) => Number(key));
+        return [sent, heard];
+      });
+
+  test.each(['none', 'source', 'masquerade', 'destination'] as const)('two calls, translation of: %s', async (how) => {
+    load(how);
+    expect(await call(ends(4, how).called, FRAMES)).toEqual(CALLERS.map((caller) => `${caller}: ${FRAMES} heard`));
+    const [first, second] = keys();
+    expect([first[0], second[0]]).toEqual([CALL_ID, CALL_ID]);
+    // The kernel gives another id to every call of a translated connection, be it the server's address only.
+    if (how === 'none') expect([first[1], second[1]]).toEqual([CALL_ID, CALL_ID]);
+    else expect(new Set([CALL_ID, first[1], second[1]]).size).toBe(3);
+  });
+
+  test('without the helper no frame passes', async () => {
+    load('none', false);
+    expect(await call(SERVER[4], 1, 3)).toEqual(CALLERS.map((caller) => `${caller}: frame 0 not heard`));
+  });
+});
