@@ -3,6 +3,7 @@
 import { IPPROTO_TCP } from '../packet/numbers.ts';
 import { CLOSE, TIME_WAIT } from './l4/tcp-states.ts';
 import { Labels } from './labels.ts';
+import { SecurityContexts } from './security-contexts.ts';
 import { type Direction, IPCT_LABEL, IPCT_MARK, IPCT_SECMARK, IPS_CONFIRMED } from './status.ts';
 import type { ConnectionTable } from './table.ts';
 
@@ -16,6 +17,8 @@ export interface Connections {
   addStatus(id: number, bits: number): void;
   mark(id: number): number;
   setMark(id: number, mark: number): void;
+  /** What the numbers of security contexts are called. */
+  readonly contexts: SecurityContexts;
   /** Number of a security context (SECMARK); 0: none. */
   secmark(id: number): number;
   setSecmark(id: number, secmark: number): void;
@@ -42,6 +45,7 @@ export interface Connections {
 /** The rules' view of the table. */
 export class ConnectionColumns implements Connections {
   private readonly table: ConnectionTable;
+  readonly contexts = new SecurityContexts();
   /** Of the few connections that have one. */
   private readonly secmarks = new Map<number, number>();
   private readonly watched = new Map<number, (() => void)[]>();

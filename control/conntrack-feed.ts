@@ -33,6 +33,7 @@ function tellingOf(what: EventType, bits: number): Telling {
     stop: over,
     labels: (bits & IPCT_LABEL) !== 0,
     helper: (bits & IPCT_HELPER) !== 0,
+    context: !over,
   };
 }
 
@@ -108,7 +109,7 @@ export function* happenings({ words, names, types, by }: PackedEvents): Generato
       text: plainLine(flow, {}, type),
       entry: entryOf(flow),
       packed,
-      names: flow.helper === undefined ? undefined : names,
+      names: flow.helper === undefined && flow.secctx === undefined ? undefined : names,
       by: by[index],
     };
     index++;

@@ -1,3 +1,4 @@
+import { SecurityContexts } from '../conntrack/security-contexts.ts';
 import { templateOf } from '../conntrack/template.ts';
 import {
   type Connections,
@@ -221,6 +222,7 @@ const TEMPLATE: Connections = {
   addStatus: () => {},
   mark: () => 0,
   setMark: () => {},
+  contexts: new SecurityContexts(),
   secmark: () => 0,
   setSecmark: () => {},
   hasLabel: () => false,

@@ -1,7 +1,6 @@
 import { defineTarget } from '../engine/extension.ts';
 import { CONTINUE } from '../engine/verdict.ts';
 import { flag } from '../grammar/values.ts';
-import { securityContexts } from './shared/security-contexts.ts';
 
 export const CONNSECMARK = defineTarget({
   name: 'CONNSECMARK',
@@ -20,10 +19,8 @@ export const CONNSECMARK = defineTarget({
   list: ({ mode }) => `CONNSECMARK ${mode}`,
   placement: { tables: ['mangle', 'security'] },
   needsTracking: true,
-  compile({ mode }, { services, shared }) {
+  compile({ mode }, { services }) {
     const { connections } = services.tracker;
-    // The numbers that connections keep stay those of the names as long as one of these rules is there.
-    securityContexts(shared);
     if (mode === 'save') {
       return ({ connection, secmark }) => {
         if (secmark !== 0 && connection >= 0 && connections.secmark(connection) === 0)

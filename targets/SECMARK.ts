@@ -1,7 +1,6 @@
 import { defineTarget } from '../engine/extension.ts';
 import { CONTINUE } from '../engine/verdict.ts';
 import { text } from '../grammar/values.ts';
-import { securityContexts } from './shared/security-contexts.ts';
 
 export const SECMARK = defineTarget({
   name: 'SECMARK',
@@ -21,8 +20,8 @@ export const SECMARK = defineTarget({
     tables: ['mangle', 'security'],
     refuses: ({ context }) => (context === '' ? "xt_SECMARK: unable to map security context ''" : undefined),
   },
-  compile({ context }, { shared }) {
-    const secmark = securityContexts(shared).numberOf(context);
+  compile({ context }, { services }) {
+    const secmark = services.tracker.connections.contexts.numberOf(context);
     return (pkt) => {
       pkt.secmark = secmark;
       return CONTINUE;

@@ -1,5 +1,6 @@
 // Services for one extension on its own: no routes, no connections, a seeded random source, and lists of what was logged and sent.
 
+import { SecurityContexts } from '../conntrack/security-contexts.ts';
 import { type Connections, IPS_UNTRACKED, type Tracker } from '../conntrack/tracker.ts';
 import type { LogRecord, Services } from '../engine/services.ts';
 import { TimerMap } from '../engine/timers.ts';
@@ -18,6 +19,7 @@ const noConnections: Connections = {
   addStatus: nothing,
   mark: nothing,
   setMark: nothing,
+  contexts: new SecurityContexts(),
   secmark: nothing,
   setSecmark: nothing,
   hasLabel: nothing,

@@ -26,7 +26,6 @@ const FAMILY_6 = 1 << 0;
 const REPLY = 1 << 1;
 const ZONES = 1 << 2;
 const MARK = 1 << 3;
-const SECMARK = 1 << 4;
 const LABELS = 1 << 5;
 const COUNTERS = 1 << 6;
 const AGE = 1 << 7;
@@ -38,7 +37,9 @@ const MASTER = 1 << 12;
 const DEVICE = 1 << 13;
 /** Opened by SYNPROXY. */
 const PROXIED = 1 << 14;
-const KNOWN = (1 << 15) - 1;
+const CONTEXT = 1 << 15;
+/** Not 1 << 4: the number of a security context, which said nothing to anybody else. */
+const KNOWN = 0xffff & ~(1 << 4);
 
 /** Status bits that mean something to a new table. */
 const LASTING =
@@ -69,7 +70,7 @@ export class ConnectionImage {
   readonly words = new Int32Array(MOST_WORDS);
   wordCount = 0;
   mark = 0;
-  secmark = 0;
+  secctx = '';
   labels: readonly number[] | undefined;
   /** Packets and octets of both directions. */
   counters: readonly number[] | undefined;
@@ -147,7 +148,7 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
   if (table.replyDiffers(id)) flags |= REPLY;
   if (tuple.zoneOriginal !== 0 || tuple.zoneReply !== 0) flags |= ZONES;
   if (table.mark(id) !== 0) flags |= MARK;
-  if (connections.secmark(id) !== 0) flags |= SECMARK;
+  if (connections.secmark(id) !== 0) flags |= CONTEXT;
   if (labels) flags |= LABELS;
   if (counters) flags |= COUNTERS;
   if (birth !== undefined) flags |= AGE;
@@ -172,7 +173,7 @@ export function writeConnection(out: OctetWriter, tracker: ConnectionTracker, id
     writeEnds(out, tuple);
   }
   if (flags & MARK) out.i32(table.mark(id));
-  if (flags & SECMARK) out.i32(connections.secmark(id));
+  if (flags & CONTEXT) out.text(connections.contexts.nameOf(connections.secmark(id)));
   for (const word of labels ?? []) out.i32(word);
   for (const value of counters ?? []) out.f64(value);
   // Births are of the packets' clock, which this connection's last packet has read too.
@@ -233,7 +234,7 @@ export function readConnection(from: OctetReader, { l4s }: ConnectionTracker, im
   if (image.replyDiffers) readEnds(from, reply, family, protocol, l4s);
   else reply.invert();
   image.mark = flags & MARK ? from.i32() : 0;
-  image.secmark = flags & SECMARK ? from.i32() : 0;
+  image.secctx = flags & CONTEXT ? from.text() : '';
   image.labels = flags & LABELS ? Array.from({ length: 4 }, () => from.i32()) : undefined;
   image.counters = flags & COUNTERS ? Array.from({ length: 4 }, () => from.f64()) : undefined;
   image.age = flags & AGE ? from.f64() : undefined;
@@ -307,7 +308,7 @@ function giveWords(
 function giveRest(tracker: ConnectionTracker, id: number, image: ConnectionImage, elapsed: number): void {
   const { table, connections, accounting, seqadj, policies, events, helping, nat } = tracker;
   if (image.mark !== 0) table.setMark(id, image.mark);
-  if (image.secmark !== 0) connections.setSecmark(id, image.secmark);
+  if (image.secctx !== '') connections.setSecmark(id, connections.contexts.numberOf(image.secctx));
   if (image.labels) connections.labelling.restore(id, image.labels);
   if (image.counters || image.age !== undefined)
     accounting.restore(id, image.counters, image.age === undefined ? undefined : tracker.time - image.age - elapsed);

@@ -63,6 +63,7 @@ export function flowJson(flow: Flow, labels: ReadonlyMap<number, string> = new M
   if (zoneOrig !== zoneReply) Object.assign(shown, { 'zone-orig': zoneOrig, 'zone-reply': zoneReply });
   if (flow.labels?.some((word) => word !== 0)) shown.labels = [...labelNames(flow.labels, labels)];
   if (flow.helper !== undefined) shown.helper = flow.helper;
+  if (flow.secctx !== undefined) shown.secctx = flow.secctx;
   if (flow.start !== undefined) shown.start = flow.start;
   if (flow.stop !== undefined) shown.stop = flow.stop;
   if (flow.age !== undefined) shown['delta-time'] = Math.floor(flow.age / 1_000);

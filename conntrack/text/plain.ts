@@ -36,6 +36,7 @@ export function plainLine(flow: Flow, options: PlainOptions = {}, type?: EventTy
   if (status & IPS_OFFLOAD) words.push('[OFFLOAD]');
   else if (status & IPS_ASSURED) words.push('[ASSURED]');
   if (type === undefined || flow.mark !== 0) words.push(`mark=${flow.mark}`);
+  if (flow.secctx !== undefined) words.push(`secctx=${flow.secctx}`);
   if (both && zoneOrig !== 0) words.push(`zone=${zoneOrig}`);
   if (flow.age !== undefined && (type === undefined || type === 'destroy'))
     words.push(`delta-time=${Math.floor(flow.age / 1_000)}`);

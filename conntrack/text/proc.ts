@@ -48,6 +48,7 @@ function pushBody(words: string[], flow: Flow, zones: boolean): void {
   if (status & IPS_OFFLOAD) words.push('[OFFLOAD]');
   else if (status & IPS_ASSURED) words.push('[ASSURED]');
   words.push(`mark=${flow.mark}`);
+  if (flow.secctx !== undefined) words.push(`secctx=${flow.secctx}`);
 }
 
 function pushTuple(words: string[], flow: Flow, tuple: FlowTuple, zone: string): void {

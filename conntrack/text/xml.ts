@@ -61,6 +61,7 @@ function independent(flow: Flow, options: XmlOptions, type: EventType | undefine
   add('state', flow.state === undefined ? undefined : STATES.get(IPPROTO_TCP)?.[flow.state]);
   add('timeout', flow.timeout === undefined ? undefined : Math.floor(flow.timeout / 1_000));
   add('mark', type === undefined || flow.mark !== 0 ? flow.mark : undefined);
+  add('secctx', flow.secctx);
   if (flow.labels && options.labels) {
     parts.push(
       element('labels', [...labelNames(flow.labels, options.labels)].map((name) => element('label', name)).join('')),

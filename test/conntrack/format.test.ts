@@ -1,7 +1,11 @@
 // Entries as text, against lines that a 6.18 kernel and conntrack 1.4.7 printed (test/kernel/conntrack.test.ts compares more of them).
 
 import { describe, expect, test } from 'vitest';
+import { readFlow } from '../../conntrack/flow.ts';
 import { describe as describeEntry, procLine, toolLine } from '../../conntrack/format.ts';
+import { flowJson } from '../../conntrack/text/json.ts';
+import { plainLine } from '../../conntrack/text/plain.ts';
+import { xmlElement } from '../../conntrack/text/xml.ts';
 import type { ConnectionTracker } from '../../conntrack/tracker.ts';
 import * as build from '../../packet/build.ts';
 import { newTracker, pass } from './player.ts';
@@ -72,6 +76,22 @@ describe('an entry', () => {
     expect(lines([build.ip4({}, build.raw(33, 4))]).tool).toBe(
       'dccp     33 600 src=10.0.1.2 dst=10.0.2.2 sport=0 dport=0 [UNREPLIED] src=10.0.2.2 dst=10.0.1.2 sport=0 dport=0 mark=0 use=1',
     );
+  });
+
+  // libnetfilter_conntrack 1.0.9, given the same attributes; ct_seq_show() for /proc. A kernel shows contexts where a security module names them.
+  test('with a security context: behind the mark', () => {
+    const tracker = newTracker();
+    tracker.sysctls.set('net.netfilter.nf_conntrack_events', 1);
+    const id = pass(tracker, build.ip4({}, build.udp({ sport: 1, dport: 2, data: 1 })), 0).connection;
+    const { connections } = tracker;
+    connections.setMark(id, 7);
+    connections.setSecmark(id, connections.contexts.numberOf('system_u:object_r:web_t:s0'));
+    const flow = readFlow(tracker, id, 0);
+    const context = 'secctx=system_u:object_r:web_t:s0';
+    expect(procLine(tracker, id, 0)).toMatch(`sport=2 dport=1 mark=7 ${context} zone=0 use=2`);
+    expect(plainLine({ ...flow, zoneOrig: 5, zoneReply: 5 })).toMatch(`sport=2 dport=1 mark=7 ${context} zone=5 use=1`);
+    expect(xmlElement(flow)).toMatch('<mark>7</mark><secctx>system_u:object_r:web_t:s0</secctx><use>1</use>');
+    expect(flowJson(flow)).toMatchObject({ mark: 7, secctx: 'system_u:object_r:web_t:s0' });
   });
 
   test('as scenarios have it', () => {

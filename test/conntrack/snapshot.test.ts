@@ -91,7 +91,8 @@ function full(): ConnectionTracker {
   passWith(tracker, build.ip4({}, build.udp({ sport: 2 })), { zoneOriginal: 3, timeout: 'long' });
   const marked = pass(tracker, build.ip4({}, build.udp({ sport: 3 })), 7).connection;
   tracker.connections.setMark(marked, 0xdeadbeef);
-  tracker.connections.setSecmark(marked, 4);
+  tracker.connections.contexts.numberOf('another');
+  tracker.connections.setSecmark(marked, tracker.connections.contexts.numberOf('system_u:object_r:web_t:s0'));
   tracker.connections.labelling.restore(marked, [1, 0, 0, 1 << 31]);
   tracker.seqadj.shift(marked, 1, -7);
   passWith(tracker, build.ip4({}, build.tcp({ sport: 4, dport: 21, flags: 'S' })), { helper: 'ftp' });
@@ -132,7 +133,7 @@ const details = (tracker: ConnectionTracker, now: number) => {
         table.family(id),
         table.protocol(id),
         table.status(id),
-        connections.secmark(id),
+        connections.contexts.nameOf(connections.secmark(id)),
         [...(connections.labels(id) ?? [])],
         [seqadj.get(id, 0), seqadj.get(id, 1)],
         policies.policy(id)?.name,

@@ -1,6 +1,7 @@
 // Targets that tell, count or send, on a manual clock.
 
 import { describe, expect, test } from 'vitest';
+import { SecurityContexts } from '../../conntrack/security-contexts.ts';
 import type { Connections, Tracker } from '../../conntrack/tracker.ts';
 import type { CompileContext } from '../../engine/extension.ts';
 import { estimatorKey, RateEstimator } from '../../engine/rate-estimator.ts';
@@ -311,6 +312,7 @@ targetCases(TPROXY, {
 describe('security marks', () => {
   const marks = new Map<number, number>();
   const connections = {
+    contexts: new SecurityContexts(),
     secmark: (id: number) => marks.get(id) ?? 0,
     setSecmark: (id: number, value: number) => marks.set(id, value),
   } as unknown as Connections;
