@@ -30,8 +30,8 @@ const FIREWALLS = {
   firewalld: 'firewalld',
 };
 
-/** Servers that speak through our helpers in a test; they start services too. */
-const SERVERS = { vsftpd: 'vsftpd', 'in.tftpd': 'tftpd-hpa' };
+/** Programs that speak through our helpers in a test; some start services too. */
+const SPEAKERS = { vsftpd: 'vsftpd', 'in.tftpd': 'tftpd-hpa', sipp: 'sip-tester', pptp: 'pptp-linux', pptpd: 'pptpd' };
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -62,7 +62,7 @@ export function ensureSystem(tools = Object.keys(PACKAGES)) {
 /** What the tests use where it is there, and do without elsewhere. */
 export function ensureOptional() {
   if (!isRoot) return;
-  const packages = { ...COMPANIONS, ...(process.env.CI ? { ...FIREWALLS, ...SERVERS } : {}) };
+  const packages = { ...COMPANIONS, ...(process.env.CI ? { ...FIREWALLS, ...SPEAKERS } : {}) };
   install(lacking(Object.keys(packages)).map((tool) => packages[tool]));
 }
 
