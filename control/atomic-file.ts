@@ -59,7 +59,7 @@ export class AtomicFile {
     this.close();
     if (before && before.uid !== process.geteuid?.()) chownSync(beside, before.uid, before.gid);
     renameSync(beside, this.target);
-    syncDirectory(dirname(this.target));
+    syncDirectory(this.target);
   }
 
   /** The old file stays. */
@@ -74,9 +74,9 @@ export class AtomicFile {
   }
 }
 
-/** The rename itself must reach the disk. */
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r');
+/** That there is a file of this name, or which one, must reach the disk, too. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(dirname(path), 'r');
   try {
     fsyncSync(directory);
   } finally {

@@ -134,7 +134,7 @@ export class Daemon {
     this.extensions = new LiveExtensions(registry, this.ask);
     this.rules = new LiveRules({ registry, names, ask: this.ask });
     this.observer = new Observer(this.ask, this.rules, { lookup: registry, names }, () => this.facts());
-    this.store = new RuleStore(this.rules, paths);
+    this.store = new RuleStore(this.rules, paths, (error) => this.sayNotSaved(error));
     this.connections = new LiveConnections(this.ask, paths.connections, options.say);
   }
 
@@ -259,17 +259,18 @@ export class Daemon {
   /** Runs a tool on the rules; what it changed is stored before it is told. */
   async tool(program: ToolName, argv: readonly string[], stdin?: string): Promise<ToolAnswer> {
     const family = familyOf(program);
-    const { answer, changed } = await this.rules.edit(family, (ruleset) =>
-      runTool({ program, argv, stdin, date: new Date() }, ruleset),
+    let problem: Error | undefined;
+    const { answer } = await this.rules.edit(
+      family,
+      (ruleset) => runTool({ program, argv, stdin, date: new Date() }, ruleset),
+      (changed) =>
+        this.store.keep(family, changed).catch((error: Error) => {
+          problem = error;
+        }),
     );
-    if (!changed) return answer;
-    try {
-      await this.store.saveFamily(family);
-      return answer;
-    } catch (error) {
-      const stderr = `${answer.stderr}${program}: ${(error as Error).message}. The rules are in force, but not stored: they end with the daemon. Mend that, and the next change stores them all, or the next saving within a minute.\n`;
-      return { ...answer, stderr, exitCode: answer.exitCode || 4 };
-    }
+    if (!problem) return answer;
+    const stderr = `${answer.stderr}${program}: ${problem.message}. The rules are in force, but not stored: they end with the daemon. Mend that, and the next change stores them all, or the next saving within a minute.\n`;
+    return { ...answer, stderr, exitCode: answer.exitCode || 4 };
   }
 
   /** Prometheus' text format. */
@@ -315,13 +316,17 @@ export class Daemon {
       await this.store.save();
       await this.sets.save();
     } catch (error) {
-      this.options.say(`the rules could not be saved: ${(error as Error).message}`);
+      this.sayNotSaved(error as Error);
     }
     try {
       await this.connections.save();
     } catch (error) {
       this.options.say(`the connections could not be saved: ${(error as Error).message}`);
     }
+  }
+
+  private sayNotSaved({ message }: Error): void {
+    this.options.say(`the rules could not be saved: ${message}`);
   }
 
   /** No more requests, rules saved, devices closed. */

@@ -182,14 +182,21 @@ export class LiveRules {
 
   /** Most edits look at no counter. One that does is begun again with those of this moment: it has done nothing yet that anybody saw. */
   private async withCounters(before: Snapshot, work: () => ToolAnswer | Promise<ToolAnswer>): Promise<ToolAnswer> {
+    const attempt = async (): Promise<ToolAnswer> => {
+      try {
+        return await work();
+      } catch (error) {
+        this.revert(before);
+        throw error;
+      }
+    };
     try {
-      return await work();
+      return await attempt();
     } catch (error) {
       if (!(error instanceof Outdated)) throw error;
-      this.revert(before);
       await this.refresh();
       this.counters.current = true;
-      return work();
+      return attempt();
     }
   }
 
@@ -297,14 +304,16 @@ export class LiveRules {
     return this.rulesets[family];
   }
 
-  /** The rules as stored text, counters included. */
+  /** The rules as stored text, with the counters of this moment. For use in a turn: in what follows an edit, or in still(). */
   async text(family: Family): Promise<string> {
-    const { answer } = await this.edit(family, (ruleset) => ({
-      stdout: ruleset.save({ counters: true }),
-      stderr: '',
-      exitCode: 0,
-    }));
-    return answer.stdout;
+    await this.refresh();
+    this.counters.current = true;
+    return this.rulesets[family].save({ counters: true });
+  }
+
+  /** Runs `act` while nobody changes the rules. */
+  still<T>(act: () => Promise<T>): Promise<T> {
+    return this.inTurn(act);
   }
 }
 

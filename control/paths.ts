@@ -39,6 +39,9 @@ export function statePaths(directory = stateDirectory(), env: NodeJS.ProcessEnv 
   };
 }
 
+/** Edits of a file of rules since it was written (rule-journal.ts). */
+export const journalOf = (rules: string): string => `${rules}.journal`;
+
 /** Makes the directory if it is not there; only its owner may look inside. */
 export function ensureDirectory(paths: StatePaths): void {
   mkdirSync(paths.directory, { recursive: true, mode: 0o700 });

@@ -6,6 +6,7 @@ import { Ruleset } from '../engine/ruleset.ts';
 import { orderedChains, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import { isMoved, type TableChange } from './table-change.ts';
 
 export class NotStorable extends Error {}
 
@@ -26,21 +27,43 @@ export class Readable {
     return this.known.get(rule) ?? rule;
   }
 
+  /** As check(), of rules that were well before some edits: looks at what these brought. */
+  async checkEdits(ruleset: Ruleset, edits: readonly TableChange[]): Promise<void> {
+    for (const { name, chains } of edits) {
+      const table = ruleset.table(name)!;
+      // What a new chain is called concerns all rules.
+      if (chains.some(({ isNew }) => isNew) || hidesTarget(table, ruleset)) return this.check(ruleset);
+      await this.learn(
+        ruleset,
+        table,
+        new Set(chains.flatMap(({ added }) => added.filter((one): one is RuleSpec => !isMoved(one)))),
+      );
+    }
+  }
+
   /** Rejects with NotStorable when a rule that is not known would not read back as it is. */
   async check(ruleset: Ruleset): Promise<void> {
     for (const table of ruleset.tables) {
       const name = [...table.chains.keys()].find((chain) => !PLAIN_NAME.test(chain));
       if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
-      // A chain that was given the name of a target changes what the rules of its table mean when they are read.
-      const hides = [...table.chains.keys()].some((chain) => ruleset.printing.lookup.target(chain, ruleset.family));
+      const hides = hidesTarget(table, ruleset);
       const unknown = new Set([...rulesOf(table)].filter((rule) => hides || !this.known.has(rule)));
-      if (unknown.size === 0) continue;
-      // Both in the order of the printed text.
-      const read = (await readBack(ruleset, withOnly(table, unknown))).values();
-      for (const rule of unknown) this.known.set(rule, read.next().value!);
+      await this.learn(ruleset, table, unknown);
     }
   }
+
+  private async learn(ruleset: Ruleset, table: TableSpec, rules: ReadonlySet<RuleSpec>): Promise<void> {
+    if (rules.size === 0) return;
+    // Both in the order of the printed text.
+    const only = withOnly(table, rules);
+    const read = (await readBack(ruleset, only)).values();
+    for (const rule of rulesOf(only)) this.known.set(rule, read.next().value!);
+  }
 }
+
+/** A chain that was given the name of a target changes what the rules of its table mean when they are read. */
+const hidesTarget = (table: TableSpec, { printing, family }: Ruleset): boolean =>
+  [...table.chains.keys()].some((chain) => printing.lookup.target(chain, family));
 
 function* rulesOf(table: TableSpec): Generator<RuleSpec> {
   for (const chain of orderedChains(table)) yield* chain.rules;

@@ -1,13 +1,15 @@
-// The rules of a daemon and the files they come from and go to: those it was started with, and the state directory.
+// The rules of a daemon and the files they come from and go to: those it was started with, and the state directory. An edit is stored before a
+// tool hears of it: with a short save file by writing that anew, with a long one in its journal, until the file is written at leisure.
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { Ruleset } from '../engine/ruleset.ts';
 import type { Family } from '../packet/numbers.ts';
-import { readIfThere, writeAtomically } from './atomic-file.ts';
-import type { LiveRules } from './live-rules.ts';
+import { readIfThere } from './atomic-file.ts';
+import type { Changed, LiveRules } from './live-rules.ts';
 import type { StatePaths } from './paths.ts';
 import type { ToolAnswer, ToolName } from './protocol.ts';
 import { Readable } from './readable.ts';
+import { editsSince, editText, RuleJournal, repeatEdits, storeWhole } from './rule-journal.ts';
 import { inOrderOfUse } from './stored-rules.ts';
 import { runTool } from './tool.ts';
 
@@ -22,18 +24,36 @@ export class RulesRefused extends Error {}
 interface RuleSource extends RuleFile {
   readonly text: string;
   readonly argv: readonly string[];
+  /** Edits of it that its journal holds. */
+  readonly edits: string;
 }
+
+/** What the state directory holds, as far as we know. */
+interface Written {
+  readonly text: string;
+  journal?: RuleJournal;
+  /** An edit could not be stored: the next one stores all. */
+  behind: boolean;
+}
+
+/** Characters of a save file above which its edits go into a journal. Writing fewer takes no longer than a sync. */
+const SHORT = 1 << 16;
+/** Milliseconds without an edit after which the save file is written for those that there were. */
+const QUIET_MS = 1_000;
 
 export class RuleStore {
   private readonly rules: LiveRules;
   private readonly paths: StatePaths;
-  /** By family: what the state directory holds, as far as we know. */
-  private readonly written = new Map<Family, string>();
+  private readonly written = new Map<Family, Written>();
   private readonly readable = new Readable();
+  /** Told where storing at leisure fails. */
+  private readonly onProblem: (error: Error) => void;
+  private readonly quiet: Record<Family, NodeJS.Timeout | undefined> = { 4: undefined, 6: undefined };
 
-  constructor(rules: LiveRules, paths: StatePaths) {
+  constructor(rules: LiveRules, paths: StatePaths, onProblem: (error: Error) => void) {
     this.rules = rules;
     this.paths = paths;
+    this.onProblem = onProblem;
   }
 
   /** Loads the files given, or, without any, what the state directory holds: all of them, or none, and then it throws RulesRefused. */
@@ -42,11 +62,13 @@ export class RuleStore {
     if (sources.length === 0) return;
     let reading = '';
     const { answer } = await this.rules.load(
-      sources.map(({ family, path, text, argv }) => [
+      sources.map(({ family, path, text, argv, edits }) => [
         family,
-        (ruleset) => {
+        async (ruleset) => {
           reading = path;
-          return restoreInto(ruleset, path, text, argv);
+          const answer = await restoreInto(ruleset, path, text, argv);
+          if (answer.exitCode === 0) await repeatEdits(path, edits, ruleset);
+          return answer;
         },
       ]),
     );
@@ -59,23 +81,54 @@ export class RuleStore {
     return ([4, 6] as const).flatMap((family) => {
       const path = this.paths.rules(family);
       const text = readIfThere(path);
-      if (text === undefined || text === this.written.get(family)) return [];
-      return [{ family, path, text: inOrderOfUse(text), argv: ['-c'] }];
+      if (text === undefined || text === this.written.get(family)?.text) return [];
+      return [{ family, path, text: inOrderOfUse(text), argv: ['-c'], edits: editsSince(path, text) }];
     });
+  }
+
+  /** Stores a change that was made just now, in its turn. Throws what the system says. */
+  async keep(family: Family, { tables, zeroed }: Changed): Promise<void> {
+    const written = this.written.get(family);
+    const ruleset = this.rules.ruleset(family);
+    const edits = written && !written.behind && !zeroed && written.text.length > SHORT ? tables : undefined;
+    const texts = edits?.map((table) => editText(table, ruleset.printing));
+    if (!written || !texts || texts.includes(undefined)) return this.write(family);
+    written.behind = true;
+    await this.readable.checkEdits(ruleset, tables);
+    written.journal ??= new RuleJournal(this.paths.rules(family), written.text);
+    written.journal.write(texts.join(''));
+    written.behind = false;
+    // Going through them must take no longer than reading the file.
+    if (written.journal.length > written.text.length / 4) await this.write(family);
+    else this.whenQuiet(family);
   }
 
   /** Writes the rules with their counters to the state directory. Throws what the system says. */
   async save(): Promise<void> {
-    for (const family of [4, 6] as const) await this.saveFamily(family);
+    for (const family of [4, 6] as const) await this.rules.still(() => this.write(family));
   }
 
-  async saveFamily(family: Family): Promise<void> {
+  private whenQuiet(family: Family): void {
+    clearTimeout(this.quiet[family]);
+    this.quiet[family] = setTimeout(() => {
+      this.rules.still(() => this.write(family)).catch(this.onProblem);
+    }, QUIET_MS);
+    this.quiet[family].unref();
+  }
+
+  /** In a turn of the rules. */
+  private async write(family: Family): Promise<void> {
+    clearTimeout(this.quiet[family]);
+    const written = this.written.get(family);
+    if (written) written.behind = true;
     const path = this.paths.rules(family);
     const text = await this.rules.text(family);
     await this.readable.check(this.rules.ruleset(family));
-    if (text === this.written.get(family) || (text === '' && !existsSync(path))) return;
-    writeAtomically(path, text);
-    this.written.set(family, text);
+    if ((text !== written?.text || written.journal) && (text !== '' || existsSync(path))) {
+      storeWhole(path, text);
+      written?.journal?.close();
+      this.written.set(family, { text, behind: false });
+    } else if (written) written.behind = false;
   }
 }
 
@@ -84,6 +137,7 @@ const readGiven = ({ family, path }: RuleFile): RuleSource => ({
   path,
   text: readFileSync(path, 'utf8'),
   argv: [],
+  edits: '',
 });
 
 function restoreInto(ruleset: Ruleset, path: string, text: string, argv: readonly string[]): Promise<ToolAnswer> {

@@ -12,6 +12,8 @@ export interface Moved {
 }
 
 export interface ChainChange extends Readonly<Omit<ChainSpec, 'rules'>> {
+  /** There was none of that name, or it goes first. */
+  readonly isNew: boolean;
   /** There: so many rules give way to others. */
   readonly from: number;
   readonly removed: number;
@@ -73,7 +75,8 @@ function chainChange(
   let behind = 0;
   while (behind < shorter - from && rules[rules.length - 1 - behind] === earlier[earlier.length - 1 - behind]) behind++;
   const removed = earlier.length - behind - from;
-  return { name, builtin, policy, counters, from, removed, added: rules.slice(from, rules.length - behind) };
+  const added = rules.slice(from, rules.length - behind);
+  return { name, builtin, policy, counters, isNew: before === undefined, from, removed, added };
 }
 
 /** Where rules were that have lost their place, if others have come. */
@@ -131,7 +134,7 @@ export class ChangedTable {
 
   make({ gone, chains }: TableChange): void {
     for (const name of gone) this.spec.chains.delete(name);
-    for (const { from, removed, added, ...chain } of chains) {
+    for (const { isNew: _, from, removed, added, ...chain } of chains) {
       const rules = added.map((rule) =>
         isMoved(rule) ? this.before!.chains.get(rule.chain)!.rules[rule.index] : rule,
       );

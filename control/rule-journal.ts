@@ -1,0 +1,130 @@
+// Edits of stored rules, written down one by one: what stands beside a long save file (FILE.journal) while it would take longer to write that
+// anew than a tool should wait. Each edit is text that iptables-restore -n -c reads, and is on the disk before a tool hears of it.
+//
+//   # edits of the save file with sha256 9f86d0...
+//   *filter
+//   :INPUT ACCEPT [0:0]
+//   [0:0] -I FORWARD 120 -s 2001:db8::/32 -j DROP
+//   COMMIT
+//
+// Life: begun by the first edit after the save file was written, ended by the next writing of that file (storeWhole), which says so in a last
+// line before it begins. So after a crash at any moment the first line or the last one tells which text the journal belongs to; an
+// edit without its COMMIT was told to nobody. A journal that belongs to neither stands beside a file that somebody changed by hand: then
+// nobody can say what was meant, and both are left as they are.
+
+import { createHash } from 'node:crypto';
+import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import type { Ruleset } from '../engine/ruleset.ts';
+import { type Printing, printConditions } from '../grammar/print.ts';
+import { readIfThere, syncDirectory, writeAtomically } from './atomic-file.ts';
+import { journalOf } from './paths.ts';
+import { isMoved, sizeOf, type TableChange } from './table-change.ts';
+
+const FIRST = /^# edits of the save file with sha256 (\w+)\n/;
+const LAST = /\n# taken over into the save file with sha256 (\w+)\n$/;
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The journal does not belong to the save file. */
+export class Estranged extends Error {}
+
+/** What was done to the rules of `text`, the save file at `path`, since it was written; '': nothing. Throws Estranged. */
+export function editsSince(path: string, text: string): string {
+  const journal = readIfThere(journalOf(path));
+  if (journal === undefined) return '';
+  const digest = digestOf(text);
+  const [head, before] = FIRST.exec(journal) ?? [];
+  const [, after] = LAST.exec(journal) ?? [];
+  // A crash before its first edit.
+  if (head === undefined || after === digest) return '';
+  if (before === digest) return journal.slice(head.length, journal.lastIndexOf('\nCOMMIT\n') + '\nCOMMIT\n'.length);
+  throw new Estranged(
+    `${path} was changed by hand, while ${journalOf(path)} has edits of what it was before. Both are left as they are: put into the first what you want of the second, and remove that.`,
+  );
+}
+
+/** Makes `text` the save file at `path`, edits included. Throws what the system says; then all is as before. */
+export function storeWhole(path: string, text: string): void {
+  const journal = readIfThere(journalOf(path));
+  if (journal !== undefined) append(journalOf(path), `# taken over into the save file with sha256 ${digestOf(text)}\n`);
+  writeAtomically(path, text);
+  if (journal !== undefined) rmSync(journalOf(path));
+}
+
+function append(path: string, text: string): void {
+  const file = openSync(path, 'a', 0o600);
+  try {
+    writeAll(file, text);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeAll(file: number, text: string): void {
+  const octets = Buffer.from(text);
+  for (let at = 0; at < octets.length; ) at += writeSync(file, octets, at);
+  fdatasyncSync(file);
+}
+
+/** Of a save file that is written anew before long: its writer alone. */
+export class RuleJournal {
+  /** Characters that were written. */
+  length = 0;
+  private readonly path: string;
+  private file: number | undefined;
+
+  /** Of the save file at `path`, which holds `text`. */
+  constructor(path: string, text: string) {
+    this.path = journalOf(path);
+    this.file = openSync(this.path, 'w', 0o600);
+    this.write(`# edits of the save file with sha256 ${digestOf(text)}\n`);
+    syncDirectory(this.path);
+  }
+
+  /** Rejected by the system, it is not to be used any more. */
+  write(text: string): void {
+    if (this.file === undefined) throw new Error(`${this.path}: closed`);
+    writeAll(this.file, text);
+    this.length += text.length;
+  }
+
+  close(): void {
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
+  }
+}
+
+/** Rules and chains that an edit may have to be worth a place in the journal. */
+const MOST = 64;
+
+/** A change as the journal has it; undefined for one that it cannot have, or that is a good part of the save file. */
+export function editText(change: TableChange, printing: Printing): string | undefined {
+  const { name, gone, chains } = change;
+  const again = chains.some((chain) => gone.includes(chain.name) || chain.added.some(isMoved));
+  if (again || sizeOf(change) > MOST) return undefined;
+  const lines = [`*${name}`];
+  for (const { name: chain, builtin, policy, counters, isNew } of chains) {
+    if (builtin !== undefined) lines.push(`:${chain} ${policy} [${counters.packets}:${counters.bytes}]`);
+    else if (isNew) lines.push(`:${chain} - [0:0]`);
+  }
+  for (const { name: chain, from, removed, added } of chains) {
+    for (let count = 0; count < removed; count++) lines.push(`-D ${chain} ${from + 1}`);
+    added.forEach((rule, index) => {
+      if (isMoved(rule)) return;
+      const { packets, bytes } = rule.counters ?? { packets: 0, bytes: 0 };
+      lines.push(`[${packets}:${bytes}] -I ${chain} ${from + 1 + index}${printConditions(rule, printing)}`);
+    });
+  }
+  for (const chain of gone) lines.push(`-F ${chain}`);
+  for (const chain of gone) lines.push(`-X ${chain}`);
+  return [...lines, 'COMMIT', ''].join('\n');
+}
+
+/** Does to rules what editsSince() said. Throws Estranged where that cannot be. */
+export async function repeatEdits(path: string, edits: string, ruleset: Ruleset): Promise<void> {
+  if (edits === '') return;
+  const { restore } = await import('../engine/restore.ts');
+  const program = ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
+  const { diagnostics } = restore(edits, ruleset, { program, noflush: true, counters: true });
+  if (diagnostics.length > 0) throw new Estranged(`${journalOf(path)} cannot be read: ${diagnostics[0].first}`);
+}
