@@ -2,14 +2,15 @@
 
 import { lstatSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROGRAMS } from './programs.ts';
+import { compileAhead } from './compiled.ts';
+import { PROGRAM_NAMES } from './program-names.ts';
 
 /** Makes the links; one that is there already and is a link is replaced, anything else is left and reported. */
 export async function links(directory: string): Promise<number> {
   const program = realpathSync(process.argv[1]);
   let code = 0;
   mkdirSync(directory, { recursive: true });
-  for (const name of PROGRAMS.keys()) {
+  for (const name of PROGRAM_NAMES) {
     const path = join(directory, name);
     const there = lstatSync(path, { throwIfNoEntry: false });
     if (there && !there.isSymbolicLink()) {
@@ -21,5 +22,15 @@ export async function links(directory: string): Promise<number> {
     symlinkSync(program, path);
     process.stdout.write(`${path}\n`);
   }
+  await quickStart();
   return code;
+}
+
+/** The build did it for its own Node; this one may be another. */
+async function quickStart(): Promise<void> {
+  try {
+    await compileAhead();
+  } catch {
+    // A program that is another user's: the tools start slower, and do all the same.
+  }
 }

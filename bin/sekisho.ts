@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // The one program. Under an iptables-like name, or with one as its first word, it is that tool and loads nothing else: scripts call
-// these a thousand times. Everything else goes through the command-line frame in cli.ts.
+// these a thousand times (compiled.ts). Everything else goes through the command-line frame in cli.ts.
 
 import { basename } from 'node:path';
-import { PROGRAMS } from './programs.ts';
+import { programs } from './compiled.ts';
+import { PROGRAM_NAMES } from './program-names.ts';
 
 // A reader that goes away early (`sekisho ... | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -11,20 +12,23 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const called = basename(process.argv[1] ?? '').replace(/\.[cm]?js$/, '');
-const words = process.argv.slice(2);
-const [name, argv] = PROGRAMS.has(called) ? [called, words] : [words[0] ?? '', words.slice(1)];
-const program = PROGRAMS.get(name);
-
-try {
-  if (program) process.exitCode = await program(name, argv);
-  else {
-    const { main } = await import('./cli.ts');
-    process.exitCode = await main(process.argv);
-  }
-} catch (error) {
-  // A file that SEKISHO_EXTENSIONS names, whatever the command was.
-  if ((error as Error).name !== 'ExtensionError') throw error;
-  process.stderr.write(`sekisho: ${(error as Error).message}\n`);
-  process.exitCode = 2;
+/** The value is the exit code. */
+async function main(): Promise<number> {
+  const called = basename(process.argv[1] ?? '').replace(/\.[cm]?js$/, '');
+  const words = process.argv.slice(2);
+  const [name, argv] = PROGRAM_NAMES.includes(called) ? [called, words] : [words[0] ?? '', words.slice(1)];
+  if (PROGRAM_NAMES.includes(name)) return (await programs()).run(name, argv);
+  return (await import('./cli.ts')).main(process.argv);
 }
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: Error) => {
+    // A file that SEKISHO_EXTENSIONS names, whatever the command was.
+    if (error.name !== 'ExtensionError') throw error;
+    process.stderr.write(`sekisho: ${error.message}\n`);
+    process.exitCode = 2;
+  },
+);

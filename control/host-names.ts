@@ -1,7 +1,6 @@
 // Names as this host knows them: /etc/services, /etc/protocols, /etc/passwd, /etc/group, /etc/hosts, and the resolver for the
 // rest. Files are read when the first name of their kind is asked for: most rules hold numbers only.
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Names } from '../grammar/names.ts';
 import { scanNumber } from '../grammar/scan.ts';
@@ -109,7 +108,8 @@ function readHosts(): Map<string, string[]> {
 /** The system's resolver, asked synchronously: rules are parsed in one go, and a name in a rule is rare. */
 function getent(database: string, key: string): string[] {
   try {
-    const text = execFileSync('getent', [database, key], {
+    // Loaded here: most calls have no names.
+    const text = process.getBuiltinModule('node:child_process').execFileSync('getent', [database, key], {
       encoding: 'utf8',
       timeout: RESOLVE_TIMEOUT_MS,
       stdio: ['ignore', 'pipe', 'ignore'],

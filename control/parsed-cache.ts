@@ -1,20 +1,13 @@
 // Tables that were parsed before, beside the text that they were parsed from. The text is the truth: a cache that does not belong to
 // exactly this text and this build of the program, or that is broken, is passed over without a word.
 //
-// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), what -L -n shows of it, and the tables, both
-// as V8 serializes them. Only text that the program printed itself is kept so: what a person wrote may hold names whose meaning changes. That there
-// is a cache therefore says that the text is in canonical form.
+// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), and the tables as V8 serializes them. Only
+// text that the program printed itself is kept so: what a person wrote may hold names whose meaning changes. That there is a cache
+// therefore says that the text is in canonical form.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { deserialize, serialize } from 'node:v8';
-import type { ListedChain } from '../grammar/list-columns.ts';
+import { Deserializer, Serializer } from 'node:v8';
 import type { TableSpec } from '../grammar/rule-spec.ts';
-
-/** Chains as -L -n lists them, by table. */
-export type Listings = ReadonlyMap<string, readonly ListedChain[]>;
-
-/** Octets in front of the listings: how long they are. */
-const LENGTH = 4;
 
 export class ParsedCache {
   private readonly path: string;
@@ -33,18 +26,9 @@ export class ParsedCache {
 
   /** The tables of `text`, in the order of first use, or undefined when they are not there. */
   read(text: string): TableSpec[] | undefined {
-    return this.part(text, (kept, listings) => kept.subarray(LENGTH + listings)) as TableSpec[] | undefined;
-  }
-
-  /** What -L -n shows of `text`; undefined when that is not there. */
-  listings(text: string): Listings | undefined {
-    return this.part(text, (kept, listings) => kept.subarray(LENGTH, LENGTH + listings)) as Listings | undefined;
-  }
-
-  private part(text: string, cut: (kept: Buffer, listings: number) => Buffer): unknown {
     const kept = this.serialized(text);
     try {
-      return kept && deserialize(cut(kept, kept.readUInt32LE()));
+      return kept && (deserialized(kept) as TableSpec[]);
     } catch {
       return undefined;
     }
@@ -65,21 +49,32 @@ export class ParsedCache {
   }
 
   /** Keeps the tables of `text`; where that cannot be (a full disk, a folder of another user) nothing is kept. */
-  write(text: string, tables: readonly TableSpec[], listings: Listings | undefined): void {
+  write(text: string, tables: readonly TableSpec[]): void {
     if (this.mark === '') return;
     const beside = `${this.path}.new.${process.pid}`;
     try {
-      const listed = serialize(listings);
-      const length = Buffer.alloc(LENGTH);
-      length.writeUInt32LE(listed.length);
-      const head = Buffer.from(this.mark + text);
-      const content = Buffer.concat([head, length, listed, serialize(tables.map(withoutOrigins))]);
+      const content = Buffer.concat([Buffer.from(this.mark + text), serialized(tables.map(withoutOrigins))]);
       writeFileSync(beside, content, { mode: 0o600 });
       renameSync(beside, this.path);
     } catch {
       rmSync(beside, { force: true });
     }
   }
+}
+
+// Not serialize() and deserialize(): those hand every address to JavaScript, which takes half of their time.
+
+function serialized(value: unknown): Buffer {
+  const serializer = new Serializer();
+  serializer.writeHeader();
+  serializer.writeValue(value);
+  return serializer.releaseBuffer();
+}
+
+function deserialized(octets: Buffer): unknown {
+  const deserializer = new Deserializer(octets);
+  deserializer.readHeader();
+  return deserializer.readValue();
 }
 
 /** Where the rules stood when they were read is of no use later, and is as long as they are. */

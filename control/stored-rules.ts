@@ -1,15 +1,15 @@
 // Rules that no engine runs: kept as save text with counters, one file a family, in the state directory or wherever --file says.
 // The text is the truth; a person may read and edit it.
 
-import { listedChain } from '../engine/apply.ts';
 import type { Registry } from '../engine/registry.ts';
 import { Ruleset, SpecCounters } from '../engine/ruleset.ts';
 import { renderDiagnostic } from '../grammar/diagnostics.ts';
 import type { Names } from '../grammar/names.ts';
+import { orderedChains } from '../grammar/print.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import { readIfThere, writeAtomically } from './atomic-file.ts';
-import type { Listings, ParsedCache } from './parsed-cache.ts';
+import type { ParsedCache } from './parsed-cache.ts';
 import { Readable } from './readable.ts';
 import { cacheOf } from './stored-text.ts';
 
@@ -33,15 +33,13 @@ class WatchedCounters extends SpecCounters {
   }
 }
 
-/** Rules of which a listing is kept. */
-const MOST_LISTED = 5_000;
-
 export class StoredRules {
   readonly ruleset: Ruleset;
   private readonly path: string;
   private readonly cache: ParsedCache;
   private readonly counters = new WatchedCounters();
   private readonly readable = new Readable();
+  private readonly texts = new WeakMap<RuleSpec, string>();
   private installed = false;
 
   /** Reads what is stored; nothing there is an empty rule set. Rejects with Unreadable. */
@@ -61,6 +59,7 @@ export class StoredRules {
       lookup: registry,
       names,
       counters: this.counters,
+      texts: this.texts,
       install: () => {
         this.installed = true;
       },
@@ -69,8 +68,15 @@ export class StoredRules {
 
   private recall(text: string): boolean {
     const tables = this.cache.read(text);
-    for (const table of tables ?? []) this.ruleset.adopt(table);
-    return tables !== undefined;
+    if (!tables) return false;
+    for (const table of tables) this.ruleset.adopt(table);
+    const lines = conditionsIn(text);
+    for (const table of this.ruleset.tables) {
+      for (const { rules } of orderedChains(table)) {
+        for (const rule of rules) this.texts.set(rule, lines.next().value!);
+      }
+    }
+    return true;
   }
 
   private async parse(text: string): Promise<void> {
@@ -87,27 +93,7 @@ export class StoredRules {
   }
 
   private keepParsed(text: string): void {
-    const tables = this.currentTables().reverse();
-    this.cache.write(text, tables, this.listings(tables));
-  }
-
-  /** For the next -nvL, which then needs no extension. Of very many rules it is not made: there the start is not what takes the time. */
-  private listings(tables: readonly TableSpec[]): Listings | undefined {
-    const rules = tables.reduce(
-      (sum, { chains }) => sum + [...chains.values()].flatMap((chain) => chain.rules).length,
-      0,
-    );
-    if (rules > MOST_LISTED) return undefined;
-    // As they will be when they are read back, which may be less than was asked for.
-    const { family, printing } = this.ruleset;
-    const readBack = new Ruleset(family, printing);
-    for (const table of tables) readBack.adopt(table);
-    return new Map(
-      tables.map(({ name }) => {
-        const draft = readBack.open(name)!;
-        return [name, draft.ordered().map((chain) => listedChain(chain, draft, printing, true))];
-      }),
-    );
+    this.cache.write(text, this.currentTables().reverse());
   }
 
   /** As the text says them, with the counters that stand there. */
@@ -130,6 +116,16 @@ export class StoredRules {
     await this.readable.check(this.ruleset);
     writeAtomically(this.path, text);
     this.keepParsed(text);
+  }
+}
+
+/** What stands behind the chain's name in each rule of canonical text with counters. */
+function* conditionsIn(text: string): Generator<string> {
+  for (const line of text.split('\n')) {
+    const rule = line.startsWith('[') ? line.indexOf(' -A ') + ' -A '.length : 0;
+    if (rule === 0) continue;
+    const behind = line.indexOf(' ', rule);
+    yield behind < 0 ? '' : line.slice(behind);
   }
 }
 

@@ -1,7 +1,6 @@
 // Sets that no engine holds: kept as the text of `ipset save`, beside the rules, in the file `ipsets` of the state directory. Timeouts go
 // on by the file's age.
 
-import { randomFillSync } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { onlyReads, runIpset, Sets } from '../engine/sets/index.ts';
 import type { Names } from '../grammar/names.ts';
@@ -29,7 +28,8 @@ export function readSetsText({ sets: path }: StatePaths): StoredText {
   return { text, age: Math.max(0, Date.now() - statSync(path).mtimeMs) };
 }
 
-const systemRandom = (): number => randomFillSync(new Uint32Array(1))[0];
+/** node:crypto is loaded when the first set is made: most calls have none. */
+const systemRandom = (): number => process.getBuiltinModule('node:crypto').randomFillSync(new Uint32Array(1))[0];
 
 /** The stored sets as they are now, at the time 0. Throws Unreadable. */
 export function readSets(paths: StatePaths, names: Names): Sets {

@@ -149,7 +149,7 @@ function list(command: ListCommand, draft: Draft, printing: Printing): string {
 }
 
 /** All that -L can show of a chain. */
-export const listedChain = (chain: ChainSpec, draft: Draft, printing: Printing, numeric: boolean): ListedChain => ({
+const listedChain = (chain: ChainSpec, draft: Draft, printing: Printing, numeric: boolean): ListedChain => ({
   head: {
     name: chain.name,
     policy: chain.builtin === undefined ? undefined : chain.policy,

@@ -50,6 +50,7 @@ export interface RulesetOptions {
   readonly lookup: Lookup;
   readonly names?: Names;
   readonly counters?: CounterStore;
+  readonly texts?: Printing['texts'];
   /** Called with each table that is about to be put in place; throws to refuse it. An engine installs it here. */
   readonly install?: (table: TableSpec) => void;
 }
@@ -74,7 +75,7 @@ export class Ruleset {
 
   constructor(family: Family, options: RulesetOptions) {
     this.family = family;
-    this.printing = { lookup: options.lookup, names: options.names ?? noNames };
+    this.printing = { lookup: options.lookup, names: options.names ?? noNames, texts: options.texts };
     this.counters = options.counters ?? new SpecCounters();
     this.install = options.install ?? (() => {});
   }

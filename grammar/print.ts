@@ -14,6 +14,8 @@ import type { ChainSpec, Counters, InterfaceSpec, MaskedAddress, RuleSpec, Table
 export interface Printing {
   readonly lookup: Lookup;
   readonly names: Names;
+  /** What printConditions() says of rules that came from canonical text, without their counters: printing is most of what an edit of many costs. */
+  readonly texts?: { get(rule: RuleSpec): string | undefined };
 }
 
 /** Address and mask: the prefix length, or the mask itself where it has holes. */
@@ -34,7 +36,9 @@ const interfaceWords = (option: string, given: InterfaceSpec | undefined): strin
 const withBlank = (text: string): string => (text === '' ? '' : ` ${text}`);
 
 /** All of a rule but `-A CHAIN` and counters in front, with a blank before the first word. `counters` puts `-c p b` before the target. */
-export function printConditions(rule: RuleSpec, { lookup, names }: Printing, counters?: Counters): string {
+export function printConditions(rule: RuleSpec, { lookup, names, texts }: Printing, counters?: Counters): string {
+  const known = counters ? undefined : texts?.get(rule);
+  if (known !== undefined) return known;
   const { family, protocol, fragment } = rule;
   const scope: PrintScope = { family, names, protocol };
   let text = addressWords('-s', rule.source, family) + addressWords('-d', rule.destination, family);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const programs = ['bin/sekisho', 'tun/worker', 'control/engine'];
+const programs = ['bin/cli', 'bin/compiled', 'tun/worker', 'control/engine'];
 const library = ['index', 'testing/index', 'testing/vitest', 'testing/assert', 'testing/arbitrary'];
 const entryPoints = (names) => Object.fromEntries(names.map((name) => [name, join(root, `${name}.ts`)]));
 
@@ -41,18 +41,43 @@ const common = {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 };
+const commonjs = { ...common, format: 'cjs', splitting: false, outExtension: { '.js': '.cjs' }, banner: {} };
+
+/** What starts quickest: CommonJS, in one piece (docs/decisions/runtime.md). `external`: modules that stay files of their own. */
+const quick = (name, external = {}) => ({
+  ...commonjs,
+  entryPoints: entryPoints([name]),
+  minify: true,
+  // What runs from a Script has no import() of its own.
+  supported: { 'dynamic-import': Object.keys(external).length > 0 },
+  define: { ...common.define, 'import.meta.url': '__url' },
+  banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
+  plugins: [
+    {
+      name: 'files of their own',
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /^\./ }, ({ path }) => external[path] && { path: external[path], external: true }),
+    },
+  ],
+});
+
+/** Puts the digest of a text in front of it: what V8 makes of it is marked with the same (bin/compiled.ts). */
+function label(file) {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, `/*${createHash('sha256').update(text).digest('hex')}*/${text}`);
+}
+
 // The tools are started a thousand times, and reading their text is a good part of it: they are made small. The library is read by people.
+rmSync(join(root, 'dist/bin'), { recursive: true, force: true });
 await build({ ...common, entryPoints: entryPoints(programs), chunkNames: 'chunks/program-[hash]', minify: true });
+await build(quick('bin/sekisho', { './cli.ts': './cli.js', './programs.ts': './programs.cjs' }));
+await build(quick('bin/programs'));
+label(join(root, 'dist/bin/programs.cjs'));
+const { compileAhead } = await import('../dist/bin/compiled.js');
+await compileAhead();
 await build({ ...common, entryPoints: entryPoints(library), chunkNames: 'chunks/library-[hash]' });
 // jest cannot load modules: one bundle for require(), and a second name for it.
-await build({
-  ...common,
-  entryPoints: { 'testing/index': join(root, 'testing/commonjs.ts') },
-  format: 'cjs',
-  splitting: false,
-  banner: {},
-  outExtension: { '.js': '.cjs' },
-});
+await build({ ...commonjs, entryPoints: { 'testing/index': join(root, 'testing/commonjs.ts') } });
 writeFileSync(join(root, 'dist/testing/assert.cjs'), "module.exports = require('./index.cjs');\n");
 // The manual pages come from the program's own words.
-execFileSync(process.execPath, [join(root, 'dist/bin/sekisho.js'), 'man', '--write', join(root, 'dist/man')]);
+execFileSync(process.execPath, [join(root, 'dist/bin/sekisho.cjs'), 'man', '--write', join(root, 'dist/man')]);

@@ -3,5 +3,5 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 
 const PAGE = 'docs/config.schema.json';
-writeFileSync(PAGE, execFileSync(process.execPath, ['dist/bin/sekisho.js', 'run', '--config-schema']));
+writeFileSync(PAGE, execFileSync(process.execPath, ['dist/bin/sekisho.cjs', 'run', '--config-schema']));
 execFileSync('npx', ['biome', 'format', '--write', PAGE], { stdio: 'ignore' });

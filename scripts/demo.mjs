@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { ensureSystem } from './system.mjs';
 
 ensureSystem(['ip', 'ping', 'curl']);
-const { status } = spawnSync(process.execPath, ['dist/bin/sekisho.js', 'demo', ...process.argv.slice(2)], {
+const { status } = spawnSync(process.execPath, ['dist/bin/sekisho.cjs', 'demo', ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 process.exit(status ?? 1);

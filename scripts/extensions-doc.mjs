@@ -35,7 +35,7 @@ function section(extension) {
 
 /** The same as `sekisho extensions --json`. */
 const known = JSON.parse(
-  execFileSync(process.execPath, ['dist/bin/sekisho.js', 'extensions', '--json'], { maxBuffer: 1 << 24 }),
+  execFileSync(process.execPath, ['dist/bin/sekisho.cjs', 'extensions', '--json'], { maxBuffer: 1 << 24 }),
 );
 
 function rows(extension) {

@@ -8,7 +8,7 @@ import { builtinRegistry } from '../../control/extensions.ts';
 import { statePaths } from '../../control/paths.ts';
 import { isToolName, type ToolName } from '../../control/protocol.ts';
 import type { Family } from '../../packet/numbers.ts';
-import { PROGRAMS } from '../programs.ts';
+import { PROGRAM_NAMES } from '../program-names.ts';
 import { runTool } from '../tools.ts';
 import type { Candidate } from './candidate.ts';
 import { type Around, completeClassic } from './classic.ts';
@@ -22,7 +22,7 @@ export async function complete(program: Command, line: readonly string[]): Promi
   const candidates =
     isToolName(tool) && !tool.includes('-')
       ? await completeClassic(named.slice(1), partial, aroundOf(tool))
-      : PROGRAMS.has(tool ?? '')
+      : PROGRAM_NAMES.includes(tool ?? '')
         ? 'files'
         : withTools(completeCommand(program, named, partial), named);
   process.stdout.write(text(candidates, partial));
@@ -36,7 +36,7 @@ const withTools = (
 ): readonly Candidate[] | 'files' =>
   candidates === 'files' || named.length > 0
     ? candidates
-    : [...candidates, ...[...PROGRAMS.keys()].map((word) => ({ word, help: 'as the real one' }))];
+    : [...candidates, ...PROGRAM_NAMES.map((word) => ({ word, help: 'as the real one' }))];
 
 function text(candidates: readonly Candidate[] | 'files', partial: string): string {
   if (candidates === 'files') return ':files\n';

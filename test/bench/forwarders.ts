@@ -135,7 +135,7 @@ export const bareLoop: Forwarder = {
   },
 };
 
-const PROGRAM = join(ROOT, 'dist/bin/sekisho.js');
+const PROGRAM = join(ROOT, 'dist/bin/sekisho.cjs');
 
 /** `sekisho run`; `options` are more of its arguments, `node` those of Node itself. */
 export const sekisho = (

@@ -1,63 +1,112 @@
 // What a tool loads before it has done its work, for scripts start them a thousand times (test/bench/start.ts has the times).
 
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { PROGRAM } from './program.ts';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ran } from './program.ts';
 
-interface Modules {
-  readonly files: Set<string>;
-  /** Modules of ours and of others that are bundled in them, from the source maps. */
-  readonly sources: Set<string>;
-}
-
-/** A built module with everything that it imports before it runs. */
-function loadedBy(...entries: readonly string[]): Modules {
-  const files = new Set<string>();
-  const sources = new Set<string>();
-  const load = (file: string): void => {
-    if (files.has(file)) return;
-    files.add(file);
-    const text = readFileSync(file, 'utf8');
-    const map = JSON.parse(readFileSync(`${file}.map`, 'utf8')) as { sources: string[] };
-    for (const source of map.sources) sources.add(source.replace(/^(\.\.\/)+/, ''));
-    for (const [, path] of text.matchAll(/(?:from|\bimport)\s*"(\.[^"]+)"/g)) load(join(dirname(file), path));
-  };
-  for (const entry of entries) load(entry);
-  return { files, sources };
-}
-
-/** The built file that an import of the module on demand loads: of all that hold it, the one that brings least along. */
-function builtAs(module: string, from: Modules): string {
-  const targets = [...from.files].flatMap((file) =>
-    [...readFileSync(file, 'utf8').matchAll(/\bimport\("(\.[^"]+)"\)/g)].map(([, path]) => join(dirname(file), path)),
-  );
-  const [least] = targets
-    .filter((target) => loadedBy(target).sources.has(module))
-    .sort((a, b) => loadedBy(a).sources.size - loadedBy(b).sources.size);
-  if (least === undefined) throw new Error(`${module} is not imported on demand`);
-  return least;
-}
-
-const rooms = ({ sources }: Modules): string[] =>
-  [...new Set([...sources].map((source) => source.split('/')[0]))].sort();
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('a tool', () => {
-  const entry = loadedBy(PROGRAM);
-  const tools = loadedBy(PROGRAM, builtAs('bin/tools.ts', entry));
-
-  test('that lists stored rules, or asks the daemon, loads no rules, no grammar and no packages', () => {
-    expect(rooms(tools)).toEqual(['bin', 'control', 'grammar']);
-    expect([...tools.sources].filter((source) => source.startsWith('grammar/'))).toEqual(['grammar/list-columns.ts']);
-    expect(tools.sources).toContain('control/stored-text.ts');
-    expect(loadedBy(builtAs('control/client.ts', tools)).sources.size).toBeLessThan(8);
+  let imports: Record<string, readonly string[]>;
+  beforeAll(async () => {
+    const entryPoints = [join(root, 'bin/programs.ts')];
+    const { metafile } = await build({
+      entryPoints,
+      bundle: true,
+      format: 'cjs',
+      platform: 'node',
+      external: ['koffi', 'chevrotain'],
+      define: { 'import.meta.url': '""' },
+      absWorkingDir: root,
+      metafile: true,
+      write: false,
+    });
+    imports = Object.fromEntries(
+      Object.entries(metafile.inputs).map(([file, { imports }]) => [
+        file,
+        imports.filter(({ kind }) => kind !== 'dynamic-import').map(({ path }) => path),
+      ]),
+    );
   });
 
-  test('that works on stored rules loads the grammar and the lock only when it comes to them', () => {
-    const stored = loadedBy(builtAs('control/stored-tool.ts', tools));
-    expect(rooms(stored)).not.toContain('node_modules');
-    expect(stored.sources).not.toContain('grammar/parser.ts');
-    expect(stored.sources).not.toContain('control/lock.ts');
-    expect(stored.sources).not.toContain('engine/firewall.ts');
+  /** The module with everything that it imports before it runs. */
+  function loadedBy(module: string, loaded = new Set<string>()): Set<string> {
+    if (!loaded.has(module)) {
+      loaded.add(module);
+      for (const path of imports[module] ?? []) loadedBy(path, loaded);
+    }
+    return loaded;
+  }
+  const rooms = (modules: Set<string>): string[] =>
+    [...new Set([...modules].filter((path) => path.endsWith('.ts')).map((path) => path.split('/')[0]))].sort();
+
+  test('that lists stored rules, or asks the daemon, loads no rules, no grammar and no packages', () => {
+    const tools = loadedBy('bin/tools.ts');
+    expect(rooms(tools)).toEqual(['bin', 'control']);
+    expect(tools).toContain('control/stored-text.ts');
+    expect(rooms(loadedBy('control/client.ts'))).toEqual(['control']);
+  });
+
+  test('that works on stored rules loads the parser and the lock only when it comes to them', () => {
+    const stored = loadedBy('control/stored-tool.ts');
+    expect(stored).toContain('matches/index.ts');
+    for (const module of ['grammar/parser.ts', 'control/lock.ts', 'engine/firewall.ts', 'koffi', 'chevrotain'])
+      expect(stored).not.toContain(module);
+  });
+});
+
+describe('the compiled programs', () => {
+  // A copy: what is done to it here would be done to every other test.
+  const copy = mkdtempSync(join(tmpdir(), 'sekisho-'));
+  const bundle = join(copy, 'dist/bin/programs.cjs');
+  beforeAll(() => {
+    for (const file of ['package.json', 'dist/bin'])
+      cpSync(join(root, file), join(copy, file), { recursive: true, filter: (path) => !path.endsWith('.map') });
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  });
+  afterAll(() => rmSync(copy, { recursive: true }));
+
+  const compiled = (): string => {
+    const name = readdirSync(dirname(bundle)).find((file) => file.endsWith(`-${process.arch}`));
+    return join(dirname(bundle), name ?? 'none');
+  };
+  const version = (): string => {
+    const program = join(copy, 'dist/bin/sekisho.cjs');
+    return ran(process.execPath, [program, 'ip6tables', '-V'], { SEKISHO_STATE_DIR: copy }).stdout;
+  };
+
+  test('are those of this text, and V8 takes them', () => {
+    const [text, kept] = [readFileSync(bundle, 'latin1'), readFileSync(compiled())];
+    const label = /^\/\*[0-9a-f]{64}\*\//.exec(text)![0];
+    expect(kept.toString('latin1', 0, label.length)).toBe(label);
+    const source = `(function (require, module, __filename) {${text}\n})`;
+    const script = new Script(source, { cachedData: kept.subarray(label.length) });
+    expect(script.cachedDataRejected).toBe(false);
+  });
+
+  test.each([
+    ['of another text', (kept: Buffer) => Buffer.concat([Buffer.from('/*0'), kept.subarray(3)])],
+    ['cut short', (kept: Buffer) => kept.subarray(0, 100)],
+  ])('%s are passed over', (_, spoil) => {
+    const kept = readFileSync(compiled());
+    writeFileSync(compiled(), spoil(kept));
+    expect(version()).toBe('ip6tables v1.8.9 (legacy)\n');
+    writeFileSync(compiled(), kept);
+  });
+
+  test('are made again by `sekisho links`, for the Node that runs it', () => {
+    const path = compiled();
+    rmSync(path);
+    expect(version()).toBe('ip6tables v1.8.9 (legacy)\n');
+    const links = [join(copy, 'dist/bin/sekisho.cjs'), 'links', join(copy, 'links')];
+    const ours = (file: string): boolean => !/library-|\.map$/.test(file);
+    cpSync(join(root, 'dist/chunks'), join(copy, 'dist/chunks'), { recursive: true, filter: ours });
+    expect(ran(process.execPath, links, {}).stderr).toBe('');
+    expect(compiled()).toBe(path);
   });
 });

@@ -6,7 +6,7 @@ import { builtinRegistry } from '../../control/extensions.ts';
 import { hostNames } from '../../control/host-names.ts';
 import { listen } from '../../control/server.ts';
 import { StoredRules } from '../../control/stored-rules.ts';
-import { cacheOf, columnListing, listColumns, listing, listRules, saveTables } from '../../control/stored-text.ts';
+import { listing, listRules, saveTables } from '../../control/stored-text.ts';
 import { runTool } from '../../control/tool.ts';
 import { RandomSave } from '../grammar/random-save.ts';
 import { Dice } from '../kernel/dice.ts';
@@ -185,6 +185,23 @@ describe('parsed tables beside the text', () => {
     );
   });
 
+  test('are printed as they are after an edit, also where the old text is at hand', async () => {
+    await state.call('ip6tables -N web');
+    await state.call('ip6tables -A INPUT -p tcp -c 7 420 -j web');
+    const edit = async (line: string): Promise<void> => {
+      const rules = await stored(BUILD);
+      await runTool({ program: 'ip6tables', argv: line.split(' '), date: new Date(0) }, rules.ruleset);
+      await rules.write();
+    };
+    await edit('-A INPUT -s ::1 -j web');
+    await edit('-E web www');
+    await edit('-Z INPUT 1');
+    await edit('-I INPUT -j www');
+    expect(state.read()).toContain(
+      '[0:0] -A INPUT -j www\n[0:0] -A INPUT -p tcp -j www\n[0:0] -A INPUT -s ::1/128 -j www\n',
+    );
+  });
+
   test('listings cut from the text are those of the rules', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), async (seed) => {
@@ -204,56 +221,6 @@ describe('parsed tables beside the text', () => {
       }),
       { numRuns: 40 },
     );
-  });
-
-  test('listings in columns, kept beside the text, are those of the rules', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.nat(), async (seed) => {
-        fc.pre(await store(seed));
-        const { ruleset } = await stored();
-        const listings = cacheOf(state.paths.rules(6), BUILD).listings(state.read());
-        for (const { name, chains } of ruleset.tables) {
-          for (const words of [
-            '-nvL',
-            '-nL',
-            '-n -x -v -L --line-numbers',
-            ...[...chains.keys()].map((one) => `-vnL ${one}`),
-          ]) {
-            const argv = `-t ${name} ${words}`.split(' ');
-            const { stdout } = await runTool({ program: 'ip6tables', argv, date: new Date(0) }, ruleset);
-            expect(listColumns(listings, columnListing(argv)!)).toBe(stdout);
-          }
-        }
-      }),
-      { numRuns: 40 },
-    );
-  });
-
-  test('no listing in columns but the plain ones, of numbers, is taken from there', () => {
-    const words = [
-      '-L',
-      '-vL',
-      '-nvvL',
-      '-nnL',
-      '-n -L -n',
-      '-nL INPUT 1',
-      '-nL -Z',
-      '-nLv',
-      '-nL ! x',
-      '-n',
-      '-nL -t',
-      '-S',
-    ];
-    expect(words.filter((line) => columnListing(line.split(' ')))).toEqual([]);
-    const plain = { numeric: true, verbose: false, exact: false, lineNumbers: false };
-    expect(columnListing(['-nL'])).toEqual({ table: 'filter', chain: undefined, options: plain });
-    expect(columnListing(['-t', 'raw', '-L', 'OUTPUT', '-nv', '--line-numbers'])).toEqual({
-      table: 'raw',
-      chain: 'OUTPUT',
-      options: { ...plain, verbose: true, lineNumbers: true },
-    });
-    expect(listColumns(undefined, columnListing(['-nL'])!)).toBeUndefined();
-    expect(listColumns(new Map([['filter', []]]), columnListing(['-nL', 'web'])!)).toBeUndefined();
   });
 
   test('of other text are passed over', async () => {

@@ -1,0 +1,68 @@
+// The classic programs as V8 keeps them, compiled: scripts start them a thousand times, and compiling their text takes longer than what they do.
+//
+// The build makes one text of bin/programs.ts and all that it needs, with its digest in front. Beside it lies what V8 made of it in a
+// rehearsal, one file for each version of V8, which begins with the same digest. A file that is not there, not of this text, or that V8 does
+// not take (it looks at its version and its flags) is passed over: then V8 compiles the text, and nothing but time is lost.
+
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
+import { BUILD_ID } from '../control/build-id.ts';
+import { builtModule } from '../control/package-root.ts';
+
+type Programs = typeof import('./programs.ts');
+type Bundle = (require: NodeJS.Require, module: { exports: unknown }, filename: string) => void;
+
+/** Octets of the comment in front: SHA-256 in hexadecimal digits. */
+const LABEL = '/*'.length + 64 + '*/'.length;
+
+export async function programs(): Promise<Programs> {
+  // The sources themselves are running.
+  if (BUILD_ID === '') return import('./programs.ts');
+  const path = bundlePath();
+  return programsOf(scriptOf(path, compiledBefore), path);
+}
+
+/** Compiles for the next starts by this Node; rejects with what the system says where the folder of the program cannot be written to. */
+export async function compileAhead(): Promise<void> {
+  const path = bundlePath();
+  const script = scriptOf(path);
+  const folder = mkdtempSync(join(tmpdir(), 'sekisho-'));
+  const beside = `${cacheOf(path)}.new.${process.pid}`;
+  try {
+    await programsOf(script, path).rehearse(folder);
+    writeFileSync(beside, Buffer.concat([readFileSync(path).subarray(0, LABEL), script.createCachedData()]));
+    renameSync(beside, cacheOf(path));
+  } finally {
+    rmSync(beside, { force: true });
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const bundlePath = (): string => fileURLToPath(builtModule('bin/programs.cjs'));
+const cacheOf = (path: string): string => `${path}.${process.versions.v8}-${process.arch}`;
+
+function scriptOf(path: string, compiled?: (path: string, label: string) => Buffer | undefined): Script {
+  // Octets are characters: the build leaves no others than ASCII in it.
+  const text = readFileSync(path, 'latin1');
+  const cachedData = compiled?.(path, text.slice(0, LABEL));
+  return new Script(`(function (require, module, __filename) {${text}\n})`, { filename: path, cachedData });
+}
+
+function programsOf(script: Script, path: string): Programs {
+  const module = { exports: {} };
+  (script.runInThisContext() as Bundle)(createRequire(path), module, path);
+  return module.exports as Programs;
+}
+
+function compiledBefore(path: string, label: string): Buffer | undefined {
+  try {
+    const kept = readFileSync(cacheOf(path));
+    return kept.toString('latin1', 0, LABEL) === label ? kept.subarray(LABEL) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,16 @@
+// The classic names that this program answers to. A module of its own: every start looks here first.
+
+import { TOOLS } from '../control/protocol.ts';
+
+/** Programs that can tell the two kinds of tools apart (ferm) ask for these. */
+const LEGACY_TOOLS = TOOLS.map((name) => name.replace('tables', 'tables-legacy'));
+
+export const PROGRAM_NAMES: readonly string[] = [
+  ...TOOLS,
+  ...LEGACY_TOOLS,
+  'iptables-apply',
+  'ip6tables-apply',
+  'iptables-xml',
+  'conntrack',
+  'ipset',
+];
