@@ -2,8 +2,8 @@
 // decided is to leave. It opens and closes nothing, knows no header, and is told to end by a cell.
 
 import { parentPort } from 'node:worker_threads';
-import { DeviceCounters } from './device.ts';
-import { GAP, LARGEST, type LaneMemory, nextOffset, PAGE_LENGTH, PAGE_PACKETS, QueueEnd } from './lane.ts';
+import { BUFFER_LENGTH, DeviceCounters, HEADROOM } from './device.ts';
+import { type LaneMemory, QueueEnd, SLOTS, slotAt } from './lane.ts';
 import { type Libc, libc } from './libc.ts';
 import { dropReason, Poller } from './linux.ts';
 import { Waker } from './os.ts';
@@ -75,7 +75,7 @@ class QueueThread {
       ({ descriptor, headerLength }, index) =>
         new Port(libc(), descriptor, headerLength, new DeviceCounters(counters[index])),
     );
-    this.ways = lanes.map((memory) => new Way(memory, this.ports));
+    this.ways = lanes.map((memory, device) => new Way(memory, this.ports[device], this.ports));
   }
 
   run(): void {
@@ -90,20 +90,15 @@ class QueueThread {
   /** Returns how much there was to do. */
   private turn(stop: boolean): number {
     let done = 0;
-    for (const { end, write } of this.ways) done += end.send(write);
-    for (let device = 0; device < this.ways.length && !stop; device++) done += this.fill(device);
+    for (const way of this.ways) done += way.write();
+    for (const way of this.ways) if (!stop) done += this.read(way);
     Atomics.add(this.cells, QUEUE.TURNS, 1);
     return done;
   }
 
-  private fill(device: number): number {
-    const { end, address } = this.ways[device];
-    const { page } = end;
-    if (page < 0) return 0;
-    const count = this.ports[device].read(address + page * PAGE_LENGTH, end.packets[page]);
-    if (count === 0) return 0;
-    end.fill(count);
-    endSleep(this.engine, this.engineSleeps);
+  private read(way: Way): number {
+    const count = way.read();
+    if (way.end.show()) endSleep(this.engine, this.engineSleeps);
     return count;
   }
 
@@ -120,7 +115,7 @@ class QueueThread {
 
   /** A device that may not be read now is not to wake us. */
   private watch(device: number): void {
-    const full = this.ways[device].end.page < 0;
+    const { full } = this.ways[device];
     this.poller.watch(device, !full);
     if (full) Atomics.add(this.cells, QUEUE.HELD + device, 1);
   }
@@ -129,23 +124,53 @@ class QueueThread {
 /** A lane from this side, with what its memory is called in system calls. */
 class Way {
   readonly end: QueueEnd;
-  readonly address: number;
-  readonly write: (device: number, first: number, count: number) => void;
+  private readonly address: number;
+  private readonly port: Port;
+  /** Slots to read into. The one freed last is taken first: it is in the cache. */
+  private readonly free = Array.from({ length: SLOTS }, (_, slot) => slot);
+  private readonly writeRun: (device: number, first: number, count: number) => void;
+  private readonly giveBack = (slot: number): void => void this.free.push(slot);
 
-  constructor(memory: LaneMemory, ports: readonly Port[]) {
+  /** `port`: where what comes in by it is read. */
+  constructor(memory: LaneMemory, port: Port, ports: readonly Port[]) {
     const end = new QueueEnd(memory);
     const address = libc().addressOf(end.bytes);
     this.end = end;
     this.address = address;
-    this.write = (device, first, count) => ports[device].write(address, end.leaving, first, count);
+    this.port = port;
+    this.writeRun = (device, first, count) => ports[device].write(address, end.leaving, first, count);
+  }
+
+  get full(): boolean {
+    return this.free.length === 0;
+  }
+
+  /** Returns how much there was to do. */
+  write(): number {
+    this.end.send(this.writeRun);
+    return this.end.done(this.giveBack);
+  }
+
+  /** Reads what waits, as far as there are slots. Returns how many packets. */
+  read(): number {
+    const { free, port, end, address } = this;
+    let count = 0;
+    for (; free.length > 0; count++) {
+      const at = slotAt(free[free.length - 1], port.headerLength);
+      const length = port.read(address + at);
+      if (length === 0) break;
+      end.arrived(at, length);
+      free.pop();
+    }
+    return count;
   }
 }
 
 /** This queue of a device. */
 class Port {
+  readonly headerLength: number;
   private readonly libc: Libc;
   private readonly descriptor: number;
-  private readonly headerLength: number;
   private readonly counters: DeviceCounters;
 
   constructor(calls: Libc, descriptor: number, headerLength: number, counters: DeviceCounters) {
@@ -155,21 +180,12 @@ class Port {
     this.counters = counters;
   }
 
-  /** Fills the page at `address`; offset and length of each packet go to `packets`. Returns how many. */
-  read(address: number, packets: Int32Array): number {
-    let offset = 0;
-    let count = 0;
-    while (count < PAGE_PACKETS && offset + LARGEST + GAP <= PAGE_LENGTH) {
-      const length = this.libc.read(this.descriptor, address + offset, LARGEST);
-      // EAGAIN, or the device was deleted.
-      if (length <= this.headerLength) break;
-      this.counters.received(length - this.headerLength);
-      packets[2 * count] = offset;
-      packets[2 * count + 1] = length;
-      offset = nextOffset(offset, length);
-      count++;
-    }
-    return count;
+  /** Reads a packet with its header; its octets, or 0: none waits, or the device was deleted. */
+  read(address: number): number {
+    const length = this.libc.read(this.descriptor, address, BUFFER_LENGTH - HEADROOM + this.headerLength);
+    if (length <= this.headerLength) return 0;
+    this.counters.received(length - this.headerLength);
+    return length;
   }
 
   /** Writes the octets of lane `address` that the pairs of `leaving` from `first` on name. */

@@ -4,7 +4,7 @@
 
 import { Packet } from '../packet/packet.ts';
 import { copyPacket, type DeviceCounters } from './device.ts';
-import { type EngineEnd, nextOffset } from './lane.ts';
+import type { EngineEnd } from './lane.ts';
 import { OffloadDevice, type Offloads } from './offload-device.ts';
 
 /** What the devices of an engine have in common. */
@@ -104,7 +104,7 @@ export class RingDevice extends OffloadDevice {
 
   private sendCopy(pkt: Packet): boolean {
     const { lane, copy } = this.rings;
-    const at = lane.copyTo(nextOffset(0, this.headerLength + pkt.length));
+    const at = lane.copyTo(this.headerLength + pkt.length);
     if (at < 0) return this.counters.dropped('ring full');
     copy.bytes = lane.bytes;
     copyPacket(pkt, copy, at + this.headerLength);

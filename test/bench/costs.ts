@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { ip, tcp, udp } from '../../packet/build.ts';
 import { GSO_TCP6, Packet } from '../../packet/packet.ts';
 import { BUFFER_LENGTH, type Device, HEADROOM } from '../../tun/device.ts';
-import { EngineEnd, laneMemory, nextOffset, QueueEnd } from '../../tun/lane.ts';
+import { EngineEnd, laneMemory, QueueEnd, SLOTS, slotAt } from '../../tun/lane.ts';
 import { openTun } from '../../tun/linux.ts';
 import { enterNewNamespace } from '../../tun/namespace.ts';
 import { established, FORWARD_RULES } from '../engine/established.ts';
@@ -114,24 +114,21 @@ function engine(): { known: number[]; fresh: number[] } {
   return { known: measure(() => flow.send()), fresh: measure(() => flow.open()) };
 }
 
-/** A page of packets from the thread of a queue to the engine and back (tun/lane.ts), both ends in this thread: without the misses of two caches. */
+/** Packets from the thread of a queue to the engine and back (tun/lane.ts), both ends in this thread: without the misses of two caches. */
 function handOver(): number[] {
   const memory = laneMemory();
   const [queue, engineEnd] = [new QueueEnd(memory), new EngineEnd(memory)];
-  const [packets, turns] = [64, 2_000];
+  const turns = 2_000;
+  const free = Array.from({ length: SLOTS }, (_, slot) => slot);
   return runs(() =>
-    each(packets * turns, () => {
+    each(SLOTS * turns, () => {
       for (let turn = 0; turn < turns; turn++) {
-        const list = queue.packets[queue.page];
-        for (let index = 0, offset = 0; index < packets; index++) {
-          list[2 * index] = offset;
-          list[2 * index + 1] = SMALL.length;
-          offset = nextOffset(offset, SMALL.length);
-        }
-        queue.fill(packets);
+        for (let slot = free.pop(); slot !== undefined; slot = free.pop()) queue.arrived(slotAt(slot, 0), SMALL.length);
+        queue.show();
         while (engineEnd.next()) engineEnd.push(1, engineEnd.at, engineEnd.end - engineEnd.at);
         engineEnd.publish();
         queue.send(() => {});
+        queue.done((slot) => void free.push(slot));
       }
     }),
   );

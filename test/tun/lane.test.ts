@@ -6,7 +6,7 @@ import { ip4, ip6, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import { Packet } from '../../packet/packet.ts';
 import { BUFFER_LENGTH } from '../../tun/device.ts';
-import { PAGE_PACKETS, PAGES } from '../../tun/lane.ts';
+import { SLOTS } from '../../tun/lane.ts';
 import { Wrapper } from '../../tun/wrapper.ts';
 import { QueueRig, type Sent } from './queue-rig.ts';
 import { deviceSuite } from './suite.ts';
@@ -99,10 +99,10 @@ describe('lanes', () => {
     expect(rig.take(0).length).toBe(9);
   });
 
-  test('dropped packets give their page back', () => {
+  test('dropped packets give their slot back', () => {
     const rig = new QueueRig(1);
-    for (let round = 0; round < 5 * PAGES; round++) {
-      expect(rig.bring(0, 0, [numbered(round)])).toBe(true);
+    for (let round = 0; round < 3 * SLOTS; round++) {
+      expect(rig.bring(0, 0, [numbered(round)])).toBe(1);
       rig.devices[0].read(into, 0, 100, () => {});
       expect(rig.take(0)).toEqual([]);
     }
@@ -111,8 +111,8 @@ describe('lanes', () => {
   test('an engine that stands still: so many packets are in memory, the rest is not read, and it goes on afterwards', () => {
     const rig = new QueueRig(1);
     const waiting = upTo(1_000).map((id) => numbered(id));
-    while (rig.bring(0, 0, waiting));
-    expect(waiting.length).toBe(1_000 - PAGES * PAGE_PACKETS);
+    while (rig.bring(0, 0, waiting) > 0);
+    expect(waiting.length).toBe(1_000 - SLOTS);
     const sent: number[] = [];
     while (pass(rig) > 0) {
       sent.push(...ids(rig.take(0)));
@@ -130,7 +130,7 @@ describe('lanes', () => {
       pass(rig);
       expect(ids(rig.take(1))).toEqual([5_000 + round]);
     }
-    expect(ids(rig.take(0))).toEqual(upTo(PAGES * PAGE_PACKETS));
+    expect(ids(rig.take(0))).toEqual(upTo(SLOTS));
   });
 
   test('copies for a thread that does not write: so many octets are kept, the rest is dropped and counted', () => {
@@ -148,17 +148,15 @@ describe('lanes', () => {
     const rig = new QueueRig(1);
     const answer = Packet.of(numbered(7));
     const kept = upTo(2_000).filter(() => rig.devices[0].write(answer)).length;
-    expect(kept).toBe(768);
-    for (let page = 0; page < PAGES; page++)
-      rig.bring(
-        0,
-        0,
-        upTo(PAGE_PACKETS).map((id) => numbered(100 + id)),
-      );
-    expect(pass(rig)).toBe(PAGES * PAGE_PACKETS);
-    const sent = ids(rig.take(0));
-    expect(sent.length).toBe(kept + PAGES * PAGE_PACKETS);
-    expect(sent.slice(kept, kept + PAGE_PACKETS)).toEqual(upTo(PAGE_PACKETS).map((id) => 100 + id));
+    expect(kept).toBe(1_024 - SLOTS);
+    const passing = upTo(SLOTS).map((id) => 100 + id);
+    rig.bring(
+      0,
+      0,
+      passing.map((id) => numbered(id)),
+    );
+    expect(pass(rig)).toBe(SLOTS);
+    expect(ids(rig.take(0))).toEqual([...Array(kept).fill(7), ...passing]);
   });
 
   test('a packet that grows does not touch the one behind it', () => {

@@ -1,15 +1,6 @@
 // Devices behind lanes, with this thread on both sides of them: what a thread of a queue would read and write is an array.
 
-import {
-  EngineEnd,
-  GAP,
-  LARGEST,
-  laneMemory,
-  nextOffset,
-  PAGE_LENGTH,
-  PAGE_PACKETS,
-  QueueEnd,
-} from '../../tun/lane.ts';
+import { EngineEnd, laneMemory, QueueEnd, SLOTS, slotAt } from '../../tun/lane.ts';
 import type { Offloads } from '../../tun/offload-device.ts';
 import { RingDevice, Rings } from '../../tun/ring-device.ts';
 
@@ -22,12 +13,14 @@ export class QueueRig {
   readonly devices: readonly RingDevice[];
   /** Lanes whose threads were to be woken. */
   readonly woken: number[] = [];
-  private readonly ends: readonly (readonly QueueEnd[])[];
+  private readonly ends: readonly (readonly { end: QueueEnd; free: number[] }[])[];
 
   /** `start`: what the cursors of the lanes begin at. */
   constructor(queues: number, offloads?: Offloads, start = 0) {
     const memory = Array.from({ length: queues }, () => [laneMemory(start), laneMemory(start)]);
-    this.ends = memory.map((lanes) => lanes.map((lane) => new QueueEnd(lane)));
+    this.ends = memory.map((lanes) =>
+      lanes.map((lane) => ({ end: new QueueEnd(lane), free: Array.from({ length: SLOTS }, (_, slot) => slot) })),
+    );
     const engine = memory.map((lanes) => lanes.map((lane) => new EngineEnd(lane)));
     const rings = new Rings(engine.flat(), (lane) => this.woken.push(lane));
     this.devices = ['tunA', 'tunB'].map(
@@ -36,28 +29,25 @@ export class QueueRig {
     );
   }
 
-  /** What one batch of reads brings to a queue; false: no page is free, and nothing was read. As many as fit are taken from `packets`. */
-  bring(queue: number, device: number, packets: Uint8Array[]): boolean {
-    const end = this.ends[queue][device];
-    const { page } = end;
-    if (page < 0) return false;
-    let at = 0;
+  /** One batch of reads by a queue: as many of `packets` as there are free slots for are taken from it. Returns how many. */
+  bring(queue: number, device: number, packets: Uint8Array[]): number {
+    const { end, free } = this.ends[queue][device];
     let count = 0;
-    for (; count < PAGE_PACKETS && packets.length > 0 && at + LARGEST + GAP <= PAGE_LENGTH; count++) {
+    for (; free.length > 0 && packets.length > 0; count++) {
       const octets = packets.shift() as Uint8Array;
-      end.bytes.set(octets, page * PAGE_LENGTH + at);
-      end.packets[page].set([at, octets.length], 2 * count);
+      const at = slotAt(free.pop() as number, this.devices[device].headerLength);
+      end.bytes.set(octets, at);
+      end.arrived(at, octets.length);
       this.devices[device].counters.received(octets.length);
-      at = nextOffset(at, octets.length);
     }
-    end.fill(count);
-    return true;
+    end.show();
+    return count;
   }
 
   /** What the thread of a queue writes now, in order. */
   take(queue: number): Sent[] {
     const sent: Sent[] = [];
-    for (const end of this.ends[queue]) {
+    for (const { end, free } of this.ends[queue]) {
       end.send((device, first, count) => {
         for (let pair = 2 * first; pair < 2 * (first + count); pair += 2) {
           const [at, length] = end.leaving.subarray(pair, pair + 2);
@@ -65,6 +55,7 @@ export class QueueRig {
           sent.push({ device, octets: end.bytes.slice(at, at + length) });
         }
       });
+      end.done((slot) => free.push(slot));
     }
     return sent;
   }
