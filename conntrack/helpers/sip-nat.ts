@@ -86,20 +86,20 @@ function mapVia(message: Message, request: boolean, forced: number): boolean {
   const behind = end + message.to - before;
   const rewrite = (text: string): boolean => write(message, found.at, found.length, text);
   if (
-    addressParameter(message, behind, 'maddr=', true) &&
+    addressParameter(message, behind, 'MADDR=', true) &&
     sameWords(found.address, source.words) &&
     !sameWords(found.address, otherDestination.words) &&
     !rewrite(addressText(call, otherDestination.words, true))
   )
     return false;
   if (
-    addressParameter(message, behind, 'received=', false) &&
+    addressParameter(message, behind, 'RECEIVED=', false) &&
     sameWords(found.address, destination.words) &&
     !sameWords(found.address, otherSource.words) &&
     !rewrite(addressText(call, otherSource.words, false))
   )
     return false;
-  const port = numberParameter(message, behind, 'rport=');
+  const port = numberParameter(message, behind, 'RPORT=');
   return port !== destination.port || port === otherSource.port || rewrite(String(otherSource.port));
 }
 

@@ -31,6 +31,7 @@ export type Sought = 'yes' | 'no' | 'bad';
 /** Length of the value at `at`, 0: none; `shift` octets in front of it are passed over. */
 type Measure = (call: HelperCall, at: number, limit: number) => number;
 
+/** Words are in capitals here: letters of any case fit them. */
 interface Header {
   readonly name: string;
   readonly short?: string;
@@ -97,15 +98,15 @@ const plainAddress: Measure = (call, at, limit) => {
   return end < 0 ? 0 : end - at;
 };
 
-export const CSEQ: Header = { name: 'CSeq', measure: digits };
-export const FROM: Header = { name: 'From', short: 'f', search: 'sip:', measure: endpointOfUser };
-export const TO: Header = { name: 'To', short: 't', search: 'sip:', measure: endpointOfUser };
-export const CONTACT: Header = { name: 'Contact', short: 'm', search: 'sip:', measure: endpointOfUser };
-export const VIA_UDP: Header = { name: 'Via', short: 'v', search: 'UDP ', measure: endpoint };
-export const VIA_TCP: Header = { name: 'Via', short: 'v', search: 'TCP ', measure: endpoint };
-export const EXPIRES: Header = { name: 'Expires', measure: digits };
-export const CONTENT_LENGTH: Header = { name: 'Content-Length', short: 'l', measure: digits };
-export const CALL_ID: Header = { name: 'Call-Id', short: 'i', measure: callId };
+export const CSEQ: Header = { name: 'CSEQ', measure: digits };
+export const FROM: Header = { name: 'FROM', short: 'F', search: 'SIP:', measure: endpointOfUser };
+export const TO: Header = { name: 'TO', short: 'T', search: 'SIP:', measure: endpointOfUser };
+export const CONTACT: Header = { name: 'CONTACT', short: 'M', search: 'SIP:', measure: endpointOfUser };
+export const VIA_UDP: Header = { name: 'VIA', short: 'V', search: 'UDP ', measure: endpoint };
+export const VIA_TCP: Header = { name: 'VIA', short: 'V', search: 'TCP ', measure: endpoint };
+export const EXPIRES: Header = { name: 'EXPIRES', measure: digits };
+export const CONTENT_LENGTH: Header = { name: 'CONTENT-LENGTH', short: 'L', measure: digits };
+export const CALL_ID: Header = { name: 'CALL-ID', short: 'I', measure: callId };
 
 // --- Addresses -------------------------------------------------------------------------------------------------------------
 
@@ -201,8 +202,9 @@ function searchHeader(bytes: Uint8Array, at: number, to: number, word: string): 
   return -1;
 }
 
+/** `word` in capitals. */
 const sameLetters = (bytes: Uint8Array, at: number, to: number, word: string): boolean =>
-  startsWith(bytes, at, to, word.toUpperCase(), true);
+  startsWith(bytes, at, to, word, true);
 
 /** Octets of the first line end at or behind `at`, and what follows; -1: no line begins there. */
 function nextLine(bytes: Uint8Array, at: number, limit: number): number {
@@ -314,7 +316,7 @@ export function requestAddress({ call, from, to }: Message): Sought {
   if (method === 0 || at >= to) return 'no';
   for (; at < to - 4; at++) {
     if (isLineEnd(bytes[at])) return 'bad';
-    if (sameLetters(bytes, at, to, 'sip:')) {
+    if (sameLetters(bytes, at, to, 'SIP:')) {
       at += 4;
       break;
     }
@@ -335,7 +337,7 @@ const endOfParameters = ({ call, to }: Message, at: number): number => {
   return comma < 0 ? to : comma;
 };
 
-/** The value of a parameter behind `at`: its beginning and end; undefined: it is not there. ct_sip_parse_param() */
+/** The value of a parameter (its name in capitals) behind `at`: its beginning and end; undefined: it is not there. ct_sip_parse_param() */
 export function parameter(message: Message, at: number, name: string): [begin: number, end: number] | undefined {
   const { bytes } = message.call;
   const limit = endOfParameters(message, at);
@@ -372,10 +374,10 @@ export function numberParameter(message: Message, at: number, name: string): num
 export type SdpKind = 'version' | 'owner' | 'connection' | 'media';
 
 const SDP: Readonly<Record<SdpKind, { name: string; address: boolean; measure: Measure }>> = {
-  version: { name: 'v=', address: false, measure: digits },
-  owner: { name: 'o=', address: true, measure: plainAddress },
-  connection: { name: 'c=', address: true, measure: plainAddress },
-  media: { name: 'm=', address: false, measure: media },
+  version: { name: 'V=', address: false, measure: digits },
+  owner: { name: 'O=', address: true, measure: plainAddress },
+  connection: { name: 'C=', address: true, measure: plainAddress },
+  media: { name: 'M=', address: false, measure: media },
 };
 
 /** The first line of a kind behind `at`, but in front of the first of another one. ct_sip_get_sdp_header() */

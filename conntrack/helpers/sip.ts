@@ -101,7 +101,7 @@ function forgetMedia(call: HelperCall): void {
 /** Protocol that calls are to come by; 0: one that is not the connection's. ct_sip_parse_transport() */
 function transport(message: Message, at: number): number {
   const own = message.call.pkt.protocol;
-  const given = parameter(message, at, 'transport=');
+  const given = parameter(message, at, 'TRANSPORT=');
   if (!given) return own;
   const { bytes } = message.call;
   const named = (word: string): boolean => startsWith(bytes, given[0], bytes.length, word, true);
@@ -125,7 +125,7 @@ function register(message: Message, state: State, cseq: number): string | undefi
   const destination = found.address.slice();
   const protocol = transport(message, at + length);
   if (protocol === 0) return undefined;
-  const given = numberParameter(message, at + length, 'expires=');
+  const given = numberParameter(message, at + length, 'EXPIRES=');
   if (given === 'bad') return 'SIP expiry cannot be read';
   if (given !== 'no') expires = given;
   if (expires !== 0) {
@@ -163,7 +163,7 @@ function registered(message: Message, state: State, cseq: number, code: number):
       const [address, port] = [found.address.slice(), found.port];
       const protocol = transport(message, behind);
       if (protocol === 0) continue;
-      const given = numberParameter(message, behind, 'expires=');
+      const given = numberParameter(message, behind, 'EXPIRES=');
       if (given === 'bad') return 'SIP expiry cannot be read';
       const granted = given === 'no' ? expires : given;
       if (granted === 0) break;
