@@ -1,6 +1,7 @@
 // Rules that no engine runs: kept as save text with counters, one file a family, in the state directory or wherever --file says.
 // The text is the truth; a person may read and edit it.
 
+import { existsSync } from 'node:fs';
 import type { Registry } from '../engine/registry.ts';
 import { Ruleset, SpecCounters } from '../engine/ruleset.ts';
 import { renderDiagnostic } from '../grammar/diagnostics.ts';
@@ -10,6 +11,7 @@ import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import { readIfThere, writeAtomically } from './atomic-file.ts';
 import type { ParsedCache } from './parsed-cache.ts';
+import { journalOf } from './paths.ts';
 import { Readable } from './readable.ts';
 import { cacheOf } from './stored-text.ts';
 
@@ -47,6 +49,7 @@ export class StoredRules {
     const stored = new StoredRules(path, family, context);
     const text = readIfThere(path);
     if (text !== undefined && !stored.recall(text)) await stored.parse(text);
+    if (text !== undefined && existsSync(journalOf(path))) await stored.repeat(text);
     stored.readable.trust(stored.ruleset);
     stored.installed = false;
     return stored;
@@ -92,6 +95,16 @@ export class StoredRules {
     if (this.ruleset.save({ counters: true }) === text) this.keepParsed(text);
   }
 
+  /** What a daemon has not come to write into the file. */
+  private async repeat(text: string): Promise<void> {
+    const { editsSince, repeatEdits } = await import('./rule-journal.ts');
+    try {
+      await repeatEdits(this.path, editsSince(this.path, text), this.ruleset);
+    } catch (error) {
+      throw new Unreadable((error as Error).message);
+    }
+  }
+
   private keepParsed(text: string): void {
     this.cache.write(text, this.currentTables().reverse());
   }
@@ -114,7 +127,8 @@ export class StoredRules {
     if (!this.changed) return;
     const text = this.ruleset.save({ counters: true });
     await this.readable.check(this.ruleset);
-    writeAtomically(this.path, text);
+    if (existsSync(journalOf(this.path))) (await import('./rule-journal.ts')).storeWhole(this.path, text);
+    else writeAtomically(this.path, text);
     this.keepParsed(text);
   }
 }

@@ -1,10 +1,11 @@
 // -save and -S of stored rules are the stored text, cut a little: where it is known to be canonical, nothing needs to be parsed, and no
 // extension loaded, to list them. Scripts do it before every change. Whatever is out of the ordinary goes the long way.
 
+import { existsSync } from 'node:fs';
 import { readIfThere } from './atomic-file.ts';
 import { BUILD_ID } from './build-id.ts';
 import { ParsedCache } from './parsed-cache.ts';
-import type { StatePaths } from './paths.ts';
+import { journalOf, type StatePaths } from './paths.ts';
 import type { ToolName } from './protocol.ts';
 import { framed } from './save-frame.ts';
 import { saveWords } from './tool-words.ts';
@@ -20,7 +21,7 @@ export function listStored(
   if (!list) return undefined;
   try {
     const path = paths.rules(program.startsWith('ip6') ? 6 : 4);
-    const text = readIfThere(path);
+    const text = existsSync(journalOf(path)) ? undefined : readIfThere(path);
     return text !== undefined && cacheOf(path, BUILD_ID).has(text) ? list(text) : undefined;
   } catch {
     return undefined; // the long way has the words for it
