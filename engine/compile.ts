@@ -2,7 +2,7 @@
 // become comparisons, what is left of predicates, actions and chains become calls. It looks like this (IPv6, `-s 2001:db8::/32 -p tcp -m tcp
 // --dport 22 -j ACCEPT`, then `-i tunA -j web`):
 //
-//   if (!isWhole(pkt)) return slow(pkt, 0);
+//   if (!pkt.whole) return walk(pkt, 0);
 //   let v = 0, b = pkt.bytes, o = pkt.l3;
 //   let k0 = b[o + 8] << 24 | b[o + 9] << 16 | b[o + 10] << 8 | b[o + 11], k11 = pkt.inDevice;
 //   if (k0 === 536939960 && pkt.protocol === 6 && (ports(pkt) & 65535) === 22) { count(7); return 1; }
@@ -15,8 +15,10 @@
 // Only numbers, and names through JSON.stringify, go from a rule into the text. Where the runtime makes no code from strings
 // (node --disallow-code-generation-from-strings), chains stay as they are.
 
+import { i32 } from '../packet/bytes.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
+import { PORTED } from '../packet/ports.ts';
 import {
   ANY,
   ANY_NOT,
@@ -30,21 +32,7 @@ import {
   WILDCARD,
   wildcardPrefix,
 } from './classifier/conditions.ts';
-import {
-  DESTINATION,
-  deviceName,
-  HEADER,
-  IN,
-  isWhole,
-  LATER,
-  OUT,
-  PORTS,
-  PROTOCOL,
-  STATE,
-  UNSEEN,
-  WORDS,
-  word,
-} from './classifier/key.ts';
+import { DESTINATION, deviceName, IN, LATER, OUT, PORTS, PROTOCOL, STATE, UNSEEN, WORDS } from './classifier/key.ts';
 import type { Counts } from './counters.ts';
 import type { Action, Predicate } from './extension.ts';
 import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from './rule.ts';
@@ -66,7 +54,7 @@ interface Compiled {
   readonly at: number;
   readonly callee: Runnable | undefined;
   /** Why a packet that it drops is dropped. */
-  reason(): string;
+  readonly reason: string;
 }
 
 /** What the generated text refers to by name. */
@@ -74,7 +62,7 @@ class Bindings {
   readonly names: string[] = [];
   readonly values: unknown[] = [];
 
-  add(prefix: string, value: Predicate | Action | Runnable | Compiled): string {
+  add(prefix: string, value: Predicate | Action | Runnable): string {
     const known = this.values.indexOf(value);
     if (known >= 0) return this.names[known];
     const name = `${prefix}${this.values.length}`;
@@ -84,9 +72,9 @@ class Bindings {
   }
 }
 
-const ports = (pkt: Packet): number => (HEADER[pkt.protocol] !== 0 ? word(pkt.bytes, pkt.l4) : 0);
+const ports = (pkt: Packet): number => (PORTED[pkt.protocol] !== 0 ? i32(pkt.bytes, pkt.l4) : 0);
 
-/** word(b, o + at), written out: V8 does not inline as many calls as there would be. */
+/** i32(b, o + at), written out: V8 does not inline as many calls as there would be. */
 const wordText = (at: number): string =>
   `b[o + ${at}] << 24 | b[o + ${at + 1}] << 16 | b[o + ${at + 2}] << 8 | b[o + ${at + 3}]`;
 
@@ -102,12 +90,16 @@ function load(field: number, family: Family): string {
   return wordText(field < DESTINATION ? 8 + 4 * field : 24 + 4 * (field - DESTINATION));
 }
 
-/** `slow` goes on with a packet that is not whole, from a position on. Undefined where no code can be made. */
+/**
+ * The rules that stand first in a chain, as code. `walk` goes on without it from a position on: with a packet that is not whole, and
+ * behind them where they are not all. Undefined where no code can be made.
+ */
 export function compileChain(
   chain: readonly Compiled[],
+  areAll: boolean,
   { words }: ConditionList,
   counts: Counts,
-  slow: (pkt: Packet, from: number) => Verdict,
+  walk: (pkt: Packet, from: number) => Verdict,
 ): Run | undefined {
   const bindings = new Bindings();
   const { family } = chain[0].rule.spec;
@@ -119,14 +111,14 @@ export function compileChain(
     '"use strict";',
     ...bindings.names.map((name, index) => `const ${name} = bound[${index}];`),
     'return (pkt) => {',
-    'if (!isWhole(pkt)) return slow(pkt, 0);',
+    'if (!pkt.whole) return walk(pkt, 0);',
     'let v = 0, b = pkt.bytes, o = pkt.l3;',
     ...loads.map(([name, value]) => `let ${name} = ${value};`),
     ...bodies.map((body) => body.replaceAll(RELOAD, reload)),
-    `return ${RETURN};`,
+    areAll ? `return ${RETURN};` : `return walk(pkt, ${chain.length});`,
     '};',
   ].join('\n');
-  const helpers = { counts, ports, isWhole, slow };
+  const helpers = { counts, ports, walk };
   try {
     return new Function('bound', ...Object.keys(helpers), text)(bindings.values, ...Object.values(helpers));
   } catch (problem) {
@@ -135,7 +127,8 @@ export function compileChain(
   }
 }
 
-const RELOAD = '/*reload*/';
+/** Stands where all is to be read again. With a line's end in it, as no name has that JSON.stringify() has written. */
+const RELOAD = '/* reload\n*/';
 
 function ruleText(one: Compiled, position: number, texts: Conditions, bindings: Bindings): string {
   const conditions = texts.of(one);
@@ -234,16 +227,13 @@ class Conditions {
 function matchedText(one: Compiled, position: number, bindings: Bindings): string {
   const { rule, callee } = one;
   const count = `counts.packets[${rule.slot}]++; counts.bytes[${rule.slot}] += pkt.end - pkt.l3;`;
-  const drop = () => {
-    const name = bindings.add('r', one);
-    return `pkt.reason = ${name}.reason(); return ${DROP};`;
-  };
-  const again = `if (!isWhole(pkt)) return slow(pkt, ${position + 1}); ${RELOAD};`;
+  const drop = `pkt.reason = ${JSON.stringify(one.reason)}; return ${DROP};`;
+  const again = `if (!pkt.whole) return walk(pkt, ${position + 1}); ${RELOAD};`;
   switch (rule.does) {
     case VERDICT:
-      return `${count} ${rule.verdict === DROP ? drop() : `return ${rule.verdict};`}`;
+      return `${count} ${rule.verdict === DROP ? drop : `return ${rule.verdict};`}`;
     case EXTENSION:
-      return `${count} v = ${bindings.add('a', rule.action!)}(pkt); if (v === ${DROP}) { ${drop()} } if (v !== ${CONTINUE}) return v; ${again}`;
+      return `${count} v = ${bindings.add('a', rule.action!)}(pkt); if (v === ${DROP}) { ${drop} } if (v !== ${CONTINUE}) return v; ${again}`;
     case GOTO:
       return `${count} v = ${bindings.add('c', callee!)}.run(pkt); return v < 0 ? ${RETURN} : v;`;
     case JUMP:

@@ -17,7 +17,9 @@ import {
   IPPROTO_HOPOPTS,
   IPPROTO_NONE,
   IPPROTO_ROUTING,
+  IPPROTO_TCP,
 } from './numbers.ts';
+import { PORTED } from './ports.ts';
 
 /** ctstate bits as rules name them; one of them is set on a packet after the tracker saw it. include/uapi/linux/netfilter/xt_conntrack.h */
 export const CT_INVALID = 1 << 0;
@@ -80,6 +82,8 @@ export class Packet {
   moreFragments = false;
   /** Offset of the (first) IPv6 fragment header, -1 without one. */
   fragmentHeader = -1;
+  /** No fragment, and what its protocol has in front is there: where that are ports the fixed header, of TCP its options, too. */
+  whole = false;
 
   // --- What the device and the router say ---------------------------------------------------------------------------
   /** Names as rules see them; '' when there is none (an own packet has no input device). */
@@ -221,6 +225,7 @@ export class Packet {
     this.fragmentOffset = 0;
     this.moreFragments = false;
     this.fragmentHeader = -1;
+    this.whole = false;
     this.protocol = -1;
     this.l4 = this.end;
     this.malformed = '';
@@ -250,7 +255,18 @@ export class Packet {
     const fragment = u16(bytes, l3 + 6);
     this.moreFragments = (fragment & 0x2000) !== 0;
     this.fragmentOffset = (fragment & 0x1fff) << 3;
+    this.whole = (fragment & 0x3fff) === 0 && this.hasHeader();
     return true;
+  }
+
+  private hasHeader(): boolean {
+    const { protocol, l4, end } = this;
+    const length = PORTED[protocol];
+    if (length === 0) return true;
+    if (l4 + length > end) return false;
+    if (protocol !== IPPROTO_TCP) return true;
+    const header = (this.bytes[l4 + 12] >>> 4) << 2;
+    return header >= length && l4 + header <= end;
   }
 
   private parse6(): boolean {
@@ -302,6 +318,7 @@ export class Packet {
   private chainEnds(protocol: number, at: number): void {
     this.protocol = protocol;
     this.l4 = at;
+    this.whole = protocol >= 0 && this.fragmentOffset === 0 && !this.moreFragments && this.hasHeader();
   }
 }
 

@@ -10,6 +10,14 @@ import {
   IPPROTO_UDPLITE,
 } from './numbers.ts';
 
+/** By protocol: octets of the fixed header, of those that begin with two ports; else 0. */
+export const PORTED = new Uint8Array(256);
+PORTED[IPPROTO_TCP] = 20;
+PORTED[IPPROTO_UDP] = 8;
+PORTED[IPPROTO_UDPLITE] = 8;
+PORTED[IPPROTO_DCCP] = 12;
+PORTED[IPPROTO_SCTP] = 12;
+
 /** Behind the beginning of the transport header; -1: nowhere. include/linux/skbuff.h proto_ports_offset() */
 export function portsOffset(protocol: number): number {
   switch (protocol) {

@@ -10,7 +10,9 @@
 //   | how many + PLAIN, FINAL | how many of them, in front, are EQUAL | rule's number | position | counter slot | what it does | op, a, b | ...
 
 import type { InterfaceSpec, MaskedAddress, RuleSpec } from '../../grammar/rule-spec.ts';
+import { i32 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
+import { PORTED } from '../../packet/ports.ts';
 import type { Constraints, Predicate, Range } from '../extension.ts';
 import type { Rule } from '../rule.ts';
 import type { Verdict } from '../verdict.ts';
@@ -18,7 +20,6 @@ import {
   DESTINATION,
   deviceName,
   deviceNumber,
-  HEADER,
   IN,
   key,
   LATER,
@@ -28,7 +29,6 @@ import {
   SOURCE,
   STATE,
   UNSEEN,
-  word,
 } from './key.ts';
 
 /** (word & a) === b. The tree is built from these. */
@@ -121,9 +121,9 @@ export class ConditionList {
 
   private address(wanted: MaskedAddress, field: number, family: Family): void {
     for (let at = ADDRESS_FROM[family]; at < 16; at += 4) {
-      const mask = word(wanted.mask, at);
+      const mask = i32(wanted.mask, at);
       if (mask !== 0)
-        this.push(EQUAL, field + ((at - ADDRESS_FROM[family]) >> 2), mask, word(wanted.address, at) & mask);
+        this.push(EQUAL, field + ((at - ADDRESS_FROM[family]) >> 2), mask, i32(wanted.address, at) & mask);
     }
   }
 
@@ -182,7 +182,7 @@ const isPlain = ({ name, inverted }: InterfaceSpec): boolean => !inverted && !na
 
 /** Whether the rule is for one protocol that has ports. */
 const hasPorts = ({ protocol }: RuleSpec): boolean =>
-  protocol !== undefined && !protocol.inverted && HEADER[protocol.number] !== 0;
+  protocol !== undefined && !protocol.inverted && PORTED[protocol.number] !== 0;
 
 /** What conditions do not say in full. */
 function askedOf({ predicates, constraints, spec }: Rule): readonly Predicate[] {

@@ -1,8 +1,9 @@
 // The key of a packet: what the base conditions of rules, their ports and their ctstates are compared with, as 32-bit words. One
 // array serves all tables: it is filled when a walk of a table begins, and again after anything that may have rewritten the packet.
 
-import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../packet/numbers.ts';
+import { i32 } from '../../packet/bytes.ts';
 import type { Packet } from '../../packet/packet.ts';
+import { PORTED } from '../../packet/ports.ts';
 
 /** Words of the key. An IPv4 address is one word, an IPv6 address four. */
 export const SOURCE = 0;
@@ -17,7 +18,7 @@ export const IN = 11;
 export const OUT = 12;
 /** 1: a later fragment. */
 export const LATER = 13;
-/** 1: whole, see isWhole(). Of another packet the words PROTOCOL, PORTS and STATE say nothing that a rule may be skipped by. */
+/** 1: whole (Packet.whole). Of another packet the words PROTOCOL, PORTS and STATE say nothing that a rule may be skipped by. */
 export const WHOLE = 14;
 export const WORDS = 16;
 
@@ -25,30 +26,6 @@ export const WORDS = 16;
 export const UNSEEN = 1 << 8;
 
 export const key = new Int32Array(WORDS);
-
-/** Octets of the fixed header of the protocols that begin with two ports. */
-export const HEADER = new Uint8Array(256);
-HEADER[IPPROTO_TCP] = 20;
-HEADER[IPPROTO_UDP] = 8;
-HEADER[IPPROTO_UDPLITE] = 8;
-HEADER[IPPROTO_DCCP] = 12;
-HEADER[IPPROTO_SCTP] = 12;
-
-/** Whether constraints hold for `pkt` (engine/extension.ts): no fragment, and where there are ports the fixed header and its options are there. */
-export function isWhole(pkt: Packet): boolean {
-  const { protocol, l4, end } = pkt;
-  if (protocol < 0 || pkt.fragmentOffset !== 0 || pkt.moreFragments) return false;
-  const length = HEADER[protocol];
-  if (length === 0) return true;
-  if (l4 + length > end) return false;
-  if (protocol !== IPPROTO_TCP) return true;
-  const header = (pkt.bytes[l4 + 12] >>> 4) << 2;
-  return header >= length && l4 + header <= end;
-}
-
-/** The four octets at `at`, signed. */
-export const word = (bytes: Uint8Array, at: number): number =>
-  (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 
 /** Names of devices as numbers: equal names, equal numbers, from 1 up. */
 const numbers = new Map<string, number>();
@@ -92,9 +69,9 @@ export function fillKey(pkt: Packet): void {
   key[PROTOCOL] = protocol;
   key[STATE] = pkt.ctState || UNSEEN;
   key[LATER] = pkt.fragmentOffset !== 0 ? 1 : 0;
-  if (isWhole(pkt)) {
+  if (pkt.whole) {
     key[WHOLE] = 1;
-    key[PORTS] = HEADER[protocol] !== 0 ? word(pkt.bytes, pkt.l4) : 0;
+    key[PORTS] = PORTED[protocol] !== 0 ? i32(pkt.bytes, pkt.l4) : 0;
   } else {
     key[WHOLE] = 0;
   }
@@ -108,12 +85,12 @@ export function fillAddresses(pkt: Packet): void {
   addressed = true;
   const { bytes, l3 } = pkt;
   if (pkt.family === 4) {
-    key[SOURCE] = word(bytes, l3 + 12);
-    key[DESTINATION] = word(bytes, l3 + 16);
+    key[SOURCE] = i32(bytes, l3 + 12);
+    key[DESTINATION] = i32(bytes, l3 + 16);
     return;
   }
   for (let index = 0; index < 4; index++) {
-    key[SOURCE + index] = word(bytes, l3 + 8 + 4 * index);
-    key[DESTINATION + index] = word(bytes, l3 + 24 + 4 * index);
+    key[SOURCE + index] = i32(bytes, l3 + 8 + 4 * index);
+    key[DESTINATION + index] = i32(bytes, l3 + 24 + 4 * index);
   }
 }

@@ -1,7 +1,7 @@
 // A chain as it runs. There are three ways through it, with one meaning:
 //   - walked, rule after rule, on conditions as numbers (conditions.ts): short chains, and packets that are not whole;
 //   - by the tree (tree.ts), which gives the rules that may match: long chains;
-//   - generated code (../compile.ts): short chains that are hot, where the runtime lets us make code.
+//   - generated code (../compile.ts): short chains that are hot, and the first rules of long ones, where the runtime lets us make code.
 //
 // A Program is what a jump refers to. It stays the same object for as long as the table has a chain of that name, so an edit of a
 // chain touches nothing that jumps to it. Only the commit of a table changes it (become, splice), which cannot fail. What a long chain is
@@ -286,17 +286,18 @@ export class Program {
     return (this.reasons[words[at + NUMBER]] ??= `${this.label}${words[at + POSITION] + 1}`);
   }
 
-  /** The chain becomes code, if it may: V8 does not optimise giant functions, so long ones do not. */
+  /** The chain becomes code, if it may: V8 does not optimise giant functions, so of a long one only what stands in front of its tree does. */
   private heat(): void {
-    if (this.length === 0 || this.length > tuning.generated || codes >= tuning.codes) return;
-    const chain = Array.from(this.order.subarray(0, this.length), (at) => ({
+    const { length, conditions, counts } = this;
+    const many = length > tuning.generated ? this.front : length;
+    if (many === 0 || codes >= tuning.codes) return;
+    const chain = Array.from(this.order.subarray(0, many), (at) => ({
       rule: this.ruleAt(at),
       at,
       callee: this.callees[this.numberAt(at)],
-      reason: () => this.reasonOf(at),
+      reason: this.reasonOf(at),
     }));
-    const { conditions, counts } = this;
-    this.generated = compileChain(chain, conditions, counts, (pkt, from) => {
+    this.generated = compileChain(chain, many === length, conditions, counts, (pkt, from) => {
       fillKey(pkt);
       return this.walk(pkt, from);
     });

@@ -74,9 +74,9 @@ function generated({ rules, conditions, at }: Rules): Built {
       rule,
       at: at[from + index],
       callee: undefined,
-      reason: () => '',
+      reason: '',
     }));
-    pieces.push(compileChain(chain, conditions, counts, () => -2)!);
+    pieces.push(compileChain(chain, true, conditions, counts, () => -2)!);
   }
   const find: Find = (pkt) => {
     for (let index = 0; index < pieces.length; index++) if (pieces[index](pkt) >= 0) return 0;

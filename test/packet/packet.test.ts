@@ -98,6 +98,27 @@ describe('fragments', () => {
   ])('%s', (_name, packet, expected) => expect(parsed(packet)).toMatchObject(expected));
 });
 
+describe('whole: what a rule may be looked up by is all there', () => {
+  const udp4 = build.ip4({}, build.udp());
+  it.each([
+    ['ports and their header', udp4, true],
+    ['TCP with options', build.ip6({}, build.tcp({ options: { mss: 1400 } })), true],
+    ['no ports, and nothing of the header', build.ip4({}, build.raw(1, 0)), true],
+    ['behind an atomic fragment header', build.ip6({}, build.fragment(), build.udp()), true],
+    ['a first fragment', build.ip4({ mf: true }, build.udp()), false],
+    ['a later fragment', build.ip4({ offset: 8 }, build.udp()), false],
+    ['a first fragment of IPv6', build.ip6({}, build.fragment({ more: true }), build.udp()), false],
+    ['a later one', build.ip6({}, build.fragment({ offset: 8 }), build.udp()), false],
+    ['7 octets of UDP', build.ip4({}, build.raw(17, 7)), false],
+    ['11 octets of DCCP', build.ip6({}, build.raw(33, 11)), false],
+    ['11 octets of SCTP', build.ip4({}, build.raw(132, 11)), false],
+    ['TCP options that are not there', build.ip6({}, build.tcp({ headerLength: 24 })), false],
+    ['a TCP header of 16 octets', build.ip6({}, build.tcp({ headerLength: 16 })), false],
+    ['a header chain that runs out', build.ip6({ nextHeader: 60 }, build.raw(60, 1)), false],
+    ['no packet', udp4.slice(0, 19), false],
+  ])('%s', (_name, packet, expected) => expect(Packet.of(packet).whole).toBe(expected));
+});
+
 // Every row was sent to a kernel between two TUN devices; the counter of raw PREROUTING saw none of the refused ones.
 describe('receipt', () => {
   const udp4 = build.ip4({}, build.udp({ data: 5 }));
@@ -171,5 +192,5 @@ it('load() forgets everything about the packet before', () => {
   used.load(0, packet.length, 7);
   used.parse();
   const fresh = Packet.of(packet);
-  expect({ ...used, bytes: used.view() }).toEqual({ ...fresh, bytes: fresh.view(), now: 7 });
+  expect({ ...used, bytes: used.view() }).toEqual({ ...fresh, bytes: fresh.view(), room: used.bytes.length, now: 7 });
 });
