@@ -79,8 +79,8 @@ def udp(address, port, count, each, size):
     for number in range(each):
         for flow in flows:
             flow.send(number, size)
-        # As fast as it goes, but for the buffers of who listens.
-        settle(flows, 0.002, number + 1)
+        # As fast as it goes, but never more than a few rounds ahead: a queue of a device holds 500 packets.
+        settle(flows, 1.5, number - 2)
     settle(flows, 1.5, each)
     return [{'seen': flow.seen, 'ports': sorted(flow.ports), 'refused': flow.refused} for flow in flows]
 

@@ -40,7 +40,9 @@ describe.skipIf(!may('the daemon with several queues'))('several queues', () => 
   });
   afterAll(() => site.close());
 
+  /** From here on, for new connections: those before are forgotten. */
   const load = (family: 4 | 6, text: string): void => {
+    site.sekisho('conntrack -F');
     const tool = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
     expect(site.sekisho(tool, text)).toMatchObject({ status: 0, stderr: '' });
   };
