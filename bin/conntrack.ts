@@ -35,7 +35,7 @@ function worldOf(client: ConntrackClient, path: string): ToolWorld {
   };
   return {
     ask: (request) => client.ask(request),
-    events: (kind) => connectionEvents(path, kind, interrupted(), (line) => err(`${line}\n`)),
+    events: (kind) => connectionEvents(path, kind, interrupted()),
     out: write,
     err,
     names: { protocol: hostNames().protocol, labels: () => textOf(LABELS) },

@@ -8,7 +8,7 @@ import { IPCT_HELPER, IPCT_LABEL, IPCT_PROTOINFO } from '../conntrack/status.ts'
 import { expectLine } from '../conntrack/text/expect.ts';
 import { type EventType, plainLine } from '../conntrack/text/plain.ts';
 import type { ConnectionTracker } from '../conntrack/tracker.ts';
-import type { Happening } from './event-stream.ts';
+import type { EventKind, Happening } from './event-stream.ts';
 
 /** Events of some connections, in order. */
 export interface PackedEvents {
@@ -17,6 +17,8 @@ export interface PackedEvents {
   /** By event: what happened, and who did it. */
   types: EventType[];
   by: (string | undefined)[];
+  /** Events before these that nobody took in time. */
+  lost: number;
 }
 
 /** So many at once, or those of a tick. */
@@ -40,16 +42,19 @@ function tellingOf(what: EventType, bits: number): Telling {
 /** On the data plane: packs events while somebody wants them. */
 export class ConnectionFeed {
   private readonly tracker: ConnectionTracker;
-  private readonly emit: (events: PackedEvents) => void;
+  private readonly emit: (events: PackedEvents) => boolean;
   private readonly clocks: () => { now: number; epoch: number };
   private readonly packer = new FlowPacker();
   private types: EventType[] = [];
   private by: (string | undefined)[] = [];
+  private lost = 0;
+  private lostExpectations = 0;
+  private tell: ((happening: Happening) => boolean) | undefined;
   private end: (() => void) | undefined;
 
   constructor(
     tracker: ConnectionTracker,
-    emit: (events: PackedEvents) => void,
+    emit: (events: PackedEvents) => boolean,
     clocks: () => { now: number; epoch: number },
   ) {
     this.tracker = tracker;
@@ -58,14 +63,22 @@ export class ConnectionFeed {
   }
 
   /** Whether somebody wants those of expectations, which are few: each is told at once. */
-  wantExpectations(wanted: boolean, tell: (happening: Happening) => void): void {
+  wantExpectations(wanted: boolean, tell: (happening: Happening) => boolean): void {
     const { tracker } = this;
+    this.tell = wanted ? tell : undefined;
+    this.lostExpectations = 0;
     tracker.expectations.listener = wanted
       ? (type, one) => {
+          this.tellLost();
           const expect = readExpectation(tracker, one);
-          tell({ kind: 'expectation', type, text: expectLine(expect, type), expect });
+          if (!tell({ kind: 'expectation', type, text: expectLine(expect, type), expect })) this.lostExpectations++;
         }
       : undefined;
+  }
+
+  private tellLost(): void {
+    const count = this.lostExpectations;
+    if (count > 0 && this.tell?.(lostOf('expectation', count))) this.lostExpectations = 0;
   }
 
   /** Whether somebody wants them. */
@@ -77,6 +90,7 @@ export class ConnectionFeed {
       this.flush();
       return;
     }
+    this.lost = 0;
     this.end = this.tracker.events.listen((what, id, bits, by) => {
       const { now, epoch } = this.clocks();
       this.packer.add(this.tracker, id, now, epoch, tellingOf(what, bits));
@@ -87,16 +101,26 @@ export class ConnectionFeed {
   }
 
   flush(): void {
-    if (this.types.length === 0) return;
+    this.tellLost();
+    const { types, by, lost } = this;
+    if (types.length + lost === 0) return;
     const { words, names } = this.packer.take(-1);
-    this.emit({ words, names, types: this.types, by: this.by });
+    this.lost = this.emit({ words, names, types, by, lost }) ? 0 : lost + types.length;
     this.types = [];
     this.by = [];
   }
 }
 
+const lostOf = (of: EventKind, count: number): Happening => ({
+  kind: 'lost',
+  of,
+  count,
+  text: `${count} ${of} events were lost: they came faster than they could be taken`,
+});
+
 /** On the main thread: what watchers get. `packed` are the flow's words, for tools that print it in their own way. */
-export function* happenings({ words, names, types, by }: PackedEvents): Generator<Happening> {
+export function* happenings({ words, names, types, by, lost }: PackedEvents): Generator<Happening> {
+  if (lost > 0) yield lostOf('connection', lost);
   let at = 0;
   let index = 0;
   for (const flow of unpack({ words, names })) {

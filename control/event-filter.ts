@@ -79,6 +79,8 @@ export function compileFilter(filter: EventFilter): (event: DaemonEvent) => bool
   const { types, level, text } = filter;
   const ends = endsQuestion(filter);
   return (event) => {
+    // What was lost might have been wanted.
+    if (event.kind === 'lost') return true;
     if (level !== undefined && 'level' in event && event.level > level) return false;
     if (types && 'type' in event && !types.includes(event.type)) return false;
     if (text !== undefined && !event.text.includes(text)) return false;
@@ -107,7 +109,7 @@ function endsQuestion({ family, protocol, address, port }: EventFilter): ((ends:
 
 const NOWHERE: Ends = { family: undefined, protocol: undefined, addresses: [], ports: [] };
 
-function endsOf(event: DaemonEvent): Ends {
+function endsOf(event: Exclude<DaemonEvent, { kind: 'lost' }>): Ends {
   if (event.kind === 'note') return NOWHERE;
   if (event.kind === 'connection') {
     const { family, proto, orig, reply } = event.entry;

@@ -37,10 +37,13 @@ export type Happening =
       readonly text: string;
       readonly expect?: ExpectFlow;
     }
+  /** Events of that kind came faster than this program could take them, and here some are missing. */
+  | { readonly kind: 'lost'; readonly of: EventKind; readonly count: number; readonly text: string }
   /** The daemon: rules loaded, data plane restarted. */
   | { readonly kind: 'note'; readonly text: string };
 
-export type EventKind = Happening['kind'];
+/** Kinds that may be asked for; who asks for one is told what is lost of it. */
+export type EventKind = 'log' | 'trace' | 'connection' | 'expectation' | 'note';
 export const EVENT_KINDS: readonly EventKind[] = ['log', 'trace', 'connection', 'expectation', 'note'];
 
 /** `at`: milliseconds since 1970, when it reached the daemon's main thread. */
@@ -89,7 +92,8 @@ export class Watcher {
 
   offer(event: DaemonEvent): void {
     const { kinds, wants, show } = this.wish;
-    if (!this.finish || !kinds.includes(event.kind) || wants?.(event) === false) return;
+    const kind = event.kind === 'lost' ? event.of : event.kind;
+    if (!this.finish || !kinds.includes(kind) || wants?.(event) === false) return;
     if (this.queue.length >= this.most) {
       this.end(`too slow: ${this.most} events were waiting to be read`);
       return;

@@ -38,8 +38,8 @@ export interface EngineHost {
   readonly options: unknown;
   /** Sends by the device of that number; false: dropped and counted there. */
   transmit(device: number, pkt: Packet): boolean;
-  /** To DataPlane's `onEvent`: log lines, connection events. */
-  emit(event: unknown): void;
+  /** To DataPlane's `onEvent`: log lines, connection events. False: too many are waiting there, and it was forgotten. */
+  emit(event: unknown): boolean;
 }
 
 export type EngineFactory = (host: EngineHost) => Engine | Promise<Engine>;

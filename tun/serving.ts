@@ -115,13 +115,14 @@ class Outbox {
     this.post = post;
   }
 
-  add(event: unknown): void {
+  add(event: unknown): boolean {
     if (Atomics.load(this.shared, SHARED.EVENTS) >= MOST_EVENTS) {
       Atomics.add(this.shared, SHARED.LOST, 1);
-      return;
+      return false;
     }
     Atomics.add(this.shared, SHARED.EVENTS, 1);
     this.events.push(event);
+    return true;
   }
 
   flush(): void {

@@ -27,7 +27,7 @@ export interface FlowEvent {
   by?: string;
 }
 
-/** Events that came since the last time, and how many there was no room for. */
+/** Events that came since the last time, and how many of them were lost; Infinity: nobody counted. */
 export interface EventBatch {
   events: readonly FlowEvent[];
   expect?: readonly ExpectEvent[];
@@ -408,4 +408,4 @@ class Run {
 const LEAST_BUFFER = 2_304;
 
 const lostText = (lost: number): string =>
-  `WARNING: We have hit ENOBUFS! We are losing events.\n${lost} events were lost: they came faster than they were read.\n`;
+  `WARNING: We have hit ENOBUFS! We are losing events.\n${lost === Number.POSITIVE_INFINITY ? 'Some' : lost} events were lost: they came faster than they were read.\n`;

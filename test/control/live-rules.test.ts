@@ -24,7 +24,7 @@ class Live {
       this.sent++;
       return true;
     },
-    emit: () => {},
+    emit: () => true,
   });
   private readonly rules = new LiveRules({
     registry: builtinRegistry(),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ask, watch } from '../../control/client.ts';
+import { connectionEvents } from '../../control/conntrack-client.ts';
 import { compileFilter, type EventFilter, parseFilter } from '../../control/event-filter.ts';
 import { type DaemonEvent, EVENT_KINDS, EventBus, type Happening, logged } from '../../control/event-stream.ts';
 import { type ControlServer, listen, type ServerLimits } from '../../control/server.ts';
@@ -49,6 +50,16 @@ describe('the bus', () => {
     second.end();
     second.end();
     expect(told).toEqual([['log', 'note'], ['log'], []]);
+  });
+
+  test('tells of lost events who asked for their kind', async () => {
+    const bus = new EventBus();
+    const [connections, notes] = [bus.watch({ kinds: ['connection'] }), bus.watch({ kinds: ['note'] })];
+    const lost: Happening = { kind: 'lost', of: 'connection', count: 3, text: '3 connection events were lost' };
+    bus.publish(lost, 5);
+    bus.publish(note('a'), 6);
+    expect(await connections.take()).toEqual([{ ...lost, at: 5 }]);
+    expect(await notes.take()).toEqual([{ kind: 'note', text: 'a', at: 6 }]);
   });
 
   test('an end wakes who waits', async () => {
@@ -149,7 +160,7 @@ describe('watching through the socket', () => {
       limits,
     );
   };
-  const until = async (met: () => boolean): Promise<void> => {
+  const wanted = async (met: () => boolean): Promise<void> => {
     while (!met()) await new Promise((resolve) => setTimeout(resolve, 2));
   };
   /** A client that reads only when told to. */
@@ -184,17 +195,17 @@ describe('watching through the socket', () => {
         enough = resolve;
       }),
     );
-    await until(() => bus.kinds.has('note'));
+    await wanted(() => bus.kinds.has('note'));
     for (const text of ['first', 'second']) bus.publish({ kind: 'note', text });
     await watching;
     expect(seen).toEqual(['first', 'second']);
-    await until(() => bus.kinds.size === 0);
+    await wanted(() => bus.kinds.size === 0);
   });
 
   test('a slow reader is dropped and told, and costs others nothing', async () => {
     await serve();
     const slow = reader();
-    await until(() => bus.kinds.size > 0);
+    await wanted(() => bus.kinds.size > 0);
     for (let round = 0; bus.kinds.size > 0; round++) {
       bus.publish({ kind: 'note', text: 'x'.repeat(10_000) });
       if (round % 50 === 0) expect(await ask(path, { op: 'status' })).toBe('status');
@@ -202,10 +213,30 @@ describe('watching through the socket', () => {
     expect(await textOf(slow)).toMatch(/\{"ok":false,"error":"too slow: 100 events were waiting to be read"\}\n$/);
   });
 
+  test('the conntrack tool is told what was lost, and asks again when it was too slow', async () => {
+    await serve();
+    let enough = (): void => {};
+    const until = new Promise<void>((resolve) => {
+      enough = resolve;
+    });
+    const batches = connectionEvents(path, 'connection', until);
+    const first = batches.next();
+    await wanted(() => bus.kinds.has('connection'));
+    bus.publish({ kind: 'lost', of: 'connection', count: 7, text: '' });
+    expect(await first).toMatchObject({ value: { events: [], lost: 7 } });
+    const second = batches.next();
+    bus.close('too slow: 100 events were waiting to be read');
+    expect(await second).toMatchObject({ value: { events: [], lost: Number.POSITIVE_INFINITY } });
+    await wanted(() => bus.kinds.has('connection'));
+    const end = batches.next();
+    enough();
+    expect(await end).toMatchObject({ done: true });
+  });
+
   test('the end of the daemon is told', async () => {
     await serve();
     const watching = watch(path, {}, () => {}, new Promise(() => {}));
-    await until(() => bus.kinds.size > 0);
+    await wanted(() => bus.kinds.size > 0);
     bus.close('the daemon ends');
     await expect(watching).rejects.toThrow('the daemon ends');
   });
@@ -213,14 +244,14 @@ describe('watching through the socket', () => {
   test('no more watchers than there may be', async () => {
     await serve({ watchers: 1 });
     reader();
-    await until(() => bus.kinds.size > 0);
+    await wanted(() => bus.kinds.size > 0);
     await expect(watch(path, {}, () => {}, new Promise(() => {}))).rejects.toThrow('1 clients are watching already');
   });
 
   test('watchers do not go to make room: who comes when all are busy is told so', async () => {
     await serve({ clients: 1 });
     reader();
-    await until(() => bus.kinds.size > 0);
+    await wanted(() => bus.kinds.size > 0);
     await expect(ask(path, { op: 'status' })).rejects.toThrow('1 clients are being served already');
   });
 

@@ -199,7 +199,7 @@ describe.skipIf(!may)('the conntrack tool', () => {
     const packed: PackedEvents[] = [];
     const feed = new ConnectionFeed(
       fw.core.tracker,
-      (events) => packed.push(events),
+      (events) => packed.push(events) > 0,
       () => ({ now: fw.core.now, epoch: 0 }),
     );
     packets.forEach(([side, octets], index) => {
