@@ -14,13 +14,14 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable, Worker } from 'node:worker_threads';
 import type { Packet } from '../packet/packet.ts';
 import { type Device, DeviceCounters, type DeviceCounts, sumOfCounts } from './device.ts';
-import type { CountedDevice } from './holding.ts';
+import type { CountedDevice, Io, IoMethod } from './holding.ts';
 import { libc } from './libc.ts';
 import type { TunOptions } from './linux.ts';
 import type { Decider } from './loop.ts';
 import { Waker } from './os.ts';
 import { endSleep, type QueueMemory } from './queue.ts';
 import { type QueueCounts, QueueThreads } from './queue-threads.ts';
+import { closeRing, type RingRemains } from './uring.ts';
 import { VNET_LENGTH } from './vnet-header.ts';
 
 /** What the thread runs: an engine made for these devices. */
@@ -74,6 +75,7 @@ export interface Start {
   devices: readonly CountedDevice[];
   /** Undefined: one queue, which the thread reads itself. */
   queues?: readonly QueueMemory[];
+  io?: IoMethod;
   /** Namespace that the thread moves to before it opens the devices. */
   namespace?: string;
   /** Module whose `createEngine` is the factory (tun/worker.ts). */
@@ -91,7 +93,15 @@ export type Answer =
   | { id: number; error: string }
   | { events: readonly unknown[] }
   | { lastWords: unknown }
-  | { ready: true; descriptors: readonly (readonly number[])[] };
+  | Ready;
+
+/** `descriptors`: by device and queue. */
+interface Ready {
+  ready: true;
+  descriptors: readonly (readonly number[])[];
+  io: Io;
+  ring?: RingRemains;
+}
 
 export interface DataPlaneOptions {
   /** Program of the thread: a module that calls serveDataPlane(), such as tun/worker.ts. */
@@ -99,6 +109,8 @@ export interface DataPlaneOptions {
   devices: readonly DeviceSpec[];
   /** Queues of each device; 1 unless said otherwise. */
   queues?: number;
+  /** How one queue is read and written; the best that this machine allows unless said otherwise. */
+  io?: IoMethod;
   namespace?: string;
   engine?: string;
   options?: unknown;
@@ -129,7 +141,10 @@ export class DataPlane {
   private nextId = 1;
   private stopping = false;
   private over = false;
+  /** How packets are read and written; undefined until it is ready. */
+  io: Io | undefined;
   private descriptors: readonly (readonly number[])[] = [];
+  private ring: RingRemains | undefined;
   private cause: Error | undefined;
   private lastWords: unknown;
   private lastTurn = -1;
@@ -157,6 +172,7 @@ export class DataPlane {
         memory: this.counters[index].cells.buffer as SharedArrayBuffer,
       })),
       queues: this.threads?.memory,
+      io: options.io,
       namespace: options.namespace,
       engine: options.engine,
       options: options.options,
@@ -189,12 +205,14 @@ export class DataPlane {
       Atomics.sub(this.shared, SHARED.EVENTS, answer.events.length);
       for (const event of answer.events) this.options.onEvent?.(event);
     } else if ('lastWords' in answer) this.lastWords = answer.lastWords;
-    else if ('ready' in answer) void this.opened(answer.descriptors);
+    else if ('ready' in answer) void this.opened(answer);
     else this.settle(answer.id, answer);
   }
 
-  private async opened(descriptors: readonly (readonly number[])[]): Promise<void> {
+  private async opened({ descriptors, io, ring }: Ready): Promise<void> {
     this.descriptors = descriptors;
+    this.ring = ring;
+    this.io = io;
     if (this.over) return;
     const { program, devices } = this.options;
     await this.threads?.start(program, (queue) => ({
@@ -225,6 +243,8 @@ export class DataPlane {
   /** A thread that ran out of memory, or was ended, leaves its descriptors open: they are the process's. */
   private closeDevices(): void {
     if (Atomics.exchange(this.shared, SHARED.CLOSED, 1) === 1) return;
+    // The ring holds the devices, too: first of all.
+    if (this.ring !== undefined) closeRing(this.ring);
     for (const descriptor of this.descriptors.flat()) libc().close(descriptor);
   }
 

@@ -30,7 +30,7 @@ export interface Device {
   read(into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number;
   /** False: dropped, and counted. May change the buffer around and, where a checksum was to be finished, in the packet. */
   write(pkt: Packet): boolean;
-  /** Called once per round, after the writes: what was held back until `now` leaves. */
+  /** Called once per round, after the writes: what was held back until `now` leaves, at the latest with the wait that follows. */
   flush(now: number): void;
   close(): void;
 }
@@ -56,8 +56,8 @@ export class DeviceCounters {
     this.cells[1] += octets;
   }
 
-  sent(octets: number): void {
-    this.cells[2]++;
+  sent(octets: number, packets = 1): void {
+    this.cells[2] += packets;
     this.cells[3] += octets;
   }
 

@@ -3,11 +3,13 @@
 import type { DeviceSpec } from './data-plane.ts';
 import { type Device, DeviceCounters } from './device.ts';
 import { EngineEnd } from './lane.ts';
-import { type LinuxTun, openTun, Poller } from './linux.ts';
+import { openTun, Poller, type TunOptions } from './linux.ts';
 import { withNetlink } from './netlink.ts';
 import { Waker } from './os.ts';
 import { QUEUE, type QueueMemory } from './queue.ts';
 import { RingDevice, Rings } from './ring-device.ts';
+import type { RingRemains, Uring } from './uring.ts';
+import { openRing, UringDevices } from './uring-tun.ts';
 
 /** With the memory of its counters, so that others can look. */
 export type CountedDevice = DeviceSpec & { memory: SharedArrayBuffer };
@@ -21,31 +23,77 @@ export interface Sleep {
   readonly sleeps: number;
 }
 
+/** How packets are read and written: in batches by io_uring(7), or by a call for each. */
+export type IoMethod = 'io_uring' | 'calls';
+
+export interface Io {
+  readonly method: IoMethod;
+  /** Why it is not io_uring, where nobody asked for that. */
+  readonly why?: string;
+}
+
 export interface Holding {
   readonly devices: readonly Device[];
+  readonly io: Io;
+  /** To be closed with the devices by whoever closes them for a thread that died. */
+  readonly ring?: RingRemains;
   /** By device and queue. */
   readonly descriptors: readonly (readonly number[])[];
-  /** Waits until there is something to do, at most so many milliseconds. */
+  /** Begins a turn: waits until there is something to do, at most so many milliseconds; 0 only looks. */
   wait(timeoutMs: number): void;
   close(): void;
 }
 
-/** One queue of each device, which this thread polls itself. */
-export function holdAlone(specs: readonly CountedDevice[], { waker }: Sleep): Holding {
-  const devices = openAll(specs, 1).map(([only]) => only);
+/** One queue of each device, which this thread reads and writes itself. `method`: undefined for the best that this machine allows. */
+export function holdAlone(specs: readonly CountedDevice[], sleep: Sleep, method?: IoMethod): Holding {
+  if (method === 'calls') return holdByCalls(specs, sleep, { method });
+  let ring: Uring;
+  try {
+    ring = openRing();
+  } catch (error) {
+    if (method !== undefined) throw error;
+    return holdByCalls(specs, sleep, { method: 'calls', why: (error as Error).message });
+  }
+  try {
+    return holdByRing(specs, sleep, ring);
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
+}
+
+function holdByRing(specs: readonly CountedDevice[], { waker }: Sleep, ring: Uring): Holding {
+  const all = new UringDevices(ring, waker);
+  const devices = openAll(specs, 1, (options) => all.open(options)).flat();
+  return {
+    devices,
+    io: { method: 'io_uring' },
+    ring: { descriptor: ring.descriptor, mappings: ring.mappings },
+    descriptors: devices.map(({ descriptor }) => [descriptor]),
+    wait: (timeoutMs) => all.wait(timeoutMs),
+    close: () => all.close(),
+  };
+}
+
+function holdByCalls(specs: readonly CountedDevice[], { waker }: Sleep, io: Io): Holding {
+  const devices = openAll(specs, 1, openTun).map(([only]) => only);
   const descriptors = devices.map(({ descriptor }) => descriptor);
   const poller = new Poller([...descriptors, waker]);
   return {
     devices,
+    io,
     descriptors: descriptors.map((descriptor) => [descriptor]),
-    wait: (timeoutMs) => void poller.wait(timeoutMs),
+    wait(timeoutMs) {
+      // To look is what a read does.
+      if (timeoutMs !== 0) poller.wait(timeoutMs);
+    },
     close: () => closeAll(devices),
   };
 }
 
 /** Several, with a thread each: to them this one speaks through memory alone. */
 export function holdQueues(specs: readonly CountedDevice[], sleep: Sleep, queues: readonly QueueMemory[]): Holding {
-  const opened = openAll(specs, queues.length);
+  const opened = openAll(specs, queues.length, openTun);
   const ends = queues.map(({ lanes }) => lanes.map((lane) => new EngineEnd(lane)));
   const wakers = queues.map(({ cells, waker }) => ({ cells: new Int32Array(cells), waker: new Waker(waker) }));
   const rings = new Rings(ends.flat(), (lane) => {
@@ -65,8 +113,11 @@ export function holdQueues(specs: readonly CountedDevice[], sleep: Sleep, queues
           counters: new DeviceCounters(specs[number].memory),
         }),
     ),
+    io: { method: 'calls' },
     descriptors: opened.map((ofDevice) => ofDevice.map(({ descriptor }) => descriptor)),
-    wait: (timeoutMs) => sleepOn(sleep, rings, timeoutMs),
+    wait(timeoutMs) {
+      if (timeoutMs !== 0) sleepOn(sleep, rings, timeoutMs);
+    },
     close: () => closeAll(opened.flat()),
   };
 }
@@ -79,13 +130,19 @@ function sleepOn({ cells, called, sleeps }: Sleep, rings: Rings, timeoutMs: numb
 }
 
 /** All or none. By device, its queues. */
-function openAll(specs: readonly CountedDevice[], queues: number): LinuxTun[][] {
-  const opened: LinuxTun[][] = [];
+function openAll<D extends Device>(
+  specs: readonly CountedDevice[],
+  queues: number,
+  open: (options: TunOptions) => D,
+): D[][] {
+  const opened: D[][] = [];
   try {
     for (const spec of specs) {
-      const own: LinuxTun[] = [];
+      const own: D[] = [];
       opened.push(own);
-      while (own.length < queues) own.push(openQueue(spec, queues > 1));
+      const { memory, ...options } = spec;
+      while (own.length < queues)
+        own.push(open({ ...options, multiQueue: queues > 1, counters: new DeviceCounters(memory) }));
       setUp(spec, own);
     }
     return opened;
@@ -95,11 +152,7 @@ function openAll(specs: readonly CountedDevice[], queues: number): LinuxTun[][] 
   }
 }
 
-function openQueue({ memory, ...spec }: CountedDevice, multiQueue: boolean): LinuxTun {
-  return openTun({ ...spec, multiQueue, counters: new DeviceCounters(memory) });
-}
-
-function setUp({ name, mtu, up = true }: DeviceSpec, queues: readonly LinuxTun[]): void {
+function setUp({ name, mtu, up = true }: DeviceSpec, queues: readonly Device[]): void {
   withNetlink((netlink) => {
     const index = netlink.linkIndex(name);
     if (mtu !== undefined || up) netlink.setLink(index, { mtu, up });

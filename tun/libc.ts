@@ -31,6 +31,13 @@ export interface Libc {
   getsockopt: Call<[fd: number, level: number, name: number, value: Pointer, length: Pointer]>;
   setsockopt: Call<[fd: number, level: number, name: number, value: Pointer, length: number]>;
   if_nametoindex: Call<[name: string]>;
+  /** syscall(2), for what libc has no function for. */
+  syscall: Call<[number: number, a: number, b: number, c: number, d: number, e: number, f: number]>;
+  /** The address; all bits set (MAP_FAILED) for an error. */
+  mmap: Call<[address: null, length: number, protection: number, flags: number, fd: number, offset: number]>;
+  munmap: Call<[address: number, length: number]>;
+  /** Memory that is not JavaScript's, such as a mapping: to be touched no more once it is gone. */
+  memoryAt(address: number, length: number): ArrayBuffer;
   /** errno of the last call of this thread. */
   errno(): number;
   strerror(errno: number): string;
@@ -62,12 +69,16 @@ const PROTOTYPES = {
   getsockopt: 'int getsockopt(int, int, int, void *, void *)',
   setsockopt: 'int setsockopt(int, int, int, const void *, unsigned int)',
   if_nametoindex: 'unsigned int if_nametoindex(const char *)',
+  syscall: 'long syscall(long, long, long, long, long, long, long)',
+  mmap: 'long mmap(void *, size_t, int, int, int, long)',
+  munmap: 'int munmap(uintptr_t, size_t)',
 };
 
 interface Koffi {
   load(path: string | null): { func(prototype: string): (...args: unknown[]) => unknown };
   errno(): number;
   address(buffer: ArrayBufferView): bigint;
+  view(address: bigint, length: number): ArrayBuffer;
 }
 
 let loaded: Libc | undefined;
@@ -94,6 +105,7 @@ function bind(): Libc {
     errno: koffi.errno,
     strerror,
     addressOf: (buffer: ArrayBufferView) => Number(koffi.address(buffer)),
+    memoryAt: (address: number, length: number) => koffi.view(BigInt(address), length),
   } as unknown as Libc;
 }
 
@@ -103,8 +115,10 @@ export const EINTR = 4;
 export const EIO = 5;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
+export const EBUSY = 16;
 export const EINVAL = 22;
 export const EPIPE = 32;
+export const ETIME = 62;
 export const ENOTSOCK = 88;
 export const EMSGSIZE = 90;
 export const ENOBUFS = 105;

@@ -1,7 +1,7 @@
 // The forwarding loop: reads from every device in turn, hands each packet to whoever decides, lets time pass for it. Knows no rule.
 //
-// One turn: read up to `batch` packets from each device, then tick the timers, then flush. Only when a whole turn found nothing does
-// the next one wait in poll(2): under load there is no poll at all, and idle it costs one read per device that finds nothing.
+// One turn: wait for packets, read up to `batch` from each device, then tick the timers, then flush. Only when a whole turn found nothing does
+// the next one really wait: under load it only looks.
 // Whoever decides sends by itself, in its own order, while receive() runs; the packet is the loop's and reused right after.
 
 import { Packet } from '../packet/packet.ts';
@@ -15,7 +15,7 @@ export interface Decider {
 }
 
 export interface LoopOptions {
-  /** Waits until a device may be readable, at most so many milliseconds (-1: for ever). */
+  /** Begins a turn: waits until a device may be readable, at most so many milliseconds (-1: for ever; 0: only looks). */
   wait(timeoutMs: number): void;
   /** Monotonic milliseconds. */
   clock(): number;
@@ -44,7 +44,7 @@ export class ForwardingLoop {
 
   /** One turn; waits at most `longest` milliseconds for something to do. Returns how many packets came. */
   turn(longest: number): number {
-    if (!this.busy) this.options.wait(this.waitFor(longest));
+    this.options.wait(this.busy ? 0 : this.waitFor(longest));
     const now = this.options.clock();
     let count = 0;
     for (let index = 0; index < this.devices.length; index++) {

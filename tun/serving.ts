@@ -26,7 +26,9 @@ export async function serveDataPlane(data: unknown, createEngine: EngineFactory)
   const shared = new Int32Array(start.shared);
   if (start.namespace !== undefined) enterNamespace(start.namespace);
   const sleep: Sleep = { waker: start.waker, cells: shared, called: SHARED.BELL, sleeps: SHARED.SLEEPS };
-  const holding = start.queues ? holdQueues(start.devices, sleep, start.queues) : holdAlone(start.devices, sleep);
+  const holding = start.queues
+    ? holdQueues(start.devices, sleep, start.queues)
+    : holdAlone(start.devices, sleep, start.io);
   const plane = new Serving(start, shared, holding);
   try {
     await plane.run(createEngine);
@@ -69,7 +71,7 @@ class Serving {
       clock: () => performance.now(),
     });
     this.ready = true;
-    this.post({ ready: true, descriptors: holding.descriptors });
+    this.post({ ready: true, descriptors: holding.descriptors, io: holding.io, ring: holding.ring });
     try {
       this.turn(loop, engine);
     } catch (error) {

@@ -13,6 +13,7 @@ export function createEngine(host: EngineHost): Engine {
     handle(request) {
       if (request === 'packets') return packets;
       if (request === 'say') host.emit({ said: host.options });
+      if (request === 'hang') for (;;);
       if (request === 'fail') throw new Error('as asked');
       return host.devices.map(({ name, mtu }) => ({ name, mtu }));
     },

@@ -3,13 +3,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DataPlane } from '../../tun/data-plane.ts';
 import { bundleProgram, probe, ready } from '../kernel/support.ts';
+import { IO_METHODS } from './io-method.ts';
 import { ADDRESS, Lab } from './lab.ts';
 
 const may = (what: string, ...programs: string[]) => ready(what, probe('ip', 'ss', 'sysctl', ...programs));
 
-describe.skipIf(!may('programs through the forwarding loop')).each([1, 3])(
-  'through the bare forwarding loop, queues: %i',
-  (queues) => {
+const WAYS = [...IO_METHODS.map((io) => ({ queues: 1, io })), { queues: 3, io: undefined }];
+
+describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
+  'through the bare forwarding loop, queues: $queues, $io',
+  ({ queues, io }) => {
     let lab: Lab;
     let plane: DataPlane;
     const events: unknown[] = [];
@@ -21,6 +24,7 @@ describe.skipIf(!may('programs through the forwarding loop')).each([1, 3])(
         engine: bundleProgram('test/inline/bare-engine.ts'),
         devices: [{ name: 'tunA' }, { name: 'tunB', mtu: 1400 }],
         queues,
+        io,
         options: 'hello',
         onEvent: (event) => events.push(event),
       });

@@ -1,4 +1,4 @@
-// The Linux TUN under the suite of all devices. Its far end is a second, plain TUN; the kernel forwards between the two, finishes
+// The Linux TUN under the suite of all devices, read and written by calls and by a ring. Its far end is a second, plain TUN; the kernel forwards between the two, finishes
 // checksums and cuts super-packets on the way, as it would for a real peer. Forwarding takes one from the hop limit: the far end
 // puts it back.
 
@@ -7,19 +7,63 @@ import { expect, test } from 'vitest';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
 import { Packet } from '../../packet/packet.ts';
-import { BUFFER_LENGTH } from '../../tun/device.ts';
+import { BUFFER_LENGTH, type Device } from '../../tun/device.ts';
+import type { IoMethod } from '../../tun/holding.ts';
 import { openTun, Poller } from '../../tun/linux.ts';
 import { enterNewNamespace } from '../../tun/namespace.ts';
 import { withNetlink } from '../../tun/netlink.ts';
+import { Waker } from '../../tun/os.ts';
+import { openRing, UringDevices } from '../../tun/uring-tun.ts';
+import { Wrapper } from '../../tun/wrapper.ts';
 import { probe, ready } from '../kernel/support.ts';
 import { type Bench, deviceSuite } from '../tun/suite.ts';
+import { IO_METHODS } from './io-method.ts';
 
-function linuxBench(offloads: boolean): Bench {
+interface Opened {
+  readonly device: Device;
+  /** What stands before each reading, and after each writing. */
+  turn(): void;
+  close(): void;
+}
+
+const OPEN: Record<IoMethod, (offloads: boolean) => Opened> = {
+  calls(offloads) {
+    const device = openTun({ name: 'tunA', offloads });
+    return { device, turn: () => {}, close: () => device.close() };
+  },
+  io_uring(offloads) {
+    const waker = new Waker();
+    const all = new UringDevices(openRing(), waker.descriptor);
+    const device = all.open({ name: 'tunA', offloads });
+    const close = (): void => {
+      all.close();
+      waker.close();
+    };
+    return { device: new Turning(device, () => all.wait(0)), turn: () => all.wait(0), close };
+  },
+};
+
+/** Looks before each reading whether something came. */
+class Turning extends Wrapper {
+  private readonly turn: () => void;
+
+  constructor(inner: Device, turn: () => void) {
+    super(inner);
+    this.turn = turn;
+  }
+
+  override read(into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
+    this.turn();
+    return this.inner.read(into, now, limit, each);
+  }
+}
+
+function linuxBench(method: IoMethod, offloads: boolean): Bench {
   enterNewNamespace();
   for (const name of ['accept_dad', 'dad_transmits', 'router_solicitations'])
     writeSysctl(`ipv6.conf.default.${name}`, 0);
   writeSysctl('ipv6.conf.default.addr_gen_mode', 1);
-  const device = openTun({ name: 'tunA', offloads });
+  const { device, turn, close } = OPEN[method](offloads);
   const far = openTun({ name: 'tunB', offloads: false });
   const spare = new Packet(BUFFER_LENGTH);
   withNetlink((netlink) => {
@@ -38,13 +82,17 @@ function linuxBench(offloads: boolean): Bench {
       send: (octets) => far.write(Packet.of(aged(octets.slice(), 1))),
       receive: () => {
         const all: Uint8Array[] = [];
+        turn();
         far.readRaw(spare, (bytes, from, to) => all.push(aged(bytes.slice(from, to), 1)));
         return all;
       },
     },
-    takeDown: () => withNetlink((netlink) => netlink.setLink(netlink.linkIndex('tunA'), { up: false })),
+    takeDown:
+      method === 'calls'
+        ? () => withNetlink((netlink) => netlink.setLink(netlink.linkIndex('tunA'), { up: false }))
+        : undefined,
     close: () => {
-      device.close();
+      close();
       far.close();
     },
   };
@@ -61,11 +109,13 @@ function writeSysctl(name: string, value: number): void {
 }
 
 if (ready('Linux TUN device', probe())) {
-  deviceSuite('Linux TUN with offloads', () => linuxBench(true));
-  deviceSuite('Linux TUN without offloads', () => linuxBench(false));
+  for (const method of IO_METHODS) {
+    deviceSuite(`Linux TUN with offloads, ${method}`, () => linuxBench(method, true));
+    deviceSuite(`Linux TUN without offloads, ${method}`, () => linuxBench(method, false));
+  }
 
   test('poll tells which device has something to read', () => {
-    const bench = linuxBench(true);
+    const bench = linuxBench('calls', true);
     const poller = new Poller([bench.device.descriptor]);
     expect(poller.wait(0)).toBe(0);
     bench.close();

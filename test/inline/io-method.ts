@@ -1,0 +1,19 @@
+// Whether this machine lets us read and write in batches.
+
+import type { IoMethod } from '../../tun/holding.ts';
+import { openRing } from '../../tun/uring-tun.ts';
+
+function ringMissing(): string {
+  try {
+    openRing().close();
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const missing = process.platform === 'linux' ? ringMissing() : 'needs Linux';
+if (missing !== '') console.warn(`left out: reading and writing by io_uring: ${missing}`);
+
+/** Those that this machine has. */
+export const IO_METHODS: readonly IoMethod[] = missing === '' ? ['io_uring', 'calls'] : ['calls'];
