@@ -22,7 +22,8 @@ export class Site {
   }
 
   run(...words: string[]): Running {
-    return this.spawn(PROGRAM, 'run', '--inside', this.device('client'), '--outside', this.device('server'), ...words);
+    const devices = ['--inside', this.device('client'), '--outside', this.device('server')];
+    return this.spawn(PROGRAM, 'run', ...devices, ...QUEUES, ...words);
   }
 
   /** A device as `sekisho run` takes it. */
@@ -78,6 +79,9 @@ export class Site {
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
+
+/** SEKISHO_TEST_QUEUES=3: everything that these tests show of a daemon, with three queues. */
+const QUEUES = process.env.SEKISHO_TEST_QUEUES ? ['--queues', process.env.SEKISHO_TEST_QUEUES] : [];
 
 /** Made in this namespace, so no two tests may have the same. */
 const deviceName = (host: Host): string => `${host === 'client' ? 'ti' : 'to'}${process.pid}`;
