@@ -196,6 +196,14 @@ const icmpTraces: Trace[] = [
       [1, '<', echo('back', 'request'), 'NEW', '2 entries'],
     ],
   },
+  {
+    name: 'an answer has the code of its query',
+    rows: [
+      [0, '>', echo('there', 'request', 7, 3), 'NEW', '30 unreplied'],
+      [1, '<', echo('back', 'reply', 7, 0), 'INVALID', '30 unreplied'],
+      [2, '<', echo('back', 'reply', 7, 3), 'ESTABLISHED', '30'],
+    ],
+  },
   ...[13, 15, 17].map(
     (type): Trace => ({
       name: `ICMP ${type} and its answer`,
@@ -341,6 +349,24 @@ const errorTraces: Trace[] = [
   ),
 ];
 
+const HEADERS: Readonly<Record<string, build.Layer>> = {
+  'hop-by-hop options': build.hopByHop(),
+  'destination options': build.destinationOptions(),
+  'a routing header': build.routing({ type: 2, segmentsLeft: 0, addresses: [RESPONDER.address[6]] }),
+  AH: build.ah(),
+};
+
+/** UDP of the originator behind that header. */
+const behind = (header: build.Layer): Made => ({
+  name: 'udp behind it',
+  octets: () =>
+    build.ip6(
+      { src: ORIGINATOR.address[6], dst: RESPONDER.address[6] },
+      header,
+      build.udp({ ...ports('there'), data: 4 }),
+    ),
+});
+
 const otherTraces: Trace[] = [
   ...[4, 33, 41, 50, 89, 112, 253].map(
     (protocol): Trace => ({
@@ -357,6 +383,22 @@ const otherTraces: Trace[] = [
     name: 'mobility ends the chain of IPv6 headers',
     family: 6,
     rows: [[0, '>', raw('there', 135), 'NEW', '600 unreplied']],
+  },
+  ...Object.entries(HEADERS).map(
+    ([name, header]): Trace => ({
+      name: `${name} stands in front of a flow, and is no part of it`,
+      family: 6,
+      rows: [
+        [0, '>', behind(header), 'NEW', '30 unreplied'],
+        [1, '<', udp('back'), 'ESTABLISHED', '30'],
+        [2, '>', udp('there'), 'ESTABLISHED', '30'],
+      ],
+    }),
+  ),
+  {
+    name: 'headers that run out of the packet',
+    family: 6,
+    rows: [[0, '>', raw('there', 60, Uint8Array.of(17, 9, 1, 4, 0, 0, 0, 0)), 'INVALID', '-']],
   },
   { name: 'no next header', family: 6, rows: [[0, '>', raw('there', 59), 'INVALID', '-']] },
   {

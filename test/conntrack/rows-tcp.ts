@@ -1,6 +1,7 @@
 // TCP as the tracker sees it. All rows were confirmed by a 6.18 kernel (test/kernel/conntrack.test.ts asks again).
 
-import type { Row, Trace } from './player.ts';
+import * as build from '../../packet/build.ts';
+import { type Made, ORIGINATOR, RESPONDER, type Row, type Trace } from './player.ts';
 
 const handshake: readonly Row[] = [
   [0, '>', 'S 100', 'NEW', 'SYN_SENT 120 unreplied'],
@@ -18,7 +19,35 @@ const modern: readonly Row[] = [
 const ILLEGAL = ['none', 'F', 'SF', 'SR', 'SAU', 'RU', 'U', 'P', 'FPU', 'FS', 'SAF', 'FSRPAU'];
 const LEGAL = ['S', 'SU', 'SP', 'SEC', 'SPUEC'];
 
+/** A SYN whose header ends where it should not: of `length` octets in all, its data offset in words. */
+const headerOf = (length: number, offset: number): Made => ({
+  name: `${length} octets, data offset ${offset}`,
+  octets(family) {
+    const ends = { src: ORIGINATOR.address[family], dst: RESPONDER.address[family] };
+    const fields = { sport: ORIGINATOR.port, dport: RESPONDER.port, flags: 'S', headerLength: offset * 4, data: 8 };
+    return build.ip(family, ends, build.raw(6, build.ip(family, ends, build.tcp(fields)).slice(-28).slice(0, length)));
+  },
+});
+
 const openings: Trace[] = [
+  ...[
+    [28, 4],
+    [28, 0],
+    [28, 8],
+    [19, 5],
+    [8, 5],
+  ].map(
+    ([length, offset]): Trace => ({
+      name: `a header of ${offset} words in ${length} octets`,
+      sysctls: { 'net.netfilter.nf_conntrack_checksum': 0 },
+      rows: [[0, '>', headerOf(length, offset), 'INVALID', '-']],
+    }),
+  ),
+  {
+    name: 'a header of 7 words in 28 octets: options',
+    sysctls: { 'net.netfilter.nf_conntrack_checksum': 0 },
+    rows: [[0, '>', headerOf(28, 7), 'NEW', 'SYN_SENT 120 unreplied']],
+  },
   ...ILLEGAL.map(
     (flags): Trace => ({
       name: `flags ${flags} open nothing`,
@@ -197,6 +226,10 @@ const resets: Trace[] = [
       [0, '>', 'PA 100+10 ack 500', 'NEW', 'ESTABLISHED 300 unreplied'],
       [1, '<', 'RA 7777 ack 110', 'ESTABLISHED', '-'],
     ],
+  },
+  {
+    name: 'while the connection opens it need not be exact',
+    rows: [...handshake.slice(0, 2), [2, '>', 'R 111', 'ESTABLISHED', 'CLOSE 10']],
   },
   { name: 'exact', rows: [...handshake, [3, '<', 'R 501', 'ESTABLISHED', 'CLOSE 10 assured']] },
   {

@@ -257,6 +257,39 @@ describe('limits', () => {
     expect(ctStateName(pass(tracker, answer(), 2_600))).toBe('ESTABLISHED');
   });
 
+  test('one for both families', () => {
+    const tracker = newTracker();
+    tracker.sysctls.set(max, 1);
+    pass(tracker, query(), 0);
+    pass(tracker, answer(), 1);
+    pass(tracker, query(), 2_500);
+    expect(track(tracker, build.ip6({}, build.udp({})), 2_501).reason).toBe('connection table full');
+  });
+
+  test('once a packet found no room, a sweep ends what is unassured or closing until 95% are left', () => {
+    const tracker = newTracker();
+    tracker.sysctls.set(max, 100);
+    const ends = { src: A[4], dst: B[4] };
+    const segment = (sport: number, flags: string, seq: number, ack: number) =>
+      build.ip4(ends, build.tcp({ sport, dport: 80, flags, seq, ack }));
+    const reply = (dport: number, flags: string, seq: number, ack: number) =>
+      build.ip4({ src: B[4], dst: A[4] }, build.tcp({ sport: 80, dport, flags, seq, ack }));
+    const open = (sport: number) => {
+      for (const one of [segment(sport, 'S', 1, 0), reply(sport, 'SA', 1, 2), segment(sport, 'A', 2, 2)])
+        pass(tracker, one, 0);
+    };
+    for (let port = 1; port <= 100; port++) open(port);
+    for (let port = 1; port <= 20; port++) {
+      pass(tracker, segment(port, 'FA', 2, 2), 1);
+      pass(tracker, reply(port, 'FA', 2, 3), 1);
+    }
+    expect(track(tracker, segment(999, 'S', 1, 0), 2).reason).toBe('connection table full');
+    expect(tracker.table.count).toBe(100);
+    tracker.advance(1_100);
+    const states = [...tracker.entries(1_100)].map((id) => tracker.table.state(id));
+    expect([tracker.table.count, states.filter((state) => state === 3).length]).toEqual([95, 80]);
+  });
+
   test('no limit', () => {
     const tracker = newTracker();
     tracker.sysctls.set(max, 0);
