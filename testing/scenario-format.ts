@@ -119,6 +119,8 @@ export interface Result {
   late?: Emitted[];
   stray?: Emitted[];
   setup_ms?: number;
+  /** When the kernel began with each step, in ms since the first: what runs in memory may take the same time (PlayOptions.times). */
+  times?: number[];
   run_ms?: number;
   error?: string;
 }

@@ -51,6 +51,8 @@ export interface PlayOptions {
   readonly seed?: number;
   /** By the plain interpreter instead of compiled tables. */
   readonly interpreted?: boolean;
+  /** When each step is due, in ms since the first: those that a kernel needed, so that what ends there while it works ends here too. */
+  readonly times?: readonly number[];
 }
 
 const SIDES: readonly Side[] = ['A', 'B'];
@@ -59,7 +61,10 @@ const SIDES: readonly Side[] = ['A', 'B'];
 export function play(scenario: Scenario, options: PlayOptions = {}): Result {
   const player = new Player(scenario, options);
   const steps: StepResult[] = [];
-  for (const step of scenario.steps) steps.push(player.step(step, steps));
+  scenario.steps.forEach((step, index) => {
+    player.waitUntil(options.times?.[index] ?? 0);
+    steps.push(player.step(step, steps));
+  });
   return { name: scenario.name, steps, late: [] };
 }
 
@@ -111,6 +116,13 @@ class Player {
     const refused = this.load({ v4: scenario.v4rules, v6: scenario.v6rules });
     if (refused !== undefined) throw new Error(refused);
     this.setSysctls(Object.fromEntries(settings.filter((one) => !ours(one))));
+  }
+
+  /** Milliseconds since the start; time does not go back. */
+  waitUntil(time: number): void {
+    if (START + time <= this.now) return;
+    this.now = START + Math.floor(time);
+    this.firewall.advance(this.now);
   }
 
   step(step: Step, before: readonly StepResult[] = []): StepResult {

@@ -19,13 +19,14 @@ const differ = (kernel: StepResult, ours: StepResult, scenario?: Scenario): numb
 
 describe('packets', () => {
   const input = ip4({ id: 5 }, udp());
-  const error = (id: number, code = 3) => ip4({ id }, icmp({ type: 3, code, data: 'quote' }));
+  const error = (id: number, code = 3, df = false) => ip4({ id, df }, icmp({ type: 3, code, data: 'quote' }));
 
   test.each([
     ['the identification of a packet that the kernel made', out(error(77)), out(error(1)), true],
     ['the identification of one that it passed on', out(error(5)), out(error(1)), false],
     ['anything else in a packet that it made', out(error(77)), out(error(1, 2)), false],
-    ['identification 0, which is no draw', out(error(0)), out(error(1)), false],
+    ['identification 0 with DF, which is no draw', out(error(0, 3, true)), out(error(1, 3, true)), false],
+    ['identification 0 without, where the count has come round', out(error(0)), out(error(1)), true],
     ['one packet too few', out(error(77), error(78)), out(error(1)), false],
     ['one too many', out(), out(error(1)), false],
   ])('%s', (_, kernel, ours, same) => {

@@ -169,7 +169,7 @@ class Traffic {
         : dice.pick(HOSTS[family][dice.chance(0.97) ? other(side) : side]);
     const seen: Seen = { family, side, client, server };
     this.options.translate?.(seen);
-    return { family, side, client, server, toSelf, seen };
+    return { family, side, client, server, toSelf: toSelf && seen.server === server, seen };
   }
 
   private *otherTalk(ends: Ends): Talk {

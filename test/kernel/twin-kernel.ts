@@ -76,12 +76,17 @@ export class KernelTwin {
       const stray = this.drain(); // never seen: what is there before the first step
       const ready = performance.now();
       const steps: StepResult[] = [];
-      for (const step of scenario.steps) steps.push(this.withLog(this.step(step, steps)));
+      const times: number[] = [];
+      for (const step of scenario.steps) {
+        times.push(round(performance.now() - ready));
+        steps.push(this.withLog(this.step(step, steps)));
+      }
       return {
         name: scenario.name,
         steps,
         ...(stray.length > 0 && { stray }),
         late: this.drain(),
+        times,
         setup_ms: round(ready - started),
         run_ms: round(performance.now() - ready),
       };

@@ -8,7 +8,7 @@
 //   or wrong as it was.
 // A value that the kernel took over from a packet that went in is no random one: there we must have it too.
 //   checksum of a reset of our own that an ICMP error of our own quotes (below).
-// Timeouts of connections run while the scenario does: two seconds either way.
+// Timeouts of connections run while the scenario does: two seconds either way, or one where we took the kernel's time for each step.
 
 import { fromHex, putU16, toHex, u16, u32 } from '../../packet/bytes.ts';
 import { verify } from '../../packet/checksum.ts';
@@ -33,22 +33,23 @@ import { ctKey, sortedBy } from './ct-dump.ts';
 
 const TIMEOUT_SLACK = 2; // seconds
 
-export function compareResults(kernel: Result, ours: Result, scenario?: Scenario): string[] {
+/** `slack`: seconds by which the time that connections have left may differ. */
+export function compareResults(kernel: Result, ours: Result, scenario?: Scenario, slack = TIMEOUT_SLACK): string[] {
   if (kernel.steps.length !== ours.steps.length) {
     return [`the kernel did ${kernel.steps.length} steps, we ${ours.steps.length}`];
   }
   return kernel.steps.flatMap((step, index) => {
     const given = scenario?.steps[index];
-    const differences = compareStep(step, ours.steps[index], given && new InputFields(given));
+    const differences = compareStep(step, ours.steps[index], given && new InputFields(given), slack);
     if (differences.length === 0) return [];
     return [`step ${index}${given ? `, ${describeStep(given)}` : ''}:`, ...differences.map((line) => `  ${line}`)];
   });
 }
 
-function compareStep(kernel: StepResult, ours: StepResult, seen: InputFields | undefined): string[] {
+function compareStep(kernel: StepResult, ours: StepResult, seen: InputFields | undefined, slack: number): string[] {
   return [
     ...(['A', 'B'] as const).flatMap((side) => compareOut(side, kernel.out ?? [], ours.out ?? [], seen)),
-    ...compareCt(kernel.ct, ours.ct),
+    ...compareCt(kernel.ct, ours.ct, slack),
     ...compareExpectations(kernel.expect, ours.expect),
     ...compareCounters('v4', kernel.v4, ours.v4),
     ...compareCounters('v6', kernel.v6, ours.v6),
@@ -119,8 +120,8 @@ type Field = readonly [from: number, to: number];
 function randomFields(packet: Uint8Array, seen: InputFields | undefined): Field[] {
   if (packet.length >= 20 && packet[0] >>> 4 === 4) {
     const id = u16(packet, ipv4.ID_AT);
-    // An identification of 0 is a decision (DF is set), not a draw.
-    if (id === 0 || seen?.ids.has(id)) return [];
+    // An identification of 0 with DF is a decision, not a draw.
+    if ((id === 0 && ipv4.fragmentField(packet, 0) & ipv4.IP_DF) || seen?.ids.has(id)) return [];
     return [
       [ipv4.ID_AT, ipv4.ID_AT + 2],
       [ipv4.CHECKSUM_AT, ipv4.CHECKSUM_AT + 2],
@@ -277,7 +278,7 @@ export class InputFields {
 
 // --- Dumps ----------------------------------------------------------------------------------------------------------------
 
-export function compareCt(kernel: CtEntry[] | undefined, ours: CtEntry[] | undefined): string[] {
+export function compareCt(kernel: CtEntry[] | undefined, ours: CtEntry[] | undefined, slack = TIMEOUT_SLACK): string[] {
   if (!kernel && !ours) return [];
   const theirs = new Map(sortedBy(kernel ?? [], ctKey).map((entry) => [ctKey(entry), entry]));
   const mine = new Map(sortedBy(ours ?? [], ctKey).map((entry) => [ctKey(entry), entry]));
@@ -285,7 +286,7 @@ export function compareCt(kernel: CtEntry[] | undefined, ours: CtEntry[] | undef
   for (const [key, wanted] of theirs) {
     const got = mine.get(key);
     if (!got) lines.push(`connection missing: ${describeEntry(wanted)}`);
-    else if (!sameEntry(wanted, got))
+    else if (!sameEntry(wanted, got, slack))
       lines.push('connection differs:', `  kernel ${describeEntry(wanted)}`, `  ours   ${describeEntry(got)}`);
   }
   for (const [key, got] of mine)
@@ -293,8 +294,8 @@ export function compareCt(kernel: CtEntry[] | undefined, ours: CtEntry[] | undef
   return lines;
 }
 
-function sameEntry(kernel: CtEntry, ours: CtEntry): boolean {
-  if (Math.abs((kernel.timeout ?? 0) - (ours.timeout ?? 0)) > TIMEOUT_SLACK) return false;
+function sameEntry(kernel: CtEntry, ours: CtEntry, slack: number): boolean {
+  if (Math.abs((kernel.timeout ?? 0) - (ours.timeout ?? 0)) > slack) return false;
   return canonical(plain(kernel, ours)) === canonical(plain(ours, kernel));
 }
 
