@@ -68,13 +68,13 @@ export class Expectations {
   /** The expectation that a packet of `tuple` in `zone` fits; undefined: none. __nf_ct_expect_find() */
   find(tuple: Tuple, zone: number): Expectation | undefined {
     if (this.count === 0) return undefined;
-    return this.buckets.get(this.parts.table.destinationHash(tuple))?.find((one) => this.fits(one, tuple, zone));
+    return this.buckets.get(this.parts.table.hashes.ofDestination(tuple))?.find((one) => this.fits(one, tuple, zone));
   }
 
   /** The same for a new connection: takes it out, unless it is permanent. nf_ct_find_expectation() */
   take(tuple: Tuple, zone: number): Expectation | undefined {
     if (this.count === 0) return undefined;
-    const bucket = this.buckets.get(this.parts.table.destinationHash(tuple));
+    const bucket = this.buckets.get(this.parts.table.hashes.ofDestination(tuple));
     const found = bucket?.find((one) => !(one.flags & EXPECT_INACTIVE) && this.fits(one, tuple, zone));
     if (found === undefined) return undefined;
     const { master } = found;
@@ -102,7 +102,7 @@ export class Expectations {
   add(expectation: Expectation, { anyMaster = false, timed = false }: Conditions = {}): Refused | undefined {
     const { master } = expectation;
     if (master.id < 0) return 'no master';
-    const hash = this.parts.table.destinationHash(expectation.tuple);
+    const hash = this.parts.table.hashes.ofDestination(expectation.tuple);
     const refused = this.makeWay(expectation, hash, anyMaster) ?? this.makeRoom(expectation);
     if (refused !== undefined) return refused;
     const { now } = this.parts;
@@ -149,7 +149,7 @@ export class Expectations {
 
   /** nf_ct_unexpect_related() */
   remove(expectation: Expectation): void {
-    const hash = this.parts.table.destinationHash(expectation.tuple);
+    const hash = this.parts.table.hashes.ofDestination(expectation.tuple);
     const bucket = this.buckets.get(hash);
     const at = bucket?.indexOf(expectation) ?? -1;
     if (bucket === undefined || at < 0) return;

@@ -103,7 +103,7 @@ export class GreKeys {
   private hash(tuple: Tuple): number {
     const { keys } = tuple;
     tuple.setPorts(0, keys & 0xffff);
-    const hash = this.table.hash(tuple, 0);
+    const hash = this.table.hashes.of(tuple, 0);
     tuple.setPorts(keys >>> 16, keys & 0xffff);
     return hash;
   }

@@ -19,11 +19,12 @@
 // the tracker sweeps more often than that. Nothing here knows a protocol; `invert` and `words` come from l4/.
 
 import type { Family } from '../packet/numbers.ts';
-import { halfSipHash, PADDING } from './halfsiphash.ts';
+import { FoundLast } from './found-last.ts';
 import { HashIndex } from './hash-index.ts';
 import { Area, Slab } from './slab.ts';
 import { type Direction, IPS_CONFIRMED, IPS_DYING } from './status.ts';
 import { Tuple } from './tuple.ts';
+import { TupleHash } from './tuple-hash.ts';
 
 /** Bits of the info word above status (16 bits) and protocol (8 bits). */
 const STATE_SHIFT = 24;
@@ -64,9 +65,8 @@ export class ConnectionTable {
   /** Ids at and above were never given out. */
   top = 0;
 
+  readonly hashes: TupleHash;
   private readonly options: TableOptions;
-  private readonly key0: number;
-  private readonly key1: number;
   private readonly addresses = new Slab(ADDRESS_PAIR, (capacity) => this.room(capacity));
   /** Reply tuples that are not the inverse of the original one: NAT and helpers put them there. */
   private readonly replies = new Area(REPLY_TUPLE);
@@ -76,17 +76,16 @@ export class ConnectionTable {
   private zones = new Int32Array(0);
 
   private readonly index = new HashIndex();
+  private readonly foundLast = new FoundLast();
 
   private free = -1;
   private readonly limbo = new Int32Array(LIMBO).fill(-1);
   private limboAt = 0;
-  private readonly message = new Int32Array(10 + PADDING);
   private readonly scratch = new Tuple();
 
   constructor(options: TableOptions) {
     this.options = options;
-    this.key0 = options.secret[0];
-    this.key1 = options.secret[1];
+    this.hashes = new TupleHash(options.secret);
   }
 
   // --- Lookup --------------------------------------------------------------------------------------------------------
@@ -96,15 +95,28 @@ export class ConnectionTable {
    * that direction was put into. Expired ones are not told from others here: see `expired`.
    */
   find(tuple: Tuple): number {
-    const found = this.findIn(tuple, tuple.zoneOriginal);
-    if (found >= 0 || tuple.zoneOriginal === tuple.zoneReply) return found;
-    return this.findIn(tuple, tuple.zoneReply);
+    const { zoneOriginal, zoneReply } = tuple;
+    if (zoneOriginal !== zoneReply) {
+      const found = this.findIn(tuple, zoneOriginal);
+      return found >= 0 ? found : this.findIn(tuple, zoneReply);
+    }
+    // No two connections in the table have one tuple in one zone: whichever has it is the one.
+    const { foundLast } = this;
+    const tag = foundLast.tag(tuple);
+    const last = foundLast.get(tag);
+    if (last >= 0 && this.live(last)) {
+      const direction = this.compare(last, tuple, zoneOriginal);
+      if (direction >= 0) return 2 * last + direction;
+    }
+    const found = this.findIn(tuple, zoneOriginal);
+    if (found >= 0) foundLast.put(tag, found >>> 1);
+    return found;
   }
 
   /** The same among the tuples that are in that zone in their direction. */
   findIn(tuple: Tuple, zone: number): number {
     const { index } = this;
-    const hash = this.hash(tuple, zone);
+    const hash = this.hashes.of(tuple, zone);
     for (let slot = index.first(hash); slot >= 0; slot = index.next(slot, hash)) {
       const id = index.value(slot);
       const direction = this.compare(id, tuple, zone);
@@ -152,46 +164,6 @@ export class ConnectionTable {
     const step = tuple.family === 4 ? 4 : 1;
     for (let word = 0; word < 8; word += step) if (words[at + word] !== tuple.words[word]) return false;
     return true;
-  }
-
-  /**
-   * Hash of a tuple and of its inverse alike, within a zone: of the smaller of the two forms.
-   * Keyed, so that nobody outside can make connections collide.
-   */
-  hash(tuple: Tuple, zone: number): number {
-    const { message } = this;
-    const { words, keys, inverse } = tuple;
-    const length = tuple.family === 4 ? 1 : 4;
-    const swapped = precedes(words, length, inverse, keys);
-    const first = swapped ? 4 : 0;
-    const second = 4 - first;
-    message[0] = words[first];
-    message[length] = words[second];
-    for (let word = 1; word < length; word++) {
-      message[word] = words[first + word];
-      message[4 + word] = words[second + word];
-    }
-    message[2 * length] = swapped ? inverse : keys;
-    message[2 * length + 1] = tuple.protocol | (length << 8) | (zone << 16);
-    return halfSipHash(message, 2 * length + 2, this.key0, this.key1);
-  }
-
-  /** Hash of the source of a tuple alone, in its original zone: what NAT finds earlier mappings of that source by. */
-  sourceHash(tuple: Tuple): number {
-    const { message } = this;
-    for (let word = 0; word < 4; word++) message[word] = tuple.words[word];
-    message[4] = tuple.keys & ~0xffff;
-    message[5] = tuple.protocol | (tuple.family << 8) | (tuple.zoneOriginal << 16);
-    return halfSipHash(message, 6, this.key0, this.key1);
-  }
-
-  /** Hash of the destination of a tuple alone: what expectations are found by. */
-  destinationHash(tuple: Tuple): number {
-    const { message } = this;
-    const last = tuple.family === 4 ? 0 : 3;
-    for (let word = 0; word <= last; word++) message[word] = tuple.words[4 + word];
-    message[last + 1] = ((tuple.keys & 0xffff) << 16) | (tuple.protocol << 8) | tuple.family;
-    return halfSipHash(message, last + 2, this.key0, this.key1);
   }
 
   // --- Birth and death -----------------------------------------------------------------------------------------------
@@ -288,7 +260,7 @@ export class ConnectionTable {
 
   private hashOf(id: number, direction: Direction): number {
     this.readTuple(id, direction, this.scratch);
-    return this.hash(this.scratch, this.zone(id, direction));
+    return this.hashes.of(this.scratch, this.zone(id, direction));
   }
 
   /** The tuple of a connection in that direction, zones included. */
@@ -482,14 +454,6 @@ export class ConnectionTable {
     this.own = longer(this.own, capacity);
     if (this.zones.length > 0) this.zones = longer(this.zones, capacity);
   }
-}
-
-/** Whether the inverse form (destination, source, inverse keys) comes before the tuple as it stands. Any total order will do. */
-function precedes(words: Int32Array, length: number, inverse: number, keys: number): boolean {
-  for (let word = 0; word < length; word++) {
-    if (words[4 + word] !== words[word]) return words[4 + word] < words[word];
-  }
-  return inverse < keys;
 }
 
 function longer(column: Int32Array, length: number): Int32Array<ArrayBuffer> {

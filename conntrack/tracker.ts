@@ -238,7 +238,7 @@ export class ConnectionTracker
   private create(tuple: Tuple, template: Template | undefined, pkt: Packet): number {
     const { table } = this;
     const { max } = this.sysctls.limits;
-    if (max !== 0 && table.count >= max && !this.sweeper.makeRoom(table.hash(tuple, tuple.zoneOriginal))) {
+    if (max !== 0 && table.count >= max && !this.sweeper.makeRoom(table.hashes.of(tuple, tuple.zoneOriginal))) {
       this.sweeper.relieve();
       return -1;
     }

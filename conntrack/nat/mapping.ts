@@ -94,7 +94,7 @@ export class Mapping {
       table.addStatus(id, manip === SOURCE ? IPS_SRC_NAT : IPS_DST_NAT);
       if (manip === SOURCE) {
         table.readTuple(id, 0, chosen);
-        this.sources.add(id, table.sourceHash(chosen));
+        this.sources.add(id, table.hashes.ofSource(chosen));
       }
     }
     table.addStatus(id, manip === SOURCE ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE);
@@ -116,7 +116,7 @@ export class Mapping {
     if (device !== '') this.sources.setDevice(id, device);
     if (!(table.status(id) & IPS_SRC_NAT)) return;
     table.readTuple(id, 0, this.scratch);
-    this.sources.add(id, table.sourceHash(this.scratch));
+    this.sources.add(id, table.hashes.ofSource(this.scratch));
   }
 
   /** Device that the connection was masqueraded by; '' for none. */
@@ -165,7 +165,7 @@ export class Mapping {
   private chooseLikeBefore(id: number, range: NatRange): boolean {
     const { chosen, present, sources, scratch } = this;
     const { table } = this.parts;
-    const hash = table.sourceHash(present);
+    const hash = table.hashes.ofSource(present);
     for (let other = sources.first(hash); other >= 0; other = sources.next(other)) {
       if (other === id) continue;
       table.readTuple(other, 0, scratch);

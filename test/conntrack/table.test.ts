@@ -315,7 +315,7 @@ describe('the hash', () => {
   test('a flood made against one key is spread by another', () => {
     // Tuples that one key puts into the same 64 of 4,096 slots.
     const hashes = (table: ConnectionTable, flows: Flow[]): number[] =>
-      flows.map((flow) => table.hash(fill(new Tuple(), flow), 0) & 4_095);
+      flows.map((flow) => table.hashes.of(fill(new Tuple(), flow), 0) & 4_095);
     const known = newTable();
     const all = Array.from(
       { length: 65_536 },
