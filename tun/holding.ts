@@ -9,7 +9,8 @@ import { Waker } from './os.ts';
 import { QUEUE, type QueueMemory } from './queue.ts';
 import { RingDevice, Rings } from './ring-device.ts';
 import type { RingRemains, Uring } from './uring.ts';
-import { openRing, UringDevices } from './uring-tun.ts';
+import { openRing } from './uring-ports.ts';
+import { UringDevices } from './uring-tun.ts';
 
 /** With the memory of its counters, so that others can look. */
 export type CountedDevice = DeviceSpec & { memory: SharedArrayBuffer };

@@ -1,7 +1,7 @@
 // Whether this machine lets us read and write in batches.
 
 import type { IoMethod } from '../../tun/holding.ts';
-import { openRing } from '../../tun/uring-tun.ts';
+import { openRing } from '../../tun/uring-ports.ts';
 
 function ringMissing(): string {
   try {
