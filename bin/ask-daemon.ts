@@ -35,7 +35,8 @@ function complain(error: Error): number {
 export const status = ({ json }: { json?: boolean }): Promise<number> =>
   asked({ op: 'status' }, (result) => (json ? `${JSON.stringify(result)}\n` : statusText(result as Status)));
 
-export const metrics = (): Promise<number> => asked({ op: 'metrics' }, (result) => String(result));
+export const metrics = ({ json = false }: { json?: boolean }): Promise<number> =>
+  asked({ op: 'metrics', json }, (result) => (json ? `${JSON.stringify(result)}\n` : String(result)));
 
 export async function connections({ json }: { json?: boolean }): Promise<number> {
   try {

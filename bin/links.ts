@@ -6,8 +6,9 @@ import { compileAhead } from './compiled.ts';
 import { PROGRAM_NAMES } from './program-names.ts';
 
 /** Makes the links; one that is there already and is a link is replaced, anything else is left and reported. */
-export async function links(directory: string): Promise<number> {
+export async function links(directory: string, { json }: { json?: boolean }): Promise<number> {
   const program = realpathSync(process.argv[1]);
+  const made: string[] = [];
   let code = 0;
   mkdirSync(directory, { recursive: true });
   for (const name of PROGRAM_NAMES) {
@@ -20,8 +21,9 @@ export async function links(directory: string): Promise<number> {
     }
     if (there) rmSync(path);
     symlinkSync(program, path);
-    process.stdout.write(`${path}\n`);
+    made.push(path);
   }
+  process.stdout.write(json ? `${JSON.stringify(made)}\n` : made.map((path) => `${path}\n`).join(''));
   await quickStart();
   return code;
 }

@@ -13,6 +13,7 @@ import { complain, readText } from './input.ts';
 
 export interface TestOptions {
   tap?: boolean;
+  json?: boolean;
   junit?: string;
   github?: boolean;
   watch?: boolean;
@@ -93,18 +94,25 @@ function once(
 }
 
 function report(rows: readonly RowResult[], coverage: Coverage, options: TestOptions, least: Thresholds): number {
-  process.stdout.write(options.tap ? tapReport(rows) : textReport(rows));
-  if (options.github ?? process.env.GITHUB_ACTIONS === 'true') process.stdout.write(githubReport(rows));
+  if (options.json)
+    process.stdout.write(
+      `${JSON.stringify({ rows, coverage: { measures: coverage.measures, lines: coverage.all } })}\n`,
+    );
+  else sayReport(rows, coverage, options);
   if (options.junit !== undefined) writeFileSync(options.junit, junitReport(rows));
   if (options.lcov !== undefined) writeFileSync(options.lcov, coverage.toLcov());
   if (options.html !== undefined) writeFileSync(options.html, coverage.toHtml());
-  if (options.coverage !== undefined || options.gaps) {
-    const table = coverage.toText({ gaps: options.gaps });
-    process.stdout.write(options.tap ? table.replace(/^/gm, '# ').replace(/# $/, '') : `\n${table}`);
-  }
   const low = coverage.below(least);
   for (const sentence of low) process.stderr.write(`sekisho: ${sentence}\n`);
   return low.length > 0 ? 1 : 0;
+}
+
+function sayReport(rows: readonly RowResult[], coverage: Coverage, options: TestOptions): void {
+  process.stdout.write(options.tap ? tapReport(rows) : textReport(rows));
+  if (options.github ?? process.env.GITHUB_ACTIONS === 'true') process.stdout.write(githubReport(rows));
+  if (options.coverage === undefined && !options.gaps) return;
+  const table = coverage.toText({ gaps: options.gaps });
+  process.stdout.write(options.tap ? table.replace(/^/gm, '# ').replace(/# $/, '') : `\n${table}`);
 }
 
 /** Runs again whenever a test file, or a rule file that one names, changes; until the program is told to stop. */

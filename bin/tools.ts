@@ -3,16 +3,26 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type StatePaths, statePaths } from '../control/paths.ts';
-import type { ToolAnswer, ToolName } from '../control/protocol.ts';
+import type { ToolAnswer, ToolName, ToolRequest } from '../control/protocol.ts';
 import { listStored } from '../control/stored-text.ts';
 import { restoreSource, saveWords } from '../control/tool-words.ts';
 
-/** `--file FILE` in front of everything else: work on that save file instead. Ours, so it is taken off before the real words. */
-function takeFile(argv: readonly string[]): { file: string | undefined; rest: string[] } {
-  const [first, second, ...others] = argv;
-  if (first === '--file' && second !== undefined) return { file: second, rest: others };
-  if (first?.startsWith('--file=')) return { file: first.slice('--file='.length), rest: argv.slice(1) };
-  return { file: undefined, rest: [...argv] };
+interface Ours {
+  /** `--file FILE`: work on that save file instead. */
+  readonly file?: string;
+  /** `--json`: a listing comes as JSON. */
+  readonly json?: boolean;
+  /** The words of the real tool. */
+  readonly rest: readonly string[];
+}
+
+/** Options of ours stand in front of everything else, and are taken off before the real words. */
+function takeOurs(argv: readonly string[]): Ours {
+  const [first, second] = argv;
+  if (first === '--json') return { ...takeOurs(argv.slice(1)), json: true };
+  if (first === '--file' && second !== undefined) return { file: second, ...takeOurs(argv.slice(2)) };
+  if (first?.startsWith('--file=')) return { file: first.slice('--file='.length), ...takeOurs(argv.slice(1)) };
+  return { rest: argv };
 }
 
 /** Runs the tool; the value is the exit code. */
@@ -25,7 +35,7 @@ export async function main(program: ToolName, words: readonly string[]): Promise
 }
 
 async function run(program: ToolName, words: readonly string[]): Promise<ToolAnswer> {
-  const stdin = program.endsWith('-restore') ? rulesToRestore(takeFile(words).rest) : undefined;
+  const stdin = program.endsWith('-restore') ? rulesToRestore(takeOurs(words).rest) : undefined;
   return typeof stdin === 'object' ? stdin : runTool(program, words, stdin);
 }
 
@@ -35,18 +45,17 @@ export async function runTool(
   words: readonly string[],
   stdin: string | undefined,
 ): Promise<ToolAnswer> {
-  const { file, rest: argv } = takeFile(words);
+  const { file, json, rest } = takeOurs(words);
+  const request = { program, argv: [...rest], json, stdin };
   const paths = statePaths();
   const stored = async (): Promise<ToolAnswer> => {
-    const listed = file === undefined ? listStored(paths, program, argv, new Date()) : undefined;
+    const listed = file === undefined && !json ? listStored(paths, program, rest, new Date()) : undefined;
     if (listed !== undefined) return { stdout: listed, stderr: '', exitCode: 0 };
     const { runOnStoredRules } = await import('../control/stored-tool.ts');
-    return runOnStoredRules(paths, file, { program, argv, stdin, date: new Date() }, () =>
-      askDaemon(paths, { program, argv, stdin }),
-    );
+    return runOnStoredRules(paths, file, { ...request, date: new Date() }, () => askDaemon(paths, request));
   };
   if (file !== undefined || !existsSync(paths.socket)) return stored();
-  return askDaemon(paths, { program, argv, stdin }, stored);
+  return askDaemon(paths, request, stored);
 }
 
 /** The text that a restore reads, from this side's files: the daemon may not see them. */
@@ -66,7 +75,7 @@ function rulesToRestore(argv: readonly string[]): string | ToolAnswer {
 
 /** -f of the save programs: the text goes to a file. */
 function kept(answer: ToolAnswer, words: readonly string[]): ToolAnswer {
-  const path = saveWords(takeFile(words).rest).value('file');
+  const path = saveWords(takeOurs(words).rest).value('file');
   if (path === undefined || answer.exitCode !== 0) return answer;
   try {
     writeFileSync(path, answer.stdout);
@@ -80,7 +89,7 @@ function kept(answer: ToolAnswer, words: readonly string[]): ToolAnswer {
 
 async function askDaemon(
   paths: StatePaths,
-  request: { program: ToolName; argv: string[]; stdin: string | undefined },
+  request: Omit<ToolRequest, 'op'>,
   whenNobody?: () => Promise<ToolAnswer>,
 ): Promise<ToolAnswer> {
   const { ask, NotServed } = await import('../control/client.ts');

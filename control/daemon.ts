@@ -34,7 +34,7 @@ import { Lock } from './lock.ts';
 import { type Facts, Observer } from './observer.ts';
 import { builtModule } from './package-root.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
-import type { Request, ToolAnswer, ToolName } from './protocol.ts';
+import type { Request, ToolAnswer, ToolRequest } from './protocol.ts';
 import { RuleStore } from './rule-store.ts';
 import { type ControlServer, listen } from './server.ts';
 import { changedSysctls, modeOf, type Settings, sysctlsOf } from './settings.ts';
@@ -205,7 +205,7 @@ export class Daemon {
   private async serve(request: Request): Promise<unknown> {
     switch (request.op) {
       case 'tool':
-        return this.tool(request.program, request.argv, request.stdin);
+        return this.tool(request);
       case 'ipset':
         return this.sets.run(request.argv, request.stdin);
       case 'status':
@@ -221,7 +221,7 @@ export class Daemon {
       case 'proc':
         return this.ask({ op: 'proc', path: request.path, writes: request.writes });
       case 'metrics':
-        return this.observer.metrics();
+        return request.json ? (await this.observer.metrics()).families : this.metrics();
       case 'overview':
         return this.observer.overview(request.wish);
       case 'watch':
@@ -257,12 +257,12 @@ export class Daemon {
   }
 
   /** Runs a tool on the rules; what it changed is stored before it is told. */
-  async tool(program: ToolName, argv: readonly string[], stdin?: string): Promise<ToolAnswer> {
+  async tool({ program, argv, json, stdin }: Omit<ToolRequest, 'op'>): Promise<ToolAnswer> {
     const family = familyOf(program);
     let problem: Error | undefined;
     const { answer } = await this.rules.edit(
       family,
-      (ruleset) => runTool({ program, argv, stdin, date: new Date() }, ruleset),
+      (ruleset) => runTool({ program, argv, json, stdin, date: new Date() }, ruleset),
       (changed) =>
         this.store.keep(family, changed).catch((error: Error) => {
           problem = error;
@@ -274,8 +274,8 @@ export class Daemon {
   }
 
   /** Prometheus' text format. */
-  metrics(): Promise<string> {
-    return this.observer.metrics();
+  async metrics(): Promise<string> {
+    return (await this.observer.metrics()).text;
   }
 
   private facts(): Facts {

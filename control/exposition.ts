@@ -11,14 +11,19 @@ export interface Sample {
 const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"');
 
-export class Exposition {
-  private written = '';
+export interface Family {
+  readonly name: string;
+  readonly type: MetricType;
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
 
-  /** One family. Nothing is written for one without samples. */
+export class Exposition {
+  readonly families: Family[] = [];
+
+  /** One family. Nothing is said of one without samples. */
   family(name: string, type: MetricType, help: string, samples: readonly Sample[]): void {
-    if (samples.length === 0) return;
-    this.written += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
-    for (const { labels = {}, value } of samples) this.written += `${name}${labelText(labels)} ${valueText(value)}\n`;
+    if (samples.length > 0) this.families.push({ name, type, help, samples });
   }
 
   single(name: string, type: MetricType, help: string, value: number): void {
@@ -26,8 +31,13 @@ export class Exposition {
   }
 
   get text(): string {
-    return this.written;
+    return this.families.map(familyText).join('');
   }
+}
+
+function familyText({ name, type, help, samples }: Family): string {
+  const lines = samples.map(({ labels = {}, value }) => `${name}${labelText(labels)} ${valueText(value)}\n`);
+  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 
 function labelText(labels: Labels): string {

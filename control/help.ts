@@ -52,6 +52,7 @@ Options ("!" in front inverts where marked !):
   --version     -V
 
 In front of all, ours: --file FILE   work on that save file instead
+                       --json        what -L and -S list as JSON
 
 Examples:
   PROG -A FORWARD -p tcp --dport 22 -j DROP

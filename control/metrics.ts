@@ -34,7 +34,7 @@ export interface Observed {
 /** Series of rules with comments, and of drops. */
 const MOST_SERIES = 500;
 
-export function metricsText(observed: Observed): string {
+export function metricsOf(observed: Observed): Exposition {
   const out = new Exposition();
   out.family('sekisho_build_info', 'gauge', 'Version of the running program.', [
     { labels: { version: observed.version, node: process.version }, value: 1 },
@@ -63,7 +63,7 @@ export function metricsText(observed: Observed): string {
   devices(out, observed.devices);
   if (observed.engine) engine(out, observed.engine);
   ourselves(out);
-  return out.text;
+  return out;
 }
 
 // --- Rules -----------------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ import { type Printing, printRule } from '../grammar/print.ts';
 import type { RuleSpec } from '../grammar/rule-spec.ts';
 import { formatAddress } from '../packet/address.ts';
 import type { CountsByQueue } from '../tun/data-plane.ts';
+import type { Exposition } from './exposition.ts';
 import type { AskEngine, LiveRules } from './live-rules.ts';
-import { type EngineStats, metricsText } from './metrics.ts';
+import { type EngineStats, metricsOf } from './metrics.ts';
 import {
   deviceLines,
   dropLines,
@@ -58,10 +59,9 @@ export class Observer {
     this.facts = facts;
   }
 
-  /** For Prometheus. */
-  async metrics(): Promise<string> {
+  async metrics(): Promise<Exposition> {
     const facts = this.facts();
-    return metricsText({
+    return metricsOf({
       ...facts,
       version: this.version,
       startedAt: this.startedAt,

@@ -14,13 +14,14 @@ export function parseRequest(line: string): Request {
     throw new Error('not a JSON text');
   }
   if (typeof message !== 'object' || message === null) throw new Error('a request is a JSON object');
-  const { op, program, argv, stdin, filter, request, file, name } = message as Record<string, unknown>;
+  const { op, program, argv, json, stdin, filter, request, file, name } = message as Record<string, unknown>;
   switch (op) {
     case 'status':
-    case 'metrics':
     case 'reload':
     case 'stop':
       return { op };
+    case 'metrics':
+      return { op, json: json === true || undefined };
     case 'watch':
       return { op, filter: parseFilter(filter) };
     case 'overview':
@@ -41,7 +42,9 @@ export function parseRequest(line: string): Request {
       if (op === 'tool' && !isToolName(program)) throw new Error(`"program" is one of ${TOOLS.join(', ')}`);
       if (!isTexts(argv)) throw new Error('"argv" is a list of strings');
       if (stdin !== undefined && typeof stdin !== 'string') throw new Error('"stdin" is a string');
-      return op !== 'tool' ? { op, argv, stdin } : { op, program: program as ToolName, argv, stdin };
+      return op !== 'tool'
+        ? { op, argv, stdin }
+        : { op, program: program as ToolName, argv, json: json === true || undefined, stdin };
     default:
       throw new Error('unknown "op"');
   }

@@ -25,6 +25,8 @@ export interface ToolRequest {
   program: ToolName;
   /** Without the program's own name. */
   argv: string[];
+  /** `--json` stood in front of them. */
+  json?: boolean;
   /** Text of standard input, for the restore programs. */
   stdin?: string;
 }
@@ -35,8 +37,8 @@ export type Request =
   | { op: 'ipset'; argv: string[]; stdin?: string }
   /** What the daemon is and how it fares. */
   | { op: 'status' }
-  /** Metrics in Prometheus' text format. */
-  | { op: 'metrics' }
+  /** Metrics in Prometheus' text format, or as families of samples. */
+  | { op: 'metrics'; json?: boolean }
   /** What is going on, with rates since the last look. */
   | { op: 'overview'; wish: OverviewWish }
   /** The files below /proc/net that rules keep (recent, hashlimit): which there are, or what one says after it was written to, in order. */

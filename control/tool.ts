@@ -4,7 +4,7 @@
 // The grammar is imported when a rule is to be parsed and not before: listing rules does without it (see grammar/ruleless.ts).
 
 import { Refusal } from '../engine/refusal.ts';
-import { carryOut, type Ruleset } from '../engine/ruleset.ts';
+import { carryOut, type Draft, type Ruleset } from '../engine/ruleset.ts';
 import type { Command } from '../grammar/command.ts';
 import { COMPATIBLE, parameterLine, renderDiagnostic } from '../grammar/diagnostics.ts';
 import { RuleError } from '../grammar/error.ts';
@@ -17,6 +17,7 @@ import type { Family } from '../packet/numbers.ts';
 import { commandHelp, restoreHelp } from './help.ts';
 import type { ToolAnswer, ToolName } from './protocol.ts';
 import { quickCommand } from './quick-command.ts';
+import { isListing, listedJson, savedJson } from './rules-json.ts';
 import { framed } from './save-frame.ts';
 import { restoreWords, saveWords, type Words } from './tool-words.ts';
 
@@ -27,6 +28,8 @@ const kindOf = (program: ToolName): 'command' | 'save' | 'restore' =>
 export interface ToolInput {
   readonly program: ToolName;
   readonly argv: readonly string[];
+  /** `--json`: a listing comes as JSON. */
+  readonly json?: boolean;
   /** Rules to restore. */
   readonly stdin?: string;
   /** For the comment lines of -save. */
@@ -77,7 +80,7 @@ export async function parseCommandLine(
   return readCommand(words, reader(), span);
 }
 
-async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<ToolAnswer> {
+async function command({ program, argv, json }: ToolInput, ruleset: Ruleset): Promise<ToolAnswer> {
   const warnings: string[] = [];
   const warned = (): string => warnings.map((warning) => `${warning}\n`).join('');
   let stdout = '';
@@ -85,10 +88,11 @@ async function command({ program, argv }: ToolInput, ruleset: Ruleset): Promise<
     stdout += text;
   };
   try {
-    const quick = carriedOut(argv, program, ruleset);
+    const quick = json ? undefined : carriedOut(argv, program, ruleset);
     if (quick) return quick;
     const parsed = chainsFirst(await parseCommandLine(argv, ruleset, warnings), argv, ruleset, warnings);
-    obey(parsed, program, ruleset, say);
+    if (json) listAsJson(parsed, program, ruleset, say);
+    else obey(parsed, program, ruleset, say);
     return { stdout, stderr: warned(), exitCode: 0 };
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
@@ -130,19 +134,34 @@ function obey(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: 
 }
 
 function change(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: string) => void): void {
-  const draft = ruleset.open(parsed.table);
+  const draft = opened(parsed.table, program, ruleset);
+  carryOut(parsed, draft, ruleset.printing, say);
+  ruleset.commit(draft);
+}
+
+function listAsJson(parsed: Command, program: ToolName, ruleset: Ruleset, say: (text: string) => void): void {
+  if (!isListing(parsed)) throw new RuleError('--json is for what lists: -L, -S and the -save programs', parsed.span);
+  const draft = opened(parsed.table, program, ruleset);
+  const text = listedJson(parsed, draft, ruleset);
+  // -Z beside it, and the refusals of both.
+  carryOut(parsed, draft, ruleset.printing, () => {});
+  ruleset.commit(draft);
+  say(text);
+}
+
+function opened(name: string, program: ToolName, ruleset: Ruleset): Draft {
+  const draft = ruleset.open(name);
   if (!draft) {
-    const table = `can't initialize ${program} table \`${parsed.table}'`;
+    const table = `can't initialize ${program} table \`${name}'`;
     const rest = `Perhaps ${program} or your kernel needs to be upgraded.`;
     throw new RuleError(
       `${table}: Table does not exist (do you need to insmod?)\n${rest}`,
       undefined,
-      didYouMean(parsed.table, Object.keys(TABLES)),
+      didYouMean(name, Object.keys(TABLES)),
       3,
     );
   }
-  carryOut(parsed, draft, ruleset.printing, say);
-  ruleset.commit(draft);
+  return draft;
 }
 
 /** First line as the real tool's, then the words with a caret, then the hint; for wrong parameters its closing line. */
@@ -179,7 +198,7 @@ function endOfWords(
   return undefined;
 }
 
-function save({ program, argv, date }: ToolInput, ruleset: Ruleset): ToolAnswer {
+function save({ program, argv, date, json }: ToolInput, ruleset: Ruleset): ToolAnswer {
   const words = saveWords(argv);
   const manual = `Look at manual page \`${program}.8' for more information.`;
   const ended = endOfWords(program, words, manual, () => undefined);
@@ -191,6 +210,7 @@ function save({ program, argv, date }: ToolInput, ruleset: Ruleset): ToolAnswer 
     return failed(first + (hint ? `hint: ${hint}\n` : ''), 1);
   }
   if (table !== undefined) ruleset.open(table);
+  if (json) return said(savedJson(ruleset, table));
   const texts = ruleset.tables
     .filter(({ name }) => table === undefined || name === table)
     .map(({ name }) => ruleset.save({ counters: words.has('counters'), table: name }));
@@ -211,7 +231,8 @@ function badWait(program: ToolName, long: string, value: string | undefined): To
   return /^\s*\d/.test(value) ? undefined : wrong('wait interval not numeric');
 }
 
-async function restoreRules({ program, argv, stdin = '' }: ToolInput, ruleset: Ruleset): Promise<ToolAnswer> {
+async function restoreRules({ program, argv, json, stdin = '' }: ToolInput, ruleset: Ruleset): Promise<ToolAnswer> {
+  if (json) return failed(`${program}: --json is for what lists: -L, -S and the -save programs\n`, 2);
   const words = restoreWords(argv);
   let warnings = '';
   const withWarnings = (answer: ToolAnswer): ToolAnswer => ({ ...answer, stderr: warnings + answer.stderr });

@@ -16,11 +16,19 @@ export const daemon: CommandFamily = (program, set) => {
     .description('the lists of -m recent, as /proc/net/xt_recent shows them; edits: +ADDRESS, -ADDRESS, / for all')
     .argument('[name]', 'of one list')
     .argument('[edits...]', 'what to change in it first')
+    .option('--json', 'lists with their entries as JSON')
     .allowUnknownOption()
-    .action((name, edits) => set(import('../proc-files.ts').then(({ recent }) => recent(name, edits))))
+    .action((name, edits, options) =>
+      set(import('../proc-files.ts').then(({ recent }) => recent(name, edits, options))),
+    )
     .addHelpText(
       'after',
-      examples('sekisho recent', 'sekisho recent ssh +192.0.2.1 -192.0.2.9', 'sekisho recent ssh /'),
+      examples(
+        'sekisho recent',
+        'sekisho recent ssh +192.0.2.1 -192.0.2.9',
+        'sekisho recent ssh /',
+        "sekisho recent --json ssh | jq -r '.[0].entries[].src'",
+      ),
     );
 
   program
@@ -29,8 +37,12 @@ export const daemon: CommandFamily = (program, set) => {
     .argument('[name]', 'of one table')
     .option('-4', 'of IPv4 only')
     .option('-6', 'of IPv6 only')
+    .option('--json', 'tables with their entries as JSON')
     .action((name, options) => set(import('../proc-files.ts').then(({ hashlimit }) => hashlimit(name, options))))
-    .addHelpText('after', examples('sekisho hashlimit', 'sekisho hashlimit -6 web'));
+    .addHelpText(
+      'after',
+      examples('sekisho hashlimit', 'sekisho hashlimit -6 web', "sekisho hashlimit --json | jq '.[].entries'"),
+    );
 
   program
     .command('attach')
@@ -85,7 +97,8 @@ Keys: r c d lists, s sort, / filter, arrows scroll, p pause, h help, q quit.
   program
     .command('metrics')
     .description('what the daemon counts, in the text format of Prometheus')
-    .action(() => set(import('../ask-daemon.ts').then(({ metrics }) => metrics())))
+    .option('--json', 'families of samples as JSON')
+    .action((options) => set(import('../ask-daemon.ts').then(({ metrics }) => metrics(options))))
     .addHelpText(
       'after',
       examples('sekisho metrics | grep sekisho_drops_total', 'sekisho metrics > /var/lib/node_exporter/sekisho.prom'),

@@ -47,6 +47,7 @@ export const setup: CommandFamily = (program, set) => {
     .command('links')
     .description('make links with the classic names (iptables, ip6tables-save ...) in a folder')
     .argument('<dir>')
-    .action((directory) => set(import('../links.ts').then(({ links }) => links(directory))))
+    .option('--json', 'the links that were made, as JSON')
+    .action((directory, options) => set(import('../links.ts').then(({ links }) => links(directory, options))))
     .addHelpText('after', examples('sekisho links /opt/sekisho/bin && PATH=/opt/sekisho/bin:$PATH ./firewall.sh'));
 };

@@ -9,6 +9,14 @@ export const testing: CommandFamily = (program, set) => {
     .description('run rule tests: YAML or JSON tables of packets and what is expected of them (docs/testing.md)')
     .argument('<files...>', 'test files')
     .option('--tap', 'results in the TAP format')
+    .addOption(
+      new Option('--json', 'every row with its result, and the coverage, as JSON').conflicts([
+        'tap',
+        'github',
+        'gaps',
+        'watch',
+      ]),
+    )
     .option('--junit <file>', 'write results as JUnit XML')
     .option('--github', 'annotations for GitHub workflows (default where GITHUB_ACTIONS is set)')
     .option('--coverage [percent]', 'show which rules the tests reached; fail below the percentage')

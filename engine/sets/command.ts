@@ -11,6 +11,7 @@ import { ListSet, type Place } from './list-set.ts';
 import { MemberSet } from './member-set.ts';
 import { checkOptions, type MemberWords, parseCreate, parseMemberWords } from './options-text.ts';
 import { listSet, saveSet } from './print.ts';
+import { namesJson, setsJson } from './print-json.ts';
 import { namesXml, setsXml } from './print-xml.ts';
 import type { Sets } from './sets.ts';
 import { SetError, type SetType, setType } from './types.ts';
@@ -189,11 +190,13 @@ class Run {
 
   private show({ command, operands: [name], flags }: Line): string {
     const slots = name === undefined ? this.sets.all() : [this.sets.get(name)];
-    const xml = flags.output === 'xml';
-    if (flags.namesOnly) return xml ? namesXml(slots) : slots.map((slot) => `${slot.name}\n`).join('');
+    const { output } = flags;
+    if (flags.namesOnly && output === 'json') return namesJson(slots);
+    if (flags.namesOnly) return output === 'xml' ? namesXml(slots) : slots.map((slot) => `${slot.name}\n`).join('');
     const printing = { sets: this.sets, ...this.input, sorted: flags.sorted, terse: flags.terse };
-    if (xml) return setsXml(slots, printing);
-    const plain = (flags.output ?? (command === 'list' ? 'plain' : 'save')) === 'plain';
+    if (output === 'xml') return setsXml(slots, printing);
+    if (output === 'json') return setsJson(slots, printing);
+    const plain = (output ?? (command === 'list' ? 'plain' : 'save')) === 'plain';
     return slots.map((slot) => (plain ? listSet : saveSet)(slot, printing)).join(plain ? '\n' : '');
   }
 

@@ -1,7 +1,7 @@
 // Sets as `ipset -o xml` prints them.
 // Differs: comments are escaped; the real tool writes them as they are, and then it is no XML.
 
-import { headerOptions, membersOf, type Printing } from './print.ts';
+import { headerOptions, membersOf, optionsOf, type Printing } from './print.ts';
 import type { SetSlot } from './sets.ts';
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -12,19 +12,6 @@ function element(option: string): string {
   if (blank < 0) return `<${option}/>`;
   const name = option.slice(0, blank);
   return `<${name}>${escaped(option.slice(blank + 1))}</${name}>`;
-}
-
-/** Options of a member that have no value. */
-const FLAGS = new Set(['nomatch', 'wildcard']);
-
-/** The words behind a member: names, most with a value, which may be in quotes. */
-function optionsOf(text: string): string[] {
-  const words = text.match(/"[^"]*"|[^ "]+/g) ?? [];
-  const options: string[] = [];
-  for (let at = 0; at < words.length; at++) {
-    options.push(FLAGS.has(words[at]) ? words[at] : `${words[at]} ${words[++at]}`);
-  }
-  return options;
 }
 
 const memberXml = ([member, options]: readonly [string, string]): string =>

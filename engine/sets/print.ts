@@ -74,6 +74,19 @@ export function membersOf({ body }: SetSlot, { names, now, sorted }: Printing): 
   });
 }
 
+/** Options of a member that have no value. */
+const FLAGS = new Set(['nomatch', 'wildcard']);
+
+/** The words behind a member, apart: names, most with a value, which may be in quotes. */
+export function optionsOf(text: string): string[] {
+  const words = text.match(/"[^"]*"|[^ "]+/g) ?? [];
+  const options: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    options.push(FLAGS.has(words[at]) ? words[at] : `${words[at]} ${words[++at]}`);
+  }
+  return options;
+}
+
 const keyOf = (addresses: readonly Int32Array[]): number[] =>
   addresses.flatMap((words) => [...words].map((word) => word >>> 0));
 

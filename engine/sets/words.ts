@@ -20,7 +20,7 @@ export const COMMANDS = [
 ] as const;
 export type CommandName = (typeof COMMANDS)[number]['name'];
 
-export type OutputMode = 'plain' | 'save' | 'xml';
+export type OutputMode = 'plain' | 'save' | 'xml' | 'json';
 
 export interface Flags {
   exist: boolean;
@@ -100,6 +100,7 @@ function takeFlags(argv: readonly string[], flags: Flags): string[] {
   for (let at = 0; at < argv.length; at++) {
     const name = /^--?(.+)$/.exec(argv[at])?.[1] ?? '';
     if (Object.hasOwn(FLAGS, name)) flags[FLAGS[name]] = true;
+    else if (argv[at] === '--json') flags.output = 'json';
     else if (Object.hasOwn(VALUED, name)) {
       const value = argv[++at];
       if (value === undefined) throw wrongWords(`Missing mandatory argument to option -${name}`);
@@ -111,7 +112,8 @@ function takeFlags(argv: readonly string[], flags: Flags): string[] {
 }
 
 function outputMode(word: string): OutputMode {
-  if (word === 'plain' || word === 'save' || word === 'xml') return word;
+  // Differs: json is of ipset 7.22.
+  if (word === 'plain' || word === 'save' || word === 'xml' || word === 'json') return word;
   throw new SetError(`Syntax error: unknown output mode '${word}'`);
 }
 

@@ -4,7 +4,7 @@ import { get, request } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Statistics } from '../../conntrack/statistics.ts';
 import type { CountedTable } from '../../control/live-rules.ts';
-import { metricsText, type Observed } from '../../control/metrics.ts';
+import { metricsOf, type Observed } from '../../control/metrics.ts';
 import { type MetricsServer, serveMetrics } from '../../control/metrics-server.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';
 import { readExposition } from './exposition-reader.ts';
@@ -48,16 +48,16 @@ describe('metrics', () => {
       { ...counts, held: 0 },
       { ...counts, receivedPackets: 8, held: 9 },
     ];
-    const text = metricsText(observed({ devices: [['in0', { ...counts, queues }]] }));
+    const { text } = metricsOf(observed({ devices: [['in0', { ...counts, queues }]] }));
     expect(text).toContain('sekisho_queue_receive_packets_total{device="in0",queue="1"} 8\n');
     expect(text).toContain('sekisho_queue_transmit_bytes_total{device="in0",queue="0"} 120\n');
     expect(text).toContain('sekisho_queue_held_total{device="in0",queue="1"} 9\n');
     expect(readExposition(text).get('sekisho_device_receive_packets_total')?.samples).toHaveLength(1);
-    expect(metricsText(observed())).not.toContain('sekisho_queue');
+    expect(metricsOf(observed()).text).not.toContain('sekisho_queue');
   });
 
   test('are of the text format, each family once, and say what is counted', () => {
-    const families = readExposition(metricsText(observed()));
+    const families = readExposition(metricsOf(observed()).text);
     const value = (name: string, labels: Record<string, string> = {}): number | undefined =>
       families
         .get(name)
@@ -86,7 +86,7 @@ describe('metrics', () => {
 
   test('while nothing passes there is none of the engine, and that is told', () => {
     const families = readExposition(
-      metricsText(observed({ running: false, engine: undefined, tables: [], devices: [['in0', undefined]] })),
+      metricsOf(observed({ running: false, engine: undefined, tables: [], devices: [['in0', undefined]] })).text,
     );
     expect(families.get('sekisho_dataplane_up')?.samples[0].value).toBe(0);
     expect([...families.keys()].filter((name) => /conntrack|rule|drops|device/.test(name))).toEqual([]);
@@ -97,7 +97,7 @@ describe('metrics', () => {
     const drops = many.map(([reason], index) => ({ hook: 'INPUT' as const, reason, packets: index }));
     const { engine } = observed();
     const families = readExposition(
-      metricsText(observed({ tables: [forward(...many)], engine: engine && { ...engine, drops } })),
+      metricsOf(observed({ tables: [forward(...many)], engine: engine && { ...engine, drops } })).text,
     );
     const sum = (name: string): number => families.get(name)?.samples.reduce((all, { value }) => all + value, 0) ?? 0;
     expect(families.get('sekisho_rule_packets_total')?.samples.length).toBeLessThanOrEqual(501);

@@ -13,6 +13,7 @@ describe('a request', () => {
       argv: ['-S'],
       stdin: undefined,
     });
+    expect(parseRequest('{"op":"metrics","json":true}')).toEqual({ op: 'metrics', json: true });
   });
 
   test.each([

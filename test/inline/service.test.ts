@@ -192,6 +192,13 @@ describe.skipIf(!may)('the daemon as a service', () => {
     ]);
     expect(families.get('sekisho_rule_packets_total')?.samples[0].value).toBeGreaterThanOrEqual(6);
     expect(readExposition(site.sekisho('metrics').stdout).keys()).toEqual(families.keys());
+    const listed = JSON.parse(site.sekisho('metrics --json').stdout) as { name: string; samples: unknown[] }[];
+    expect(listed.map(({ name }) => name)).toEqual([...families.keys()]);
+    expect(listed[0].samples).toEqual([{ labels: { version: expect.any(String), node: process.version }, value: 1 }]);
+    expect(JSON.parse(site.sekisho('recent --json').stdout)).toEqual([]);
+    expect(JSON.parse(site.sekisho('hashlimit --json').stdout)).toEqual([]);
+    const [table] = JSON.parse(site.sekisho('ip6tables --json -L FORWARD').stdout).tables;
+    expect(table).toMatchObject({ name: 'filter', chains: [{ name: 'FORWARD' }] });
   });
 
   test('monitor shows packets of LOG rules and traces as they come', async () => {
