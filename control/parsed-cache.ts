@@ -1,13 +1,15 @@
 // Tables that were parsed before, beside the text that they were parsed from. The text is the truth: a cache that does not belong to
 // exactly this text and this build of the program, or that is broken, is passed over without a word.
 //
-// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), and the tables as V8 serializes them. Only
+// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), and the tables, packed. Only
 // text that the program printed itself is kept so: what a person wrote may hold names whose meaning changes. That there is a cache
 // therefore says that the text is in canonical form.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Deserializer, Serializer } from 'node:v8';
 import type { TableSpec } from '../grammar/rule-spec.ts';
+import { type PackedChange, Packer, Unpacker } from './packed-change.ts';
+import { ChangedTable, changeOf } from './table-change.ts';
 
 export class ParsedCache {
   private readonly path: string;
@@ -28,7 +30,7 @@ export class ParsedCache {
   read(text: string): TableSpec[] | undefined {
     const kept = this.serialized(text);
     try {
-      return kept && (deserialized(kept) as TableSpec[]);
+      return kept && (deserialized(kept) as PackedChange[]).map(unpacked);
     } catch {
       return undefined;
     }
@@ -53,7 +55,7 @@ export class ParsedCache {
     if (this.mark === '') return;
     const beside = `${this.path}.new.${process.pid}`;
     try {
-      const content = Buffer.concat([Buffer.from(this.mark + text), serialized(tables.map(withoutOrigins))]);
+      const content = Buffer.concat([Buffer.from(this.mark + text), serialized(tables.map(packed))]);
       writeFileSync(beside, content, { mode: 0o600 });
       renameSync(beside, this.path);
     } catch {
@@ -77,13 +79,10 @@ function deserialized(octets: Buffer): unknown {
   return deserializer.readValue();
 }
 
-/** Where the rules stood when they were read is of no use later, and is as long as they are. */
-const withoutOrigins = (table: TableSpec): TableSpec => ({
-  ...table,
-  chains: new Map(
-    [...table.chains].map(([name, chain]) => [
-      name,
-      { ...chain, rules: chain.rules.map((rule) => ({ ...rule, origin: undefined })) },
-    ]),
-  ),
-});
+const packed = (table: TableSpec): PackedChange => new Packer().pack(changeOf(undefined, table));
+
+function unpacked(change: PackedChange): TableSpec {
+  const table = new ChangedTable(undefined, change);
+  table.make(new Unpacker().unpack(change));
+  return table.spec;
+}

@@ -3,7 +3,7 @@
 // of tomorrow, so such rules are refused before they are stored.
 
 import { Ruleset } from '../engine/ruleset.ts';
-import { orderedChains, printConditions } from '../grammar/print.ts';
+import { orderedChains, type Printing, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { isMoved, type TableChange } from './table-change.ts';
@@ -13,9 +13,21 @@ export class NotStorable extends Error {}
 /** Names that stand in a save file as they are. */
 const PLAIN_NAME = /^[^\s"'\\]{1,28}$/;
 
+/** What stands in front of a rule's conditions. */
+const APPEND = /^(?:\[\d+:\d+\] )?-A \S+$/;
+
+/** Printing['texts'], to be filled. */
+export type Texts = WeakMap<RuleSpec, string>;
+
 /** Remembers which rules are known to read back, so that an edit costs the reading of its own rules only. */
 export class Readable {
   private readonly known = new WeakMap<RuleSpec, RuleSpec>();
+  private readonly texts: Texts | undefined;
+
+  /** `texts`: filled with what rules are printed as, where that has come out. */
+  constructor(texts?: Texts) {
+    this.texts = texts;
+  }
 
   /** Rules that were read. */
   trust({ tables }: Ruleset): void {
@@ -47,7 +59,11 @@ export class Readable {
       const name = [...table.chains.keys()].find((chain) => !PLAIN_NAME.test(chain));
       if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
       const hides = hidesTarget(table, ruleset);
-      const unknown = new Set([...rulesOf(table)].filter((rule) => hides || !this.known.has(rule)));
+      const unknown = new Set(
+        [...rulesOf(table)].filter(
+          (rule) => hides || !(this.known.has(rule) || this.isAsWritten(rule, ruleset.printing)),
+        ),
+      );
       await this.learn(ruleset, table, unknown);
     }
   }
@@ -58,6 +74,17 @@ export class Readable {
     const only = withOnly(table, rules);
     const read = (await readBack(ruleset, only)).values();
     for (const rule of rulesOf(only)) this.known.set(rule, read.next().value!);
+  }
+
+  /** A rule that is printed as the line that it was read from: read again it is what it is. */
+  private isAsWritten(rule: RuleSpec, printing: Printing): boolean {
+    const { origin } = rule;
+    if (!origin?.saved) return false;
+    const words = printConditions(rule, printing);
+    if (!origin.text.endsWith(words) || !APPEND.test(origin.text.slice(0, -words.length || undefined))) return false;
+    this.known.set(rule, rule);
+    this.texts?.set(rule, words);
+    return true;
   }
 }
 

@@ -40,8 +40,8 @@ export class StoredRules {
   private readonly path: string;
   private readonly cache: ParsedCache;
   private readonly counters = new WatchedCounters();
-  private readonly readable = new Readable();
   private readonly texts = new WeakMap<RuleSpec, string>();
+  private readonly readable = new Readable(this.texts);
   private installed = false;
 
   /** Reads what is stored; nothing there is an empty rule set. Rejects with Unreadable. */
@@ -125,8 +125,8 @@ export class StoredRules {
   /** Writes the rules back if something changed; rejects with what the system says, and then the old file is still there. Wants the lock. */
   async write(): Promise<void> {
     if (!this.changed) return;
-    const text = this.ruleset.save({ counters: true });
     await this.readable.check(this.ruleset);
+    const text = this.ruleset.save({ counters: true });
     if (existsSync(journalOf(this.path))) (await import('./rule-journal.ts')).storeWhole(this.path, text);
     else writeAtomically(this.path, text);
     this.keepParsed(text);

@@ -138,7 +138,10 @@ export class ChangedTable {
       const rules = added.map((rule) =>
         isMoved(rule) ? this.before!.chains.get(rule.chain)!.rules[rule.index] : rule,
       );
-      this.mine(chain).splice(from, removed, ...rules);
+      const mine = this.mine(chain);
+      const behind = mine.splice(from).slice(removed);
+      for (const rule of rules) mine.push(rule);
+      for (const rule of behind) mine.push(rule);
     }
   }
 

@@ -127,7 +127,7 @@ export class QuickReader {
       matches: tail.matches,
       target: tail.target,
       counters,
-      origin: { file, line, text, span: { start: 0, end: text.length } },
+      origin: { file, line, text, span: { start: 0, end: text.length }, saved: true },
     };
     return { chain, rule: family === 6 && protocol?.number === 0 ? { ...rule, allProtocols: true } : rule };
   }

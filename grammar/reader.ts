@@ -486,6 +486,7 @@ export class Reader {
       line: where.line,
       text: where.text,
       span: { start: span.start - where.start, end: span.start - where.start + where.text.length },
+      saved: this.context.restore === undefined ? undefined : true,
     };
     const rule: RuleSpec = {
       family,

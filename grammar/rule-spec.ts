@@ -43,6 +43,8 @@ export interface Origin {
   readonly line: number;
   readonly text: string;
   readonly span: Span;
+  /** It is a line of a save file: read again, it is cut into the same words. */
+  readonly saved?: true | undefined;
 }
 
 export interface RuleSpec {
