@@ -2,16 +2,17 @@
 //
 //   node test/bench/run.mjs costs             as root; `npm run bench:scaling -- --write` brings kept figures into the page
 //
-// Two TUN devices between which the kernel routes, in a namespace of their own: a write carries the packet through the kernel to the other
-// device's queue, where a read finds it. So `write` holds what the kernel does behind it, as it would on the way to a card.
+// Two TUN devices between which the kernel routes, in a namespace of their own: a write takes the packet through the kernel to the other
+// device's queue, where a read finds it. So the cost of a packet holds what the kernel does behind the write, as it would on the way to a card.
 
 import { execFileSync } from 'node:child_process';
 import { ip, tcp, udp } from '../../packet/build.ts';
 import { GSO_TCP6, Packet } from '../../packet/packet.ts';
-import { BUFFER_LENGTH, type Device, HEADROOM } from '../../tun/device.ts';
+import { BUFFER_LENGTH, type Device, DeviceCounters, HEADROOM } from '../../tun/device.ts';
+import { type Holding, holdAlone, type IoMethod } from '../../tun/holding.ts';
 import { EngineEnd, laneMemory, QueueEnd, SLOTS, slotAt } from '../../tun/lane.ts';
-import { openTun } from '../../tun/linux.ts';
 import { enterNewNamespace } from '../../tun/namespace.ts';
+import { Waker } from '../../tun/os.ts';
 import { established, FORWARD_RULES } from '../engine/established.ts';
 import { probe } from '../kernel/support.ts';
 import { describe, keep, machine, median, spentNs, spread } from './results.ts';
@@ -46,58 +47,66 @@ const LARGE = ip(6, ENDS, tcp({ sport: 1_024, dport: 80, flags: 'A', seq: 1, ack
 interface Pair {
   readonly a: Device;
   readonly b: Device;
+  readonly held: Holding;
 }
 
-function openPair(): Pair {
-  enterNewNamespace();
-  const [a, b] = ['tunA', 'tunB'].map((name) => openTun({ name }));
+function openPair(method: IoMethod): Pair {
+  const memory = () => new DeviceCounters().cells.buffer as SharedArrayBuffer;
+  const specs = ['tunA', 'tunB'].map((name) => ({ name, memory: memory() }));
+  const nobody = { waker: new Waker().descriptor, cells: new Int32Array(2), called: 0, sleeps: 1 };
+  const held = holdAlone(specs, nobody, method);
+  const [a, b] = held.devices;
   execFileSync('sh', ['-c', SET_UP], { stdio: 'ignore' });
-  return { a, b };
+  return { a, b, held };
 }
 
-interface Passage {
-  readonly write: number[];
-  readonly read: number[];
-}
-
-/** `count` packets a turn: no more than the other device's queue takes. */
-function passage({ a, b }: Pair, octets: Uint8Array, gsoSize: number, count: number, turns: number): Passage {
+/**
+ * Nanoseconds a packet from one device to the other: `count` of them go round and round, for what is read from the one and written to the
+ * other is routed back to the first. No more than a turn takes.
+ */
+function carry({ a, b, held }: Pair, octets: Uint8Array, gsoSize: number, count: number): number[] {
+  const laps = 20_000 / (gsoSize > 0 ? 8 : 1);
   const into = new Packet(BUFFER_LENGTH);
-  const out = new Packet(BUFFER_LENGTH);
-  out.bytes.set(octets, HEADROOM);
-  const load = (): void => {
-    out.load(HEADROOM, HEADROOM + octets.length, 0);
-    out.parse();
-    out.gsoSize = gsoSize;
-    out.gsoType = gsoSize > 0 ? GSO_TCP6 : 0;
-    out.checksumPartial = gsoSize > 0;
-    out.checksumStart = out.l4;
-    out.checksumField = out.l4 + 16;
-  };
   let seen = 0;
-  const write = (): void => {
-    for (let index = 0; index < count; index++) {
-      load();
-      a.write(out);
+  const pass = (pkt: Packet): void => {
+    seen++;
+    pkt.bytes[pkt.l3 + 7] = 64; // hop limit
+    a.write(pkt);
+  };
+  const go = (upTo: number): void => {
+    for (let turns = 0; seen < upTo; turns++) {
+      held.wait(0);
+      b.read(into, 0, 64, pass);
+      b.flush(0);
+      a.flush(0);
+      if (turns > 10 * upTo) throw new Error(`${seen} of ${upTo} packets came round`);
     }
-    a.flush(0);
   };
-  const read = (): void => {
-    while (b.read(into, 0, 64, () => seen++) > 0);
-  };
-  const one = (): [write: number, read: number] => {
-    const sums: [number, number] = [0, 0];
-    for (let turn = 0; turn < turns; turn++) {
-      sums[0] += each(count, write) / turns;
-      sums[1] += each(count, read) / turns;
-    }
-    return sums;
-  };
-  one();
-  seen = 0;
-  const all = Array.from({ length: RUNS }, one);
-  if (seen !== RUNS * turns * count) throw new Error(`${seen} of ${RUNS * turns * count} packets came through`);
-  return { write: all.map(([ns]) => ns), read: all.map(([, ns]) => ns) };
+  for (let index = 0; index < count; index++) a.write(packetOf(octets, gsoSize));
+  a.flush(0);
+  const all = runs(() => {
+    seen = 0;
+    return each(laps, () => go(laps));
+  });
+  // The next ones have the ring to themselves.
+  for (let turn = 0; turn < 10; turn++) {
+    held.wait(0);
+    b.read(into, 0, 64, () => {});
+  }
+  return all;
+}
+
+function packetOf(octets: Uint8Array, gsoSize: number): Packet {
+  const pkt = new Packet(BUFFER_LENGTH);
+  pkt.bytes.set(octets, HEADROOM);
+  pkt.load(HEADROOM, HEADROOM + octets.length, 0);
+  pkt.parse();
+  pkt.gsoSize = gsoSize;
+  pkt.gsoType = gsoSize > 0 ? GSO_TCP6 : 0;
+  pkt.checksumPartial = gsoSize > 0;
+  pkt.checksumStart = pkt.l4;
+  pkt.checksumField = pkt.l4 + 16;
+  return pkt;
 }
 
 // --- The engine, and the way to it --------------------------------------------------------------------------------------------------
@@ -143,27 +152,29 @@ function copyPerKib(): number[] {
 
 // --- The run ------------------------------------------------------------------------------------------------------------------------
 
+function passages(method: IoMethod): { packet: number[]; kib: number[] } {
+  enterNewNamespace();
+  const pair = openPair(method);
+  const packet = carry(pair, SMALL, 0, 16);
+  const large = carry(pair, LARGE, SEGMENT, 8);
+  pair.held.close();
+  return { packet, kib: large.map((ns) => (ns - median(packet)) / (LARGE.length / 1_024)) };
+}
+
 /** Every cost of the model, once measured. */
 function measure(): Record<keyof Costs, number[]> {
-  const pair = openPair();
-  const small = passage(pair, SMALL, 0, 256, 40);
-  const large = passage(pair, LARGE, SEGMENT, 8, 40);
-  const kib = LARGE.length / 1_024;
-  const perKib = (of: number[], base: number[]): number[] => of.map((ns) => (ns - median(base)) / kib);
+  const [ring, calls] = [passages('io_uring'), passages('calls')];
   const { known, fresh } = engine();
-  const all = {
-    read: small.read,
-    write: small.write,
-    readKib: perKib(large.read, small.read),
-    writeKib: perKib(large.write, small.write),
+  return {
+    carry: ring.packet,
+    carryKib: ring.kib,
+    callsCarry: calls.packet,
+    callsCarryKib: calls.kib,
     decide: known,
     open: fresh,
     handOver: handOver(),
     copyKib: copyPerKib(),
   };
-  pair.a.close();
-  pair.b.close();
-  return all;
 }
 
 const { missing } = probe('ip', 'sysctl');
@@ -172,6 +183,6 @@ else {
   console.log(describe(machine()));
   const rows = Object.entries(measure()).map(([cost, all]) => ({ cost, ns: median(all), spread: spread(all) }));
   for (const { cost, ns, spread: share } of rows)
-    console.log(`${cost.padEnd(10)} ${ns.toFixed(1).padStart(8)} ns  spread ${share.toFixed(2)}`);
+    console.log(`${cost.padEnd(14)} ${ns.toFixed(1).padStart(8)} ns  spread ${share.toFixed(2)}`);
   keep('costs', rows);
 }

@@ -92,7 +92,8 @@ async function startProgram(
       child.kill();
     });
   await until(() => child.exitCode !== null || isReady(printed));
-  if (child.exitCode !== null) throw new Error(`${program} ended with code ${child.exitCode}: ${printed}`);
+  if (child.exitCode !== null)
+    throw new Error(`${program} ended with code ${child.exitCode}: ${printed.slice(0, 500)}`);
   joinHosts(lab);
   return { spentNs: spentBy(child.pid!), stop };
 }
@@ -147,7 +148,9 @@ export const sekisho = (
   missing: existsSync(PROGRAM) ? '' : 'needs npm run build',
   start(lab, rules) {
     const devices = ['--inside', DEVICE.client, '--outside', DEVICE.server];
-    const argv = [process.execPath, ...node, PROGRAM, 'run', '--rules', fileOf(rules, 'save'), ...devices, ...options];
+    // The file is for both families unless a line says otherwise.
+    const file = fileOf(rules.replaceAll(/^-A /gm, '-6 -A '), 'save');
+    const argv = [process.execPath, ...node, PROGRAM, 'run', '--rules', file, ...devices, ...options];
     const state = { SEKISHO_STATE_DIR: mkdtempSync(join(folder, 'state-')) };
     return startProgram(lab, argv, (text) => text.includes('control socket'), state);
   },

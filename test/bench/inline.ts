@@ -1,6 +1,7 @@
 // Inline forwarding with few rules and many: a bare loop in C (the limit of what a program between two TUN devices reaches), our own bare loop,
 // `sekisho run`, and the kernel with the same rules as iptables-legacy and as nft have them, between the same two hosts, in turn.
-// Absolute figures move by a factor of two with whatever else the machine does: a ratio is the median of the ratios of each round.
+// Absolute figures move by a factor of two with whatever else the machine does: a ratio is the median of the ratios of each round. Each start of
+// a forwarder is warmed up with two seconds of both kinds of traffic.
 //
 //   node test/bench/run.mjs inline [--traffic tcp,tcp4,udp] [--kinds stateful,simple] [--counts 0,30,100,1000,5000,10000]
 //                                  [--seconds 2] [--rounds 3] [--only sekisho]
@@ -13,7 +14,7 @@ import { probe } from '../kernel/support.ts';
 import { bareC, bareLoop, type Forwarder, legacy, nft, type Running, sekisho } from './forwarders.ts';
 import { type Kind, passingRules } from './passing-rules.ts';
 import { describe, keep, machine, median, spread } from './results.ts';
-import { type Flow, ping, tcpFlow, udpFlow } from './traffic.ts';
+import { type Flow, ping, tcpFlow, udpFlow, warmUp } from './traffic.ts';
 
 type Traffic = 'tcp' | 'tcp4' | 'udp' | 'ping';
 
@@ -81,6 +82,7 @@ async function measure(forwarder: Forwarder, { kind, count, protocol, traffic }:
   try {
     const running = await forwarder.start(lab, passingRules(kind, count, protocol));
     try {
+      await warmUp(lab);
       const flows = new Map<Traffic, Flow>();
       for (const one of traffic) flows.set(one, await MEASURES[one](lab, running));
       return flows;

@@ -16,10 +16,10 @@ import { simulate } from './scaling/simulation.ts';
 import { sample } from './scaling/tables.ts';
 
 const COSTS: Costs = {
-  read: 1_000,
-  write: 2_000,
-  readKib: 50,
-  writeKib: 50,
+  carry: 3_000,
+  carryKib: 100,
+  callsCarry: 4_000,
+  callsCarryKib: 100,
   decide: 500,
   open: 2_000,
   handOver: 50,
