@@ -7,13 +7,14 @@
 //   8-10 LAST_SEQ, LAST_ACK, and LAST_LENGTH (high half) with LAST_WINDOW: the last plain ACK, or the last packet that was ignored
 //   11-12 eight octets: FLAGS of both sides, SCALE of both sides, LAST_FLAGS, LAST_SCALE, LAST (kind, direction), RETRANS
 
-import { u16, u32 } from '../../packet/bytes.ts';
+import { i32, u16 } from '../../packet/bytes.ts';
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
 import type { Slab } from '../slab.ts';
 import type { Direction } from '../status.ts';
 import type { Tracking } from './l4.ts';
+import { SYN_RECV, SYN_SENT } from './tcp-states.ts';
 
 export const WORDS = 13;
 
@@ -95,14 +96,20 @@ export function readOptions(slab: Slab, record: number, direction: Direction, { 
   slab.octets[at + SCALE] = offered >>> 8;
 }
 
+/** Two no-operations, and a timestamp option of ten octets. */
+const TIMESTAMP_ALONE = 0x0101_080a;
+
 /** The highest right edge of the SACK blocks if it is beyond `ack`, else `ack`. tcp_sack() */
 function selectiveAck({ bytes, l4, end }: Packet, ack: number): number {
+  // No options, or a timestamp alone in the usual form: RFC 7323 appendix A.
+  const length = header.headerLength(bytes, l4);
+  if (length === header.LENGTH || (length === 32 && i32(bytes, l4 + header.LENGTH) === TIMESTAMP_ALONE)) return ack;
   const limit = header.optionsEnd(bytes, l4, end);
   for (let here = header.firstOption(bytes, l4, end); here >= 0; here = header.nextOption(bytes, here, limit)) {
     const length = bytes[here + 1];
     if (bytes[here] !== header.TCPOPT_SACK || length < 10 || (length - 2) % 8 !== 0) continue;
     for (let block = here + 2; block < here + length; block += 8) {
-      const edge = u32(bytes, block + 4) | 0;
+      const edge = i32(bytes, block + 4);
       if (after(edge, ack)) ack = edge;
     }
     return ack;
@@ -145,10 +152,9 @@ export function setLast(octets: Uint8Array, record: number, kind: number, direct
 }
 
 /**
- * Judges the segment and moves the window. `record` is the offset of the connection's record in slab.words; `opening`: the state is
- * SYN_SENT or SYN_RECV, `synSent`: SYN_SENT; `plain`: a segment of the kind ACK. `shifted`: by
- * how much the receiver's numbers are shifted where this segment acknowledges them (seqadj.ts).
- * Sets `pkt.reason` for what is not in the window.
+ * Judges the segment and moves the window. `record` is the offset of the connection's record in slab.words; `state` that of the connection
+ * before the segment. `shifted`: by how much the receiver's numbers are shifted where this segment acknowledges them (seqadj.ts).
+ * Sets `pkt.reason` for what is not in the window. All numbers are signed words here: only differences count.
  */
 export function judgeWindow(
   tracking: Tracking,
@@ -156,76 +162,52 @@ export function judgeWindow(
   record: number,
   direction: Direction,
   pkt: Packet,
-  opening: boolean,
-  synSent: boolean,
-  plain: boolean,
+  state: number,
   shifted: number,
 ): WindowVerdict {
   const { words, octets } = slab;
   const { bytes, l4 } = pkt;
   const sender = record + SIDE * direction;
-  const receiver = record + SIDE * (1 - direction);
+  const receiver = record + SIDE - SIDE * direction;
   const senderFlags = 4 * record + FLAGS + direction;
   const receiverFlags = 4 * record + FLAGS + 1 - direction;
   const flags = bytes[l4 + 13];
-  const scale = octets[4 * record + SCALE + direction];
 
   const length = segmentLength(pkt);
-  let seq = u32(bytes, l4 + 4) | 0;
+  let seq = i32(bytes, l4 + 4);
   let end = (seq + length) | 0;
-  let ack = u32(bytes, l4 + 8) | 0;
+  let ack = i32(bytes, l4 + 8);
   let sack = octets[receiverFlags] & SACK_PERM ? selectiveAck(pkt, ack) : ack;
   ack = (ack - shifted) | 0;
   sack = (sack - shifted) | 0;
   const announced = u16(bytes, l4 + 14);
-  let window = announced;
 
-  if (words[sender + MAXWIN] === 0) {
-    if (flags & header.SYN) {
-      initSender(slab, record, direction, pkt, end, window);
-      // Simultaneous open: nothing to compare with yet.
-      if (!(flags & header.ACK)) return IN_WINDOW;
-    } else {
-      // In the middle of a connection: what the packet says has to do.
-      words[sender + END] = end;
-      words[sender + MAXWIN] = window << scale || 1;
-      words[sender + MAXEND] = end + words[sender + MAXWIN];
-      if (words[receiver + MAXWIN] === 0) {
-        words[receiver + END] = sack;
-        words[receiver + MAXEND] = sack;
-      } else if (sack === ((words[receiver + END] + 1) | 0)) {
-        // The answer to a keep-alive, most likely.
-        words[receiver + END]++;
-      }
-    }
-  } else if (flags & header.SYN && after(end, words[sender + END]) && opening) {
-    // RFC 9293 3.4.2: a host that lost its memory opens again with higher sequence numbers.
-    initSender(slab, record, direction, pkt, end, window);
-    if (direction === 1 && !(flags & header.ACK)) return IN_WINDOW;
+  if (words[sender + MAXWIN] === 0 || flags & header.SYN) {
+    if (meet(slab, record, direction, pkt, state, end, sack)) return IN_WINDOW;
   }
-
   // Without an acknowledgment, or with the 0 of a RST from a broken stack, as if it were right.
   if (!(flags & header.ACK) || (flags & header.RST && ack === 0)) {
     ack = words[receiver + END];
     sack = ack;
   }
   // The answer to a SYN.
-  if (flags & header.RST && seq === 0 && synSent) {
+  if (flags & header.RST && seq === 0 && state === SYN_SENT) {
     seq = words[sender + END];
     end = seq;
   }
 
-  const lenient = tracking.knobs.tcpBeLiberal !== 0 || (octets[senderFlags] & BE_LIBERAL) !== 0;
-  const maxwin = words[receiver + MAXWIN] >>> 0;
+  const maxwin = words[receiver + MAXWIN];
   // Not before the left edge of what the receiver may still take, if its window is known.
   const inReceiveWindow = after(end, (words[sender + END] - maxwin - 1) | 0);
-  const mostLag = Math.max(words[sender + MAXWIN] >>> 0, MOST_ACK_LAG);
+  const widest = words[sender + MAXWIN];
+  const mostLag = widest >>> 0 > MOST_ACK_LAG ? widest : MOST_ACK_LAG;
   const ackNotTooOld = after(sack, (words[receiver + END] - mostLag - 1) | 0);
   const ackSent = before(sack, (words[receiver + END] + 1) | 0);
 
   if (!before(seq, (words[sender + MAXEND] + 1) | 0)) {
     const overshot = (end - words[sender + MAXEND] + 1) >>> 0;
-    if (maxwin !== 0 && inReceiveWindow && ackNotTooOld && ackSent && overshot <= maxwin) {
+    const lenient = isLenient(tracking, octets, senderFlags);
+    if (maxwin !== 0 && inReceiveWindow && ackNotTooOld && ackSent && overshot <= maxwin >>> 0) {
       // Some stacks send more than the window. If the rules let it pass, the peer will acknowledge it: be ready for that.
       words[sender + END] = end;
       octets[senderFlags] |= DATA_UNACKNOWLEDGED;
@@ -237,48 +219,100 @@ export function judgeWindow(
     return outside(tracking, pkt, 'SEQ is over upper bound %u (over the window of the receiver)', bound);
   }
   if (!ackSent) {
-    if (lenient) return IN_WINDOW;
+    if (isLenient(tracking, octets, senderFlags)) return IN_WINDOW;
     const bound = words[receiver + END] + 1;
     pkt.reason = 'TCP acknowledges what was not sent';
     return outside(tracking, pkt, 'ACK is over upper bound %u (ACKed data not seen yet)', bound);
   }
   // Old data once more, a late ACK: harmless, and the receiver answers with where it is.
   if (maxwin !== 0 && !inReceiveWindow) {
-    if (lenient) return IN_WINDOW;
+    if (isLenient(tracking, octets, senderFlags)) return IN_WINDOW;
     const bound = words[sender + END] - maxwin - 1;
     return ignored(tracking, pkt, 'SEQ is under lower bound %u (already ACKed data retransmitted)', bound);
   }
   if (!ackNotTooOld) {
-    if (lenient) return IN_WINDOW;
+    if (isLenient(tracking, octets, senderFlags)) return IN_WINDOW;
     const bound = words[receiver + END] - mostLag - 1;
     return ignored(tracking, pkt, 'ignored ACK under lower bound %u (possible overly delayed)', bound);
   }
 
   // RFC 7323 2.2: the window of a SYN is not scaled.
-  if (!(flags & header.SYN)) window <<= octets[4 * record + SCALE + direction];
-
+  const window = flags & header.SYN ? announced : announced << octets[4 * record + SCALE + direction];
   const reach = (window + (sack - ack)) | 0;
-  if (words[sender + MAXWIN] >>> 0 < reach >>> 0) words[sender + MAXWIN] = reach;
+  if (widest >>> 0 < reach >>> 0) words[sender + MAXWIN] = reach;
+  let unacknowledged = octets[senderFlags];
   if (after(end, words[sender + END])) {
     words[sender + END] = end;
-    octets[senderFlags] |= DATA_UNACKNOWLEDGED;
+    unacknowledged |= DATA_UNACKNOWLEDGED;
   }
   if (flags & header.ACK) {
-    if (!(octets[senderFlags] & MAXACK_SET) || after(ack, words[sender + MAXACK])) words[sender + MAXACK] = ack;
-    octets[senderFlags] |= MAXACK_SET;
+    if (!(unacknowledged & MAXACK_SET) || after(ack, words[sender + MAXACK])) words[sender + MAXACK] = ack;
+    unacknowledged |= MAXACK_SET;
   }
+  octets[senderFlags] = unacknowledged;
 
   if (maxwin !== 0 && after(end, words[sender + MAXEND])) {
-    words[receiver + MAXWIN] += (end - words[sender + MAXEND]) | 0;
+    words[receiver + MAXWIN] = (words[receiver + MAXWIN] + end - words[sender + MAXEND]) | 0;
   }
   if (after((sack + window) | 0, (words[receiver + MAXEND] - 1) | 0)) {
-    words[receiver + MAXEND] = sack + window + (window === 0 ? 1 : 0);
+    words[receiver + MAXEND] = (sack + window + (window === 0 ? 1 : 0)) | 0;
   }
   if (ack === words[receiver + END]) octets[receiverFlags] &= ~DATA_UNACKNOWLEDGED;
 
-  if (plain) countRetransmission(slab, record, direction, seq, ack, (length << 16) | announced);
+  if ((flags & PLAIN) === header.ACK)
+    countRetransmission(slab, record, direction, seq, ack, (length << 16) | announced);
   return IN_WINDOW;
 }
+
+/** Neither of these with ACK: a segment of the kind ACK. */
+const PLAIN = header.ACK | header.SYN | header.FIN | header.RST;
+
+/**
+ * The first segment that is seen of a side, or a SYN: what it says of its sender is taken over. True: there is nothing to compare it with
+ * yet. `end` and `sack` are those of the segment.
+ */
+function meet(
+  slab: Slab,
+  record: number,
+  direction: Direction,
+  pkt: Packet,
+  state: number,
+  end: number,
+  sack: number,
+): boolean {
+  const { words, octets } = slab;
+  const sender = record + SIDE * direction;
+  const receiver = record + SIDE - SIDE * direction;
+  const flags = header.flags(pkt.bytes, pkt.l4);
+  const window = header.window(pkt.bytes, pkt.l4);
+  if (words[sender + MAXWIN] !== 0) {
+    // RFC 9293 3.4.2: a host that lost its memory opens again with higher sequence numbers.
+    const again = after(end, words[sender + END]) && (state === SYN_SENT || state === SYN_RECV);
+    if (again) initSender(slab, record, direction, pkt, end, window);
+    return again && direction === 1 && !(flags & header.ACK);
+  }
+  if (flags & header.SYN) {
+    initSender(slab, record, direction, pkt, end, window);
+    // Simultaneous open.
+    return !(flags & header.ACK);
+  }
+  // In the middle of a connection: what the packet says has to do.
+  words[sender + END] = end;
+  words[sender + MAXWIN] = window << octets[4 * record + SCALE + direction] || 1;
+  words[sender + MAXEND] = end + words[sender + MAXWIN];
+  if (words[receiver + MAXWIN] === 0) {
+    words[receiver + END] = sack;
+    words[receiver + MAXEND] = sack;
+  } else if (sack === ((words[receiver + END] + 1) | 0)) {
+    // The answer to a keep-alive, most likely.
+    words[receiver + END]++;
+  }
+  return false;
+}
+
+/** Violations of that side pass. */
+const isLenient = (tracking: Tracking, octets: Uint8Array, senderFlags: number): boolean =>
+  tracking.knobs.tcpBeLiberal !== 0 || (octets[senderFlags] & BE_LIBERAL) !== 0;
 
 /** A segment outside the window, and the number that the kernel's log has for %u. Everything is fine where we are liberal. */
 function outside(tracking: Tracking, pkt: Packet, text: string, bound: number): typeof OUT_OF_WINDOW {

@@ -18,6 +18,7 @@ import {
   IPS_CONFIRMED,
   IPS_FIXED_TIMEOUT,
   IPS_SEEN_REPLY,
+  IPS_SEQ_ADJUST,
 } from '../status.ts';
 import { defineL4, INVALID, type Outcome, portKeys, REPEAT, swapKeys, type Tracking, VALID } from './l4.ts';
 import {
@@ -87,7 +88,10 @@ export const tcp = defineL4({
     const slab = table.slabs[IPPROTO_TCP] as Slab;
     const record = table.own[id] * win.WORDS;
     const kind = kindOf(header.flags(pkt.bytes, pkt.l4));
-    if (!(table.status(id) & IPS_CONFIRMED) && !open(tracking, slab, record, pkt, kind)) return INVALID;
+    const status = table.status(id);
+    if (kind === ACK_SET && (status & SETTLING) === SETTLED && table.state(id) === ESTABLISHED)
+      return proceed(tracking, slab, record, pkt, id, direction);
+    if (!(status & IPS_CONFIRMED) && !open(tracking, slab, record, pkt, kind)) return INVALID;
     return follow(tracking, slab, record, pkt, id, direction, kind);
   },
 });
@@ -95,8 +99,8 @@ export const tcp = defineL4({
 /** tcp_error() */
 function broken(tracking: Tracking, pkt: Packet): boolean {
   const { bytes, l4, end } = pkt;
-  if (!header.fits(bytes, l4, end)) pkt.reason = 'TCP header cut short';
-  else if (!header.whole(bytes, l4, end)) pkt.reason = 'TCP data offset malformed';
+  if (!pkt.whole && !header.fits(bytes, l4, end)) pkt.reason = 'TCP header cut short';
+  else if (!pkt.whole && !header.whole(bytes, l4, end)) pkt.reason = 'TCP data offset malformed';
   else if (tracking.verifies(pkt) && !transportChecksumRight(pkt, IPPROTO_TCP)) pkt.reason = 'TCP checksum wrong';
   else if (!LEGAL_FLAGS[header.flags(bytes, l4) & ~(header.ECE | header.CWR | header.PSH)])
     pkt.reason = 'TCP flags that do not go together';
@@ -128,6 +132,26 @@ function open({ knobs }: Tracking, slab: Slab, record: number, pkt: Packet, kind
   }
   win.setLast(octets, record, NONE_SET, 0);
   return true;
+}
+
+/** Status of a connection that both ends are long in the middle of, and the bits that tell. */
+const SETTLED = IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED;
+const SETTLING = SETTLED | IPS_SEQ_ADJUST;
+
+/** What follow() comes to for the plain segments of an established connection, which is nearly all of TCP: only numbers move. */
+function proceed(
+  tracking: Tracking,
+  slab: Slab,
+  record: number,
+  pkt: Packet,
+  id: number,
+  direction: Direction,
+): Outcome {
+  const verdict = win.judgeWindow(tracking, slab, record, direction, pkt, ESTABLISHED, 0);
+  if (verdict !== win.IN_WINDOW) return verdict === win.IGNORED ? VALID : INVALID;
+  win.setLast(slab.octets, record, ACK_SET, direction);
+  tracking.refresh(id, pkt, direction, chooseTimeout(tracking, slab, record, id, ACK_SET, ESTABLISHED));
+  return VALID;
 }
 
 /** nf_conntrack_tcp_packet() */
@@ -198,18 +222,8 @@ function follow(
   }
 
   if (!judged) {
-    const opening = state === SYN_SENT || state === SYN_RECV;
-    const verdict = win.judgeWindow(
-      tracking,
-      slab,
-      record,
-      direction,
-      pkt,
-      opening,
-      state === SYN_SENT,
-      kind === ACK_SET,
-      tracking.acknowledgedShift(id, pkt, direction),
-    );
+    const shifted = tracking.acknowledgedShift(id, pkt, direction);
+    const verdict = win.judgeWindow(tracking, slab, record, direction, pkt, state, shifted);
     if (verdict === win.IGNORED) return VALID;
     if (verdict === win.OUT_OF_WINDOW) {
       shorten(tracking, octets, record, pkt, id, direction, kind);
