@@ -145,7 +145,7 @@ export class ConnectionTracker
       pkt.ctState = CT_UNTRACKED;
       return ACCEPT;
     }
-    this.advance(pkt.now);
+    if (pkt.now !== this.time) this.advance(pkt.now);
     if (pkt.protocol < 0 || pkt.fragmentOffset !== 0 || (pkt.family === 6 && pkt.protocol === IPPROTO_NONE)) {
       this.statistics.invalid++;
       return this.invalid(pkt, 'no transport header');

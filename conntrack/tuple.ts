@@ -2,7 +2,7 @@
 // of each direction. This one is a scratch object, filled anew for every packet and for every quoted packet; connections keep theirs
 // in the table's columns.
 
-import { u16, u32 } from '../packet/bytes.ts';
+import { i32, u16 } from '../packet/bytes.ts';
 import {
   type Family,
   IPPROTO_AH,
@@ -30,10 +30,10 @@ export class Tuple {
     const { words } = this;
     this.family = family;
     if (family === 4) {
-      words[0] = u32(bytes, l3 + 12);
-      words[4] = u32(bytes, l3 + 16);
+      words[0] = i32(bytes, l3 + 12);
+      words[4] = i32(bytes, l3 + 16);
     } else {
-      for (let word = 0; word < 8; word++) words[word] = u32(bytes, l3 + 8 + 4 * word);
+      for (let word = 0, at = l3 + 8; word < 8; word++, at += 4) words[word] = i32(bytes, at);
     }
   }
 
