@@ -66,9 +66,11 @@ class Serving {
       transmit: (device, pkt) => holding.devices[device].write(pkt),
       emit: (event) => outbox.add(event),
     });
+    // Taken once: as a global of Node it is behind a getter.
+    const { performance: clock } = globalThis;
     const loop = new ForwardingLoop(holding.devices, engine, {
       wait: (timeoutMs) => holding.wait(timeoutMs),
-      clock: () => performance.now(),
+      clock: () => clock.now(),
     });
     this.ready = true;
     this.post({ ready: true, descriptors: holding.descriptors, io: holding.io, ring: holding.ring });
