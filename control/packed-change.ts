@@ -32,11 +32,12 @@ export class Packer {
   private readonly valueNumbers = new Map<object, number>();
   private readonly addressNumbers = new Map<MaskedAddress, number>();
   private addressCount = 0;
-  private addresses: number[] = [];
+  private addresses = new Uint8Array(64 * ADDRESS);
+  private addressLength = 0;
   private values: unknown[] = [];
 
   pack({ family, name, gone, chains }: TableChange): PackedChange {
-    this.addresses = [];
+    this.addressLength = 0;
     this.values = [];
     const rows = new Float64Array(ROW * chains.reduce((sum, { added }) => sum + added.length, 0));
     let at = 0;
@@ -49,7 +50,7 @@ export class Packer {
     }
     const { values } = this;
     const heads = chains.map((chain) => ({ ...chain, added: chain.added.length }));
-    return { family, name, gone, chains: heads, rows, addresses: Uint8Array.from(this.addresses), values };
+    return { family, name, gone, chains: heads, rows, addresses: this.addresses.slice(0, this.addressLength), values };
   }
 
   private row(rule: RuleSpec, rows: Float64Array, at: number): void {
@@ -88,10 +89,20 @@ export class Packer {
   private newAddress(given: MaskedAddress, family: Family): number {
     const length = lengthOf(given.mask, family);
     if (length < 0) return -this.value(given);
-    for (const octet of given.address) this.addresses.push(octet);
-    this.addresses.push(length, given.inverted ? 1 : 0);
+    const at = this.addressLength;
+    this.addressLength += ADDRESS;
+    if (this.addressLength > this.addresses.length) this.addresses = enlarged(this.addresses);
+    this.addresses.set(given.address, at);
+    this.addresses[at + 16] = length;
+    this.addresses[at + 17] = given.inverted ? 1 : 0;
     return ++this.addressCount;
   }
+}
+
+function enlarged(octets: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(2 * octets.length);
+  larger.set(octets);
+  return larger;
 }
 
 /** Of the prefix that it is, -1 when it is none. Masks of prefixes are shared by all that have them. */

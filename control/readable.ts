@@ -13,9 +13,6 @@ export class NotStorable extends Error {}
 /** Names that stand in a save file as they are. */
 const PLAIN_NAME = /^[^\s"'\\]{1,28}$/;
 
-/** What stands in front of a rule's conditions. */
-const APPEND = /^(?:\[\d+:\d+\] )?-A \S+$/;
-
 /** Printing['texts'], to be filled. */
 export type Texts = WeakMap<RuleSpec, string>;
 
@@ -81,7 +78,7 @@ export class Readable {
     const { origin } = rule;
     if (!origin?.saved) return false;
     const words = printConditions(rule, printing);
-    if (!origin.text.endsWith(words) || !APPEND.test(origin.text.slice(0, -words.length || undefined))) return false;
+    if (!isAppend(origin.text, words)) return false;
     this.known.set(rule, rule);
     this.texts?.set(rule, words);
     return true;
@@ -91,6 +88,12 @@ export class Readable {
 /** A chain that was given the name of a target changes what the rules of its table mean when they are read. */
 const hidesTarget = (table: TableSpec, { printing, family }: Ruleset): boolean =>
   [...table.chains.keys()].some((chain) => printing.lookup.target(chain, family));
+
+/** Whether a line says `-A CHAIN` and these words, perhaps behind counters. */
+function isAppend(line: string, words: string): boolean {
+  const name = line.lastIndexOf(' ', line.length - words.length - 1) + 1;
+  return line.endsWith(words) && line.startsWith('-A ', name - 3) && (name === 3 || line.startsWith('] ', name - 5));
+}
 
 function* rulesOf(table: TableSpec): Generator<RuleSpec> {
   for (const chain of orderedChains(table)) yield* chain.rules;

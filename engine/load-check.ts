@@ -234,6 +234,14 @@ class Checker {
     this.passedBits = bits;
   }
 
+  private readonly hasHelper = (helper: string, of: number): boolean => {
+    const { extensions, table } = this;
+    return extensions.helper === undefined || extensions.helper(helper, table.family, of) !== undefined;
+  };
+
+  private readonly timeoutPolicy = (policy: string, of: number): boolean | undefined =>
+    this.extensions.timeoutPolicy?.(policy, of);
+
   private refuse(
     option: string,
     name: string,
@@ -245,11 +253,8 @@ class Checker {
   ): void {
     if (!placement) return;
     const { family, protocol, matches } = rule;
-    const hooks = HOOKS.filter((_hook, index) => bits & (1 << index));
-    const { extensions } = this;
-    const hasHelper = (helper: string, of: number): boolean =>
-      extensions.helper === undefined || extensions.helper(helper, family, of) !== undefined;
-    const timeoutPolicy = (policy: string, of: number) => extensions.timeoutPolicy?.(policy, of);
+    const { hasHelper, timeoutPolicy } = this;
+    const hooks = (HOOKS_OF[bits] ??= HOOKS.filter((_hook, index) => bits & (1 << index)));
     const table = this.table.name;
     const place: PlaceContext = { family, table, hooks, protocol, matches, rule, hasHelper, timeoutPolicy };
     const what = `${option} ${name}`;
@@ -261,6 +266,9 @@ class Checker {
     if (reason !== undefined) throw new Refusal('Invalid argument', rule, reason, true);
   }
 }
+
+/** By their bits. */
+const HOOKS_OF: (readonly HookName[] | undefined)[] = [];
 
 const wrongTable = (what: string, tables: readonly string[] | undefined, place: PlaceContext): string | undefined =>
   tables && !tables.includes(place.table)

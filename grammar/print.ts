@@ -85,10 +85,14 @@ const ZERO: Counters = { packets: 0, bytes: 0 };
 /** Built-in chains in hook order, then user chains bytewise. */
 export function orderedChains(table: TableSpec): ChainSpec[] {
   const chains = [...table.chains.values()];
-  const users = chains.filter((chain) => chain.builtin === undefined);
-  users.sort((a, b) => compareOctets(a.name, b.name));
+  const names = chains.filter((chain) => chain.builtin === undefined).map(({ name }) => name);
+  const users = sortedOctets(names).map((name) => table.chains.get(name)!);
   return [...chains.filter((chain) => chain.builtin !== undefined), ...users];
 }
+
+/** By strcmp() over UTF-8; without surrogates the order of JavaScript is the same, and there may be thousands of chains. */
+const sortedOctets = (names: string[]): string[] =>
+  names.some((name) => /[\ud800-\udfff]/.test(name)) ? names.sort(compareOctets) : names.sort();
 
 /** strcmp() over UTF-8. */
 export function compareOctets(a: string, b: string): number {

@@ -67,8 +67,8 @@ export class QuickReader {
   private readonly matches = new Map<string, MatchSpec>();
   private readonly targets = new Map<string, TargetSpec>();
   private readonly jumps = new Map<string, TargetSpec>();
-  /** By chain: what stands behind the addresses, as it was read before. */
-  private readonly tails = new Map<string, Map<string, Tail>>();
+  /** What stands behind the addresses, as it was read last. */
+  private readonly tails = new Map<string, Tail>();
   /** The line at work: where its next word begins, and its end. */
   private source = '';
   private at = 0;
@@ -151,21 +151,17 @@ export class QuickReader {
   }
 
   private tail(chain: string, text: string): Tail | undefined {
-    let known = this.tails.get(chain);
-    if (!known) {
-      if (!isName(chain)) return undefined;
-      remember(this.tails, chain, (known = new Map()));
-    }
-    const before = known.get(text);
-    // A chain that has been declared since then hides a target of its name.
-    if (before && before.jumps === this.context.isChain(before.targetName)) return before;
+    const before = this.tails.get(text);
+    // Of the same chain: checks may go by it. And a chain that has been declared since then hides a target of its name.
+    if (before?.chain === chain && before.jumps === this.context.isChain(before.targetName)) return before;
+    if (!isName(chain)) return undefined;
     const words = cut(text);
     const read = words && this.words(words, chain);
-    return read && remember(known, text, read);
+    return read && remember(this.tails, text, read);
   }
 
   private words(words: readonly string[], chain: string): Tail | undefined {
-    const read = new Tail();
+    const read = new Tail(chain);
     let inverted = false;
     for (let at = 0; at < words.length; at++) {
       const word = words[at];
@@ -383,6 +379,7 @@ export class QuickReader {
 
 /** The end of a line, or all of it behind the chain. */
 class Tail {
+  readonly chain: string;
   /** Null: any. */
   source: MaskedAddress | null | undefined = undefined;
   destination: MaskedAddress | null | undefined = undefined;
@@ -397,6 +394,10 @@ class Tail {
   /** Behind -j; whether that is a chain. */
   targetName = '';
   jumps = false;
+
+  constructor(chain: string) {
+    this.chain = chain;
+  }
 
   hasMatch(name: string): boolean {
     for (const match of this.matches) if (match.name === name) return true;
