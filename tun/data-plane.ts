@@ -220,6 +220,7 @@ export class DataPlane {
         descriptor: ofDevice[queue],
         headerLength: devices[index].offloads === false ? 0 : VNET_LENGTH,
       })),
+      ring: io.method === 'io_uring',
       engine: this.shared.buffer as SharedArrayBuffer,
       engineSleeps: SHARED.SLEEPS,
     }));

@@ -3,11 +3,12 @@
 import type { DeviceSpec } from './data-plane.ts';
 import { type Device, DeviceCounters } from './device.ts';
 import { EngineEnd } from './lane.ts';
-import { openTun, Poller, type TunOptions } from './linux.ts';
+import { LaneDevice, Lanes } from './lane-device.ts';
+import { O_NONBLOCK } from './libc.ts';
+import { LinuxTun, openDescriptor, openTun, Poller, type TunOptions } from './linux.ts';
 import { withNetlink } from './netlink.ts';
 import { Waker } from './os.ts';
 import { QUEUE, type QueueMemory } from './queue.ts';
-import { RingDevice, Rings } from './ring-device.ts';
 import type { RingRemains, Uring } from './uring.ts';
 import { openRing } from './uring-ports.ts';
 import { UringDevices } from './uring-tun.ts';
@@ -92,41 +93,61 @@ function holdByCalls(specs: readonly CountedDevice[], { waker }: Sleep, io: Io):
   };
 }
 
-/** Several, with a thread each: to them this one speaks through memory alone. */
-export function holdQueues(specs: readonly CountedDevice[], sleep: Sleep, queues: readonly QueueMemory[]): Holding {
-  const opened = openAll(specs, queues.length, openTun);
-  const ends = queues.map(({ lanes }) => lanes.map((lane) => new EngineEnd(lane)));
+/** Several, with a thread each: to them this one speaks through memory alone. `method`: as for holdAlone(). */
+export function holdQueues(
+  specs: readonly CountedDevice[],
+  sleep: Sleep,
+  queues: readonly QueueMemory[],
+  method?: IoMethod,
+): Holding {
+  const io = methodOfThreads(method);
+  // A ring waits for packets by itself; a call is to come back without one.
+  const flags = io.method === 'io_uring' ? 0 : O_NONBLOCK;
+  const opened = openAll(specs, queues.length, (options) => new LinuxTun(options, openDescriptor(options, flags)));
+  const ends = queues.map((queue) => queue.lanes.map((lane) => new EngineEnd(lane)));
   const wakers = queues.map(({ cells, waker }) => ({ cells: new Int32Array(cells), waker: new Waker(waker) }));
-  const rings = new Rings(ends.flat(), (lane) => {
+  const all = new Lanes(ends.flat(), (lane) => {
     const { cells, waker } = wakers[Math.floor(lane / specs.length)];
     if (Atomics.load(cells, QUEUE.SLEEPS) === 1 && Atomics.exchange(cells, QUEUE.SLEEPS, 0) === 1) waker.wake();
   });
   return {
     devices: opened.map(
       ([{ name, mtu, offloads }], number) =>
-        new RingDevice({
+        new LaneDevice({
           name,
           number,
           mtu,
           offloads,
           lanes: ends.map((lanes) => lanes[number]),
-          rings,
+          all,
           counters: new DeviceCounters(specs[number].memory),
         }),
     ),
-    io: { method: 'calls' },
+    io,
     descriptors: opened.map((ofDevice) => ofDevice.map(({ descriptor }) => descriptor)),
     wait(timeoutMs) {
-      if (timeoutMs !== 0) sleepOn(sleep, rings, timeoutMs);
+      if (timeoutMs !== 0) sleepOn(sleep, all, timeoutMs);
     },
     close: () => closeAll(opened.flat()),
   };
 }
 
+/** Each of them makes a ring of its own: whether it can is tried here. */
+function methodOfThreads(method: IoMethod | undefined): Io {
+  if (method === 'calls') return { method };
+  try {
+    openRing().close();
+    return { method: 'io_uring' };
+  } catch (error) {
+    if (method !== undefined) throw error;
+    return { method: 'calls', why: (error as Error).message };
+  }
+}
+
 /** Whoever puts something into a lane, or calls, makes the cell 0 and tells (endSleep). */
-function sleepOn({ cells, called, sleeps }: Sleep, rings: Rings, timeoutMs: number): void {
+function sleepOn({ cells, called, sleeps }: Sleep, all: Lanes, timeoutMs: number): void {
   Atomics.store(cells, sleeps, 1);
-  if (!rings.waits && Atomics.load(cells, called) === 0) Atomics.wait(cells, sleeps, 1, timeoutMs);
+  if (!all.waits && Atomics.load(cells, called) === 0) Atomics.wait(cells, sleeps, 1, timeoutMs);
   Atomics.store(cells, sleeps, 0);
 }
 

@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { DeviceCounters, type DeviceCounts } from './device.ts';
 import { laneMemory } from './lane.ts';
 import { Waker } from './os.ts';
-import { QUEUE, type QueueMemory, type QueueStart } from './queue.ts';
+import { QUEUE, type QueueMemory, type QueueReady, type QueueStart } from './queue.ts';
+import { closeRing, type RingRemains } from './uring.ts';
 
 export interface QueueCounts extends DeviceCounts {
   /** How often packets were left in the kernel's queue because the engine had not done with those before. */
@@ -59,6 +60,7 @@ class Queue {
   private readonly counters: readonly DeviceCounters[];
   private readonly onFailure: (error: Error) => void;
   private worker: Worker | undefined;
+  private ring: RingRemains | undefined;
   private ended = Promise.resolve();
   private stopping = false;
   private lastTurn = -1;
@@ -84,12 +86,23 @@ class Queue {
     worker.on('error', (error: Error) => this.failed(error));
     this.ended = new Promise((resolve) => {
       worker.on('exit', (code) => {
+        this.closeRing();
         this.failed(new Error(`the thread of queue ${this.number} ended with code ${code}`));
         resolve();
       });
     });
     // Or never: then the data plane ends, and with it whoever waits.
-    await new Promise((resolve) => worker.once('message', resolve));
+    await new Promise<void>((resolve) => {
+      worker.once('message', ({ ring }: QueueReady) => {
+        this.ring = ring;
+        resolve();
+      });
+    });
+  }
+
+  /** It holds the devices, and is the process's, as they are. */
+  private closeRing(): void {
+    if (Atomics.exchange(this.cells, QUEUE.CLOSED, 1) === 0 && this.ring !== undefined) closeRing(this.ring);
   }
 
   private failed(error: Error): void {

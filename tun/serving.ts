@@ -27,7 +27,7 @@ export async function serveDataPlane(data: unknown, createEngine: EngineFactory)
   if (start.namespace !== undefined) enterNamespace(start.namespace);
   const sleep: Sleep = { waker: start.waker, cells: shared, called: SHARED.BELL, sleeps: SHARED.SLEEPS };
   const holding = start.queues
-    ? holdQueues(start.devices, sleep, start.queues)
+    ? holdQueues(start.devices, sleep, start.queues, start.io)
     : holdAlone(start.devices, sleep, start.io);
   const plane = new Serving(start, shared, holding);
   try {

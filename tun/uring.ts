@@ -154,6 +154,11 @@ export class Uring {
     return this.size - ((this.tail - this.submitted) | 0);
   }
 
+  /** Whether all that was requested has been carried out, or is on its way. */
+  get idle(): boolean {
+    return this.tail === this.submitted;
+  }
+
   /** A request to be filled in: the index of its first word in what `entry` gets. The others are 0. Carried out by the next enter(). */
   request(fill: (words: Int32Array, at: number) => void): void {
     if (this.space === 0) this.submit();

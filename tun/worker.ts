@@ -4,11 +4,14 @@
 import { workerData } from 'node:worker_threads';
 import type { EngineFactory } from './data-plane.ts';
 import { type QueueStart, serveQueue } from './queue.ts';
+import { CallCarrier } from './queue-calls.ts';
+import { RingCarrier } from './queue-ring.ts';
 import { serveDataPlane } from './serving.ts';
 
 const start = workerData as { engine: string } | QueueStart;
-if ('queue' in start) serveQueue(start);
-else {
+if ('queue' in start) {
+  serveQueue(start, (data, ends) => (data.ring ? new RingCarrier(data, ends) : new CallCarrier(data, ends)));
+} else {
   const { createEngine } = (await import(start.engine)) as { createEngine: EngineFactory };
   await serveDataPlane(start, createEngine);
 }

@@ -8,7 +8,7 @@ import { ADDRESS, Lab } from './lab.ts';
 
 const may = (what: string, ...programs: string[]) => ready(what, probe('ip', 'ss', 'sysctl', ...programs));
 
-const WAYS = [...IO_METHODS.map((io) => ({ queues: 1, io })), { queues: 3, io: undefined }];
+const WAYS = IO_METHODS.flatMap((io) => [1, 3].map((queues) => ({ queues, io })));
 
 describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
   'through the bare forwarding loop, queues: $queues, $io',

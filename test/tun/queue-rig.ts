@@ -1,8 +1,8 @@
 // Devices behind lanes, with this thread on both sides of them: what a thread of a queue would read and write is an array.
 
 import { EngineEnd, laneMemory, QueueEnd, SLOTS, slotAt } from '../../tun/lane.ts';
+import { LaneDevice, Lanes } from '../../tun/lane-device.ts';
 import type { Offloads } from '../../tun/offload-device.ts';
-import { RingDevice, Rings } from '../../tun/ring-device.ts';
 
 export interface Sent {
   readonly device: number;
@@ -10,7 +10,7 @@ export interface Sent {
 }
 
 export class QueueRig {
-  readonly devices: readonly RingDevice[];
+  readonly devices: readonly LaneDevice[];
   /** Lanes whose threads were to be woken. */
   readonly woken: number[] = [];
   private readonly ends: readonly (readonly { end: QueueEnd; free: number[] }[])[];
@@ -22,10 +22,10 @@ export class QueueRig {
       lanes.map((lane) => ({ end: new QueueEnd(lane), free: Array.from({ length: SLOTS }, (_, slot) => slot) })),
     );
     const engine = memory.map((lanes) => lanes.map((lane) => new EngineEnd(lane)));
-    const rings = new Rings(engine.flat(), (lane) => this.woken.push(lane));
+    const all = new Lanes(engine.flat(), (lane) => this.woken.push(lane));
     this.devices = ['tunA', 'tunB'].map(
       (name, number) =>
-        new RingDevice({ name, number, mtu: 1500, offloads, lanes: engine.map((lanes) => lanes[number]), rings }),
+        new LaneDevice({ name, number, mtu: 1500, offloads, lanes: engine.map((lanes) => lanes[number]), all }),
     );
   }
 

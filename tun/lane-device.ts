@@ -8,7 +8,7 @@ import type { EngineEnd } from './lane.ts';
 import { OffloadDevice, type Offloads } from './offload-device.ts';
 
 /** What the devices of an engine have in common. */
-export class Rings {
+export class Lanes {
   /** Lane of the packet that is being decided about; between two packets (a timer ran out) any one. */
   lane: EngineEnd;
   /** That packet, as long as it lies in its lane and has not left. */
@@ -36,7 +36,7 @@ export class Rings {
   }
 }
 
-export interface RingDeviceOptions {
+export interface LaneDeviceOptions {
   readonly name: string;
   /** Its number among the devices. */
   readonly number: number;
@@ -44,24 +44,24 @@ export interface RingDeviceOptions {
   readonly offloads: Offloads | undefined;
   /** Of what comes in by each of its queues. */
   readonly lanes: readonly EngineEnd[];
-  readonly rings: Rings;
+  readonly all: Lanes;
   /** What this side counts: drops. Threads of queues have their own. */
   readonly counters?: DeviceCounters;
 }
 
-export class RingDevice extends OffloadDevice {
+export class LaneDevice extends OffloadDevice {
   readonly descriptor = -1;
   private readonly number: number;
   private readonly lanes: readonly EngineEnd[];
-  private readonly rings: Rings;
+  private readonly all: Lanes;
   /** The lane that is read first the next time. */
   private first = 0;
 
-  constructor(options: RingDeviceOptions) {
+  constructor(options: LaneDeviceOptions) {
     super(options, options.offloads);
     this.number = options.number;
     this.lanes = options.lanes;
-    this.rings = options.rings;
+    this.all = options.all;
   }
 
   read(into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
@@ -71,20 +71,20 @@ export class RingDevice extends OffloadDevice {
       count += this.readLane(lanes[this.first], into, now, limit - count, each);
       this.first = (this.first + 1) % lanes.length;
     }
-    if (count > 0) this.rings.publish();
+    if (count > 0) this.all.publish();
     return count;
   }
 
   private readLane(lane: EngineEnd, into: Packet, now: number, limit: number, each: (pkt: Packet) => void): number {
-    const { rings } = this;
+    const { all } = this;
     let count = 0;
-    rings.lane = lane;
+    all.lane = lane;
     for (; count < limit && lane.next(); count++) {
       this.take(lane, into, now);
-      rings.inPlace = into;
+      all.inPlace = into;
       each(into);
     }
-    rings.inPlace = undefined;
+    all.inPlace = undefined;
     return count;
   }
 
@@ -95,15 +95,15 @@ export class RingDevice extends OffloadDevice {
   }
 
   protected override send(pkt: Packet): boolean {
-    const { rings } = this;
-    if (pkt !== rings.inPlace || pkt.bytes !== rings.lane.bytes) return this.sendCopy(pkt);
-    rings.inPlace = undefined;
+    const { all } = this;
+    if (pkt !== all.inPlace || pkt.bytes !== all.lane.bytes) return this.sendCopy(pkt);
+    all.inPlace = undefined;
     this.push(pkt);
     return true;
   }
 
   private sendCopy(pkt: Packet): boolean {
-    const { lane, copy } = this.rings;
+    const { lane, copy } = this.all;
     const at = lane.copyTo(this.headerLength + pkt.length);
     if (at < 0) return this.counters.dropped('ring full');
     copy.bytes = lane.bytes;
@@ -114,11 +114,11 @@ export class RingDevice extends OffloadDevice {
 
   private push(pkt: Packet): void {
     const at = this.putHeader(pkt);
-    this.rings.lane.push(this.number, at, pkt.end - at);
+    this.all.lane.push(this.number, at, pkt.end - at);
   }
 
   flush(): void {
-    this.rings.publish();
+    this.all.publish();
   }
 
   close(): void {}
