@@ -5,10 +5,9 @@
 // Differs: the real tool also carries out what waits when its buffer of 64 KiB is full.
 
 import type { Names } from '../../grammar/names.ts';
-import { elementsOf, parseElement, printParts, type Verb } from './element-text.ts';
+import { elementsOf, parseElement, printParts, refuseRanges } from './element-text.ts';
 import { helpText } from './help.ts';
 import { ListSet, type Place } from './list-set.ts';
-import { MemberSet } from './member-set.ts';
 import { checkOptions, type MemberWords, parseCreate, parseMemberWords } from './options-text.ts';
 import { listSet, saveSet } from './print.ts';
 import { namesJson, setsJson } from './print-json.ts';
@@ -213,17 +212,27 @@ class Run {
   private change({ operands: [name, element], rest, flags }: Line, verb: 'add' | 'del'): () => void {
     const slot = this.sets.get(name);
     const { type, header } = slot.body;
-    const words = parseMemberWords(type, verb, rest);
-    if (type.storage === 'list') return () => this.changeList(name, element, words, verb, flags.exist);
+    if (type.storage === 'list') {
+      const words = parseMemberWords(type, verb, rest);
+      return () => this.changeList(name, element, words, verb, flags.exist);
+    }
     const scope = { type, family: header.family, names: this.input.names, netmask: header.netmask };
-    const parts = parseElement(element, verb, scope);
+    const parts = parseElement(element, scope);
+    const words = parseMemberWords(type, verb, rest);
+    refuseRanges(parts, verb, scope);
     return () => {
       const { body } = this.sets.get(name);
-      if (!(body instanceof MemberSet)) return;
+      if (body instanceof ListSet) return;
+      const [written] = elementsOf(parts, false, 'test', scope);
+      // The kernel looks at a port before it looks at the rest, at an address behind it, but before its length.
+      if (type.name === 'bitmap:port') body.check(written);
       checkOptions(words.options, body.header);
       const { now } = this.input;
-      // A bitmap takes all of a range or nothing.
-      if (type.storage === 'bitmap') for (const one of elementsOf(parts, false, verb, scope)) body.check(one);
+      if (type.storage === 'bitmap') {
+        body.check(written);
+        // All of a range or nothing.
+        for (const one of elementsOf(parts, false, verb, scope)) body.check(one);
+      }
       for (const one of elementsOf(parts, words.wildcard, verb, scope)) {
         if (verb === 'add') body.add(one, words.options, flags.exist, now);
         else body.delete(one, flags.exist, now);
@@ -253,15 +262,17 @@ class Run {
   private test({ operands: [name, element], rest }: Line): number {
     const { body } = this.sets.get(name);
     const { type, header } = body;
-    const words = parseMemberWords(type, 'test', rest);
     if (body instanceof ListSet) {
+      const words = parseMemberWords(type, 'test', rest);
       const slot = this.sets.find(element);
       const place = this.placeOf(words);
       const text = place ? `${element} ${place.side} ${place.slot.name}` : element;
       return this.tell(text, name, slot !== undefined && body.test(slot, place, this.input.now));
     }
     const scope = { type, family: header.family, names: this.input.names };
-    const parts = parseElement(element, 'test' satisfies Verb, scope);
+    const parts = parseElement(element, scope);
+    const words = parseMemberWords(type, 'test', rest);
+    refuseRanges(parts, 'test', scope);
     const [asked] = elementsOf(parts, false, 'test', scope);
     return this.tell(printParts(parts, scope), name, body.test(asked, words.options.nomatch ?? false, this.input.now));
   }

@@ -15,7 +15,7 @@ import {
   IPPROTO_UDPLITE,
 } from '../../packet/numbers.ts';
 import { icmpByName, icmpName } from './icmp-names.ts';
-import type { Element, Layout } from './layout.ts';
+import type { Element } from './layout.ts';
 import { syntax, type TextScope, wholeNumberOf } from './number-text.ts';
 import { SetError, type SetType } from './types.ts';
 
@@ -29,7 +29,8 @@ interface Addresses {
   /** Undefined: one address, or the network of `length`. */
   readonly to: Int32Array | undefined;
   readonly length: number;
-  /** A length was said, and is not that of one address. */
+  /** A length was said; and it is not that of one address. */
+  readonly masked: boolean;
   readonly network: boolean;
 }
 interface Ports {
@@ -54,24 +55,25 @@ interface Mark {
 export type PartText = Addresses | Ports | Device | Mac | Mark;
 
 /** What an element's text says: one value a part. Throws SetError. */
-export function parseElement(word: string, verb: Verb, scope: TextScope): PartText[] {
-  const { type } = scope;
-  const words = splitParts(word, type.parts.length, type.name);
-  const parts = words.map((text, index) => parsePart(text, index, scope));
-  if (verb === 'test') refuseRanges(parts, scope);
-  return parts;
-}
+export const parseElement = (word: string, scope: TextScope): PartText[] =>
+  splitParts(word, scope.type).map((text, index) => parsePart(text, index, scope));
+
+/** Takes no network, were it one of one address. */
+const ADDRESSES_ONLY = 'bitmap:ip,mac';
 
 const COUNTS = ['none', 'one', 'two'];
 const SEPARATORS = ['Elem separator', 'Two elem separators', 'Three elem separators'];
 
 /** Commas inside brackets do not part. */
-function splitParts(word: string, count: number, type: string): string[] {
+function splitParts(word: string, { name, parts, storage }: SetType): string[] {
+  const count = parts.length;
   const words = word.split(/,(?![^[]*\])/);
   if (words.length > count) {
-    throw syntax(`${SEPARATORS[count - 1]} in ${word}, but settype ${type} supports ${COUNTS[count - 1]}.`);
+    throw syntax(`${SEPARATORS[count - 1]} in ${word}, but settype ${name} supports ${COUNTS[count - 1]}.`);
   }
   const empty = words.length > 1 && words.includes('');
+  // The MAC address of bitmap:ip,mac may be left out; a comma without one belongs to the address.
+  if (storage === 'bitmap' && (empty || words.length < count)) return [word];
   if (words.length < count || empty) {
     throw syntax(
       `${words.length === 2 && count === 3 && !empty ? 'Third' : 'Second'} element is missing from ${word}.`,
@@ -98,13 +100,14 @@ function parsePart(text: string, index: number, scope: TextScope): PartText {
   }
 }
 
-function refuseRanges(parts: readonly PartText[], { type, family }: TextScope): void {
-  if (type.name === 'hash:ip') return;
-  const where = `is not allowed in command test with set type ${type.name} and family ${familyName(family)}`;
+/** What the command does not take; said after complaints about the words behind the element. Throws SetError. */
+export function refuseRanges(parts: readonly PartText[], verb: Verb, { type, family }: TextScope): void {
+  if (verb !== 'test' ? type.name !== ADDRESSES_ONLY : type.name === 'hash:ip') return;
+  const where = `is not allowed in command ${verb} with set type ${type.name} and family ${familyName(family)}`;
   parts.forEach((part, index) => {
     // Of a range behind the port only the first address is looked at.
     if (part.kind === 'addresses' && part.to && index === 0) throw new SetError(`FROM-TO IP range ${where}`);
-    if (part.kind === 'addresses' && part.network && type.parts[index] === 'ip') {
+    if (part.kind === 'addresses' && part.masked && type.parts[index] === 'ip') {
       throw new SetError(`IP/CIDR range ${where}`);
     }
     if (part.kind === 'ports' && part.to !== part.from) throw new SetError(`FROM-TO port range ${where}`);
@@ -134,13 +137,11 @@ export function parseHost(text: string, { family = 4, names }: Pick<TextScope, '
 /** An address, for IPv4 also a range or a network. */
 function parseIp(text: string, index: number, scope: TextScope): Addresses {
   const { family = 4, type } = scope;
-  const { base, length } = splitLength(text, family);
   const dash = dashIn(text);
-  const plain = family === 6 || (type.parts.length === 3 && index === 2);
+  const plain = family === 6 || (type.parts.length === 3 && index === 2) || type.name === ADDRESSES_ONLY;
   const bits = family === 4 ? 32 : 128;
-  if (plain && (dash > 0 || (length !== undefined && length !== bits))) {
-    throw syntax(`plain IP address must be supplied: ${text}`);
-  }
+  if (plain && (dash > 0 || /\/(?!(32|128)$)./.test(text))) throw syntax(`plain IP address must be supplied: ${text}`);
+  const { base, length } = splitLength(text, family);
   if (dash > 0) return parseRange(text, dash, scope);
   const from = parseHost(base, scope);
   return {
@@ -148,6 +149,7 @@ function parseIp(text: string, index: number, scope: TextScope): Addresses {
     from,
     to: undefined,
     length: length ?? bits,
+    masked: length !== undefined,
     network: length !== undefined && length < bits,
   };
 }
@@ -165,6 +167,7 @@ function parseNet(text: string, scope: TextScope): Addresses {
     from,
     to: undefined,
     length: length ?? bits,
+    masked: length !== undefined,
     network: length !== undefined && length < bits,
   };
 }
@@ -178,7 +181,7 @@ const dashIn = (text: string): number =>
 
 function parseRange(text: string, dash: number, scope: TextScope): Addresses {
   const [from, to] = [parseHost(text.slice(0, dash), scope), parseHost(text.slice(dash + 1), scope)];
-  return { kind: 'addresses', from, to, length: 32, network: false };
+  return { kind: 'addresses', from, to, length: 32, masked: false, network: false };
 }
 
 function splitLength(text: string, family: Family): { base: string; length: number | undefined } {
@@ -331,7 +334,7 @@ export function* elementsOf(
       iface: device?.name ?? '',
       physdev: device?.physdev ?? false,
       wildcard,
-      mac: mac?.words ?? [0, 0],
+      mac: mac?.words,
       mark: mark?.value ?? 0,
     };
   }
@@ -411,9 +414,10 @@ const macText = ([high, low]: readonly [number, number]): string =>
     .join(':');
 
 /** A member as `list` prints it. */
-export function printElement(element: Element, layout: Layout, { family = 4, names, type }: TextScope): string {
+export function printElement(element: Element, { family = 4, names, type }: TextScope): string {
   const bits = family === 4 ? 32 : 128;
-  return layout.parts
+  return type.parts
+    .filter((part) => part !== 'mac' || element.mac)
     .map((part, index) => {
       switch (part) {
         case 'ip':
@@ -425,7 +429,7 @@ export function printElement(element: Element, layout: Layout, { family = 4, nam
         case 'port':
           return portText(element.port >>> 8, element.port & 0xff, type.storage === 'bitmap', names);
         case 'mac':
-          return macText(element.mac);
+          return macText(element.mac!);
         case 'mark':
           return `0x${(element.mark >>> 0).toString(16).padStart(8, '0')}`;
         default:

@@ -98,7 +98,7 @@ const SECOND = 1_000;
 
 export class Extensions {
   private readonly header: SetHeader;
-  /** Monotonic ms; Infinity: for ever. */
+  /** Monotonic ms; Infinity: for ever. Below 0: so many ms, which do not run yet; to all but those who know it, time that is over. */
   private deadlines = new Float64Array(0);
   private readonly packets = new Counters();
   private readonly bytes = new Counters();
@@ -134,6 +134,18 @@ export class Extensions {
 
   expired(id: number, now: number): boolean {
     return this.header.timeout !== undefined && this.deadlines[id] <= now;
+  }
+
+  /** A member has so many seconds, which do not run yet. */
+  hold(id: number, seconds: number): void {
+    if (this.header.timeout !== undefined)
+      this.deadlines[id] = seconds === 0 ? Number.POSITIVE_INFINITY : -seconds * SECOND;
+  }
+
+  /** Seconds that are held; 0: for ever. */
+  heldSeconds(id: number): number {
+    const deadline = this.deadlines[id];
+    return deadline === Number.POSITIVE_INFINITY ? 0 : -deadline / SECOND;
   }
 
   nomatch(id: number): boolean {
@@ -201,7 +213,8 @@ export class Extensions {
     const { header } = this;
     let text = '';
     if (header.timeout !== undefined) {
-      const left = this.deadlines[id] - now;
+      const deadline = this.deadlines[id];
+      const left = deadline < 0 ? -deadline : deadline - now;
       // A member in its last second is not for ever, which is what 0 says.
       text += ` timeout ${left === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.floor(left / SECOND))}`;
     }

@@ -3,7 +3,7 @@
 import { SET_TYPES, type SetType } from './types.ts';
 import { COMMANDS } from './words.ts';
 
-const OPERANDS: Readonly<Record<string, string>> = {
+export const OPERANDS: Readonly<Record<string, string>> = {
   create: 'SETNAME TYPENAME [options of the type]',
   add: 'SETNAME ELEMENT [options]',
   del: 'SETNAME ELEMENT',
@@ -18,21 +18,23 @@ const OPERANDS: Readonly<Record<string, string>> = {
   help: '[TYPENAME]',
 };
 
-const FLAGS = [
+export const FLAGS: readonly (readonly [words: string, meaning: string])[] = [
   ['-!, -exist', 'no error for what is there already, or not there any more'],
-  ['-o plain|save', 'form of list and save'],
-  ['-q', 'no notices'],
-  ['-s', 'members by address'],
-  ['-n', 'list: names only'],
-  ['-t', 'list: names and headers only'],
-  ['-f FILE', 'restore from there; list and save into it'],
+  ['-o, -output plain|save|xml|json', 'form of list and save'],
+  ['--json', 'as -o json'],
+  ['-q, -quiet', 'no notices'],
+  ['-s, -sorted', 'members by address'],
+  ['-n, -name', 'list: names only'],
+  ['-t, -terse', 'list: names and headers only'],
+  ['-r, -resolve', 'taken for compatibility'],
+  ['-f, -file FILE', 'restore from there; list and save into it'],
 ];
 
 export function helpText(type: SetType | undefined): string {
   const commands = COMMANDS.filter(({ name }) => name in OPERANDS).map(({ name }) =>
     `  ${name} ${OPERANDS[name]}`.trimEnd(),
   );
-  const flags = FLAGS.map(([flag, help]) => `  ${flag.padEnd(16)}${help}`);
+  const flags = FLAGS.map(([flag, help]) => `  ${flag.padEnd(32)}  ${help}`);
   const types = SET_TYPES.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`);
   const about = type ? typeHelp(type) : ['Set types:', ...types];
   return [
@@ -46,16 +48,42 @@ export function helpText(type: SetType | undefined): string {
     '',
     ...about,
     '',
+    'Examples:',
+    '  ipset create bad hash:net timeout 3600 counters && ipset add bad 192.0.2.0/24',
+    '  iptables -A INPUT -m set --match-set bad src -j DROP',
+    '  ipset save > sets && ipset -! restore < sets',
+    '  ipset help hash:net',
+    '',
   ].join('\n');
 }
 
-function typeHelp({ name, summary, create, parts }: SetType): string[] {
-  const nomatch = parts.includes('net') ? ' [nomatch]' : '';
-  const wildcard = parts.includes('iface') ? ' [wildcard]' : '';
-  const place = parts.includes('set') ? ' [before|after NAME]' : '';
+/** All of it, with every type's words. */
+export const wholeHelp = (): string =>
+  helpText(undefined) + SET_TYPES.map((type) => `\n${typeHelp(type).join('\n')}\n`).join('');
+
+/** What may stand behind a new member. */
+export const memberOptions = ({ parts }: SetType): string[] => [
+  ...(parts.includes('set') ? ['before NAME', 'after NAME'] : []),
+  ...(parts.includes('net') ? ['nomatch'] : []),
+  ...(parts.includes('iface') ? ['wildcard'] : []),
+  ...[
+    'timeout SECONDS',
+    'packets N',
+    'bytes N',
+    'comment TEXT',
+    'skbmark MARK[/MASK]',
+    'skbprio MAJOR:MINOR',
+    'skbqueue N',
+  ],
+];
+
+function typeHelp(type: SetType): string[] {
+  const { name, summary, create, parts } = type;
   return [
     `${name}: ${summary}`,
     `  create SETNAME ${name} ${create.map((option) => `[${option}]`).join(' ')}`,
-    `  add    SETNAME ${parts.join(',')}${place}${nomatch}${wildcard} [timeout SECONDS] [packets N] [bytes N] [comment TEXT] [skbmark MARK[/MASK]] [skbprio MAJOR:MINOR] [skbqueue N]`,
+    `  add    SETNAME ${parts.join(',')} ${memberOptions(type)
+      .map((option) => `[${option}]`)
+      .join(' ')}`,
   ];
 }

@@ -52,7 +52,8 @@ export interface Element {
   readonly iface: string;
   readonly physdev: boolean;
   readonly wildcard: boolean;
-  readonly mac: readonly [number, number];
+  /** Undefined: none was said, which bitmap:ip,mac allows. */
+  readonly mac: readonly [number, number] | undefined;
   readonly mark: number;
 }
 
@@ -60,6 +61,8 @@ export const maskWord = (length: number, word: number): number => {
   const bits = length - 32 * word;
   return bits >= 32 ? -1 : bits <= 0 ? 0 : -1 << (32 - bits);
 };
+
+const NO_MAC: readonly [number, number] = [0, 0];
 
 /** Lays an element's words into `key`, without the device. Throws SetError for an address that no set of the type holds. */
 export function writeKey(element: Element, layout: Layout, type: SetType, header: SetHeader, key: Int32Array): void {
@@ -72,7 +75,7 @@ export function writeKey(element: Element, layout: Layout, type: SetType, header
         const mask = part === 'net' ? maskWord(element.lengths[index], word) : (header.mask?.[word] ?? -1);
         key[at[index] + word] = element.addresses[index][word] & mask;
       }
-    } else if (part === 'mac') key.set(element.mac, at[index]);
+    } else if (part === 'mac') key.set(element.mac ?? NO_MAC, at[index]);
     else if (part === 'mark') key[at[index]] = element.mark & (header.markMask ?? -1);
   }
   for (const { part, word } of nets) key[word] |= element.lengths[part];

@@ -70,7 +70,7 @@ export function membersOf({ body }: SetSlot, { names, now, sorted }: Printing): 
   if (sorted) members.sort((a, b) => compareWords(keyOf(a.element.addresses), keyOf(b.element.addresses)));
   return members.map(({ row, element }) => {
     const flags = element.wildcard ? ' wildcard' : '';
-    return [printElement(element, body.layout, scope), body.extensions.print(row, flags, now)];
+    return [printElement(element, scope), body.extensions.print(row, flags, now)];
   });
 }
 

@@ -8,15 +8,18 @@
 import type { Family } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import type { SetQuery } from './extensions.ts';
+import { IpMacSet } from './ip-mac-set.ts';
 import { ListSet } from './list-set.ts';
 import { EXCEPTED, MemberSet, NOT_THERE } from './member-set.ts';
-import { type AskedHeader, SetError, type SetType } from './types.ts';
+import { type AskedHeader, SetError, type SetHeader, type SetType } from './types.ts';
+
+type SetBody = MemberSet | IpMacSet | ListSet;
 
 export class SetSlot {
   name: string;
-  body: MemberSet | ListSet;
+  body: SetBody;
 
-  constructor(name: string, body: MemberSet | ListSet) {
+  constructor(name: string, body: SetBody) {
     this.name = name;
     this.body = body;
   }
@@ -70,7 +73,7 @@ export class Sets {
   all(): SetSlot[] {
     const slots = this.slots.filter((slot) => slot !== undefined);
     return [
-      ...slots.filter(({ body }) => body instanceof MemberSet),
+      ...slots.filter(({ body }) => !(body instanceof ListSet)),
       ...slots.filter(({ body }) => body instanceof ListSet),
     ];
   }
@@ -86,10 +89,14 @@ export class Sets {
       if (exist && sameHeader(there.body, type, asked)) return;
       throw new SetError('Set cannot be created: set with the same name already exists');
     }
-    const header = { ...asked, initval: asked.initval ?? this.random() };
-    const body = type.storage === 'list' ? new ListSet(type, header) : new MemberSet(type, header, this.random);
+    const body = this.bodyOf(type, { ...asked, initval: asked.initval ?? this.random() });
     const free = this.slots.indexOf(undefined);
     this.slots[free < 0 ? this.slots.length : free] = new SetSlot(name, body);
+  }
+
+  private bodyOf(type: SetType, header: SetHeader): SetBody {
+    if (type.storage === 'list') return new ListSet(type, header);
+    return type.name === 'bitmap:ip,mac' ? new IpMacSet(type, header) : new MemberSet(type, header, this.random);
   }
 
   /** One, or all of them or none. */
@@ -128,7 +135,7 @@ const featuresOf = ({ parts }: SetType): string =>
   `${parts.map((part) => (part === 'net' ? 'ip' : part)).join(',')} ${parts.includes('net')}`;
 
 /** Whether create with -exist may take the set for the one that is asked for. */
-function sameHeader(there: MemberSet | ListSet, type: SetType, asked: AskedHeader): boolean {
+function sameHeader(there: SetBody, type: SetType, asked: AskedHeader): boolean {
   const kept = ({ family, maxElements, markMask, netmask, bitmask, range, size, timeout }: AskedHeader) => {
     return { family, maxElements, markMask, netmask, bitmask, range, size, timeout };
   };

@@ -92,6 +92,17 @@ export const SET_TYPES: readonly SetType[] = [
     aliases: ['ipmap'],
   },
   {
+    name: 'bitmap:ip,mac',
+    revision: 3,
+    summary:
+      'addresses of a range with the MAC address that they come from; one without takes that of its first packet',
+    parts: ['ip', 'mac'],
+    storage: 'bitmap',
+    families: [4],
+    create: ['range', ...PLAIN],
+    aliases: ['macipmap'],
+  },
+  {
     name: 'bitmap:port',
     revision: 3,
     summary: 'ports of a range',

@@ -188,6 +188,42 @@ test('hash:net,net and hash:ip,mac, which few kernels have', () => {
   expect(sets.get('m').test(pkt, queryOf(['dst']))).toBe(false);
 });
 
+test('bitmap:ip,mac: who has no MAC address takes that of its first packet, and its time begins', () => {
+  const sets = new Sets(seeded(7));
+  const lines = (now: number): string[] => must(sets, 'save b', now).split('\n').slice(1, -1);
+  const from = (last: number, mac: number, now: number): Packet => {
+    const pkt = Packet.of(ip4({ src: `10.0.0.${last}` }, tcp()));
+    pkt.linkHeader = Uint8Array.of(2, 0, 0, 0, 0, 0xff, 2, 0, 0, 0, 0, mac, 8, 0);
+    pkt.now = now;
+    return pkt;
+  };
+  const both = queryOf(['src', 'src']);
+  const slot = () => sets.get('b');
+  must(sets, 'create b bitmap:ip,mac range 10.0.0.0/24 timeout 60 counters');
+  must(sets, 'add b 10.0.0.1 timeout 20');
+  must(sets, 'add b 10.0.0.2,2:0:0:0:0:2');
+  expect(lines(50_000)[0]).toBe('add b 10.0.0.1 timeout 20 packets 0 bytes 0');
+  // A rule with one word is about sets of one part.
+  expect(slot().test(from(1, 1, 50_000), SRC)).toBe(false);
+  expect(slot().test(Packet.of(ip4({ src: '10.0.0.1' }, tcp())), both)).toBe(false);
+  expect(slot().test(from(3, 1, 50_000), both)).toBe(false);
+  expect(slot().test(from(1, 1, 50_000), both)).toBe(true);
+  expect(lines(50_000)[0]).toBe('add b 10.0.0.1,02:00:00:00:00:01 timeout 20 packets 1 bytes 40');
+  expect(slot().test(from(1, 2, 51_000), both)).toBe(false);
+  expect(slot().test(from(1, 1, 51_000), both)).toBe(true);
+  expect(lines(51_000)[0]).toBe('add b 10.0.0.1,02:00:00:00:00:01 timeout 19 packets 2 bytes 80');
+  // The second part may be asked for at the other end.
+  expect(slot().test(from(2, 9, 51_000), queryOf(['src', 'dst']))).toBe(false);
+  expect(lines(65_000)).toEqual(['add b 10.0.0.1,02:00:00:00:00:01 timeout 5 packets 2 bytes 80']);
+  expect(slot().add(from(2, 7, 65_000), both, false, 30)).toBe(true);
+  expect(slot().add(from(2, 8, 65_000), both, false, 30)).toBe(false);
+  expect(slot().add(from(2, 8, 65_000), both, true, undefined)).toBe(true);
+  expect(lines(71_000)).toEqual(['add b 10.0.0.2,02:00:00:00:00:08 timeout 54 packets 1 bytes 40']);
+  expect(slot().delete(from(2, 1, 71_000), both)).toBe(true);
+  expect(slot().delete(from(2, 1, 71_000), both)).toBe(false);
+  expect(must(sets, 'list b', 71_000)).toContain('Number of entries: 0\n');
+});
+
 test('hash:ip,mark looks at the bits of its markmask', () => {
   const sets = new Sets(seeded(6));
   must(sets, 'create k hash:ip,mark markmask 0xff');
