@@ -128,6 +128,7 @@ export class ConnectionTracker
     this.sysctls.onExchange = (protocol) => this.flush(protocol);
     this.sysctls.addReading('count', () => this.table.count);
     this.connections = new ConnectionColumns(this.table, (id, bits) => this.events.note(id, bits));
+    this.advance(0);
   }
 
   // --- The packet's walk -----------------------------------------------------------------------------------------------
