@@ -114,11 +114,12 @@ const facility = sequence(
 const mode = choice([nonStandard, nothing, nothing], []);
 const securityCapabilities = sequence([optional(nonStandard), mode, mode, mode], []);
 const keyPart = text(1, 0, 2_048);
+const timeStamp = integer(1, 4_294_967_295);
 /** H.235.0 ClearToken */
 const clearToken = sequence(
   [
     oid,
-    optional(integer(1, 4_294_967_295)), // time
+    optional(timeStamp),
     optional(identifier), // password
     optional(sequence([keyPart, keyPart, keyPart], [])),
     optional(octets(8, 128)), // challenge
@@ -126,6 +127,31 @@ const clearToken = sequence(
     optional(sequence([oid, octets()], [])), // certificate
     optional(identifier),
     optional(sequence([oid, octets()])),
+  ],
+  [],
+);
+/**
+ * H.235.0: parameters of an algorithm; what it makes of something. Differs: what is signed is an open type, here as in a nested token; the
+ * kernel reads on in it, and takes the message for broken.
+ */
+const params = sequence([optional(oid), optional(octets(8, 8))], []);
+const hashed = sequence([oid, params, text(1)]);
+const encrypted = sequence([oid, params, octets()]);
+const signed = sequence([octets(), oid, params, text(1)]);
+const cryptoToken = choice(
+  [sequence([oid, encrypted]), sequence([oid, signed]), sequence([oid, clearToken, hashed]), encrypted],
+  [],
+);
+const cryptoH323Token = choice(
+  [
+    sequence([aliasAddress, timeStamp, hashed]),
+    sequence([identifier, timeStamp, hashed]),
+    encrypted,
+    encrypted,
+    signed,
+    signed,
+    signed,
+    cryptoToken,
   ],
   [],
 );
@@ -137,7 +163,7 @@ const progress = sequence(
     sequence([guid], []),
     optional(choice([nonStandard, nothing, securityCapabilities, securityCapabilities], [])),
     optional(many(clearToken)),
-    optional(rest), // crypto tokens: what is behind them is not read
+    optional(many(cryptoH323Token)),
     optional(fastStart),
   ],
   [],

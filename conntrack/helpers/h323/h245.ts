@@ -158,6 +158,29 @@ const data = sequence(
 
 const dataType = choice([nonStandard, nothing, video, audio, data, choice([nonStandard, nothing], [])], []);
 
+// --- Multiplexes of other networks than IP: a channel back may follow ------------------------------------------------------------
+
+/** Identifiers of a program in a transport stream. */
+const pid = integer(0, 8_191);
+const h222 = sequence([port, pid, optional(pid), optional(octets()), optional(octets())], []);
+const h223 = sequence(
+  [
+    choice([nonStandard, nothing, nothing, nothing, nothing, sequence([integer(0, 2), integer(0, 16_777_215)])], []),
+    flag,
+  ],
+  [],
+);
+const v76 = sequence(
+  [
+    sequence([choice([nothing, nothing, nothing], []), integer(1, 4_095), flag], []),
+    choice([nothing, nothing, nothing], []), // suspend, resume
+    flag,
+    choice([sequence([integer(1, 127), choice([nothing, nothing, nothing], [])], []), nothing], []),
+    sequence([flag], []),
+  ],
+  [],
+);
+
 // --- Channels --------------------------------------------------------------------------------------------------------------
 
 const mediaAddress = optional(marked('media', transportAddress));
@@ -204,18 +227,17 @@ const separateStack = (as: string): Type =>
     [],
   );
 
-/** Multiplexes of other networks than IP: `rest`. */
 export const openLogicalChannel = sequence(
   [
     channelNumber,
-    sequence([optional(port), dataType, choice([rest, rest, rest], [channel])], []),
-    optional(sequence([dataType, optional(choice([rest, rest], [channel]))], [])),
+    sequence([optional(port), dataType, choice([h222, h223, v76], [channel])], []),
+    optional(sequence([dataType, optional(choice([h223, v76], [channel]))], [])),
   ],
   [separateStack('ownStack')],
 );
 
 const openLogicalChannelAck = sequence(
-  [channelNumber, optional(sequence([channelNumber, optional(port), optional(choice([rest], [channel]))], []))],
+  [channelNumber, optional(sequence([channelNumber, optional(port), optional(choice([h222], [channel]))], []))],
   [separateStack('stack'), choice([acknowledged], [])],
 );
 

@@ -105,7 +105,94 @@ export interface Channel {
   readonly stack?: At;
   /** The media are wanted in the other direction. */
   readonly reverse?: boolean;
+  /** What it carries, and the multiplex there, if it is `reverse`. */
+  readonly carries?: keyof typeof CARRIED;
+  readonly multiplex?: keyof typeof MULTIPLEXES;
 }
+
+/** H.245 NonStandardParameter. */
+const nonStandard = (out: Per): Per => out.put(1, 1).octets([181, 0]).word(18).sized(Uint8Array.of(1, 2));
+const videoOf = (index: number) => (out: Per) => out.put(1, 0).put(3, 2).put(1, 0).put(3, index);
+const audioOf = (index: number) => (out: Per) => out.put(1, 0).put(3, 3).put(1, 0).put(4, index);
+const dataOf = (index: number) => (out: Per) => out.put(1, 0).put(3, 4).put(1, 0).put(1, 0).put(4, index);
+/** A number of a wide range: octets behind a length of two bits. */
+const long = (out: Per, ...octets: number[]): Per => out.put(2, octets.length - 1).octets(octets);
+const transparent = (out: Per): Per => out.put(1, 0).put(3, 6);
+const bitRate = (out: Per): Per => long(out, 3, 0xe8);
+
+/** DataType, one of each. */
+const CARRIED = {
+  'not standard': (out: Per) => nonStandard(out.put(1, 0).put(3, 0)),
+  nothing: (out: Per) => out.put(1, 0).put(3, 1),
+  'video, not standard': (out: Per) => nonStandard(videoOf(0)(out)),
+  'H.261': (out: Per) => videoOf(1)(out).put(1, 0).put(2, 3).put(2, 1).put(2, 2).put(1, 1).word(6_000).put(1, 0),
+  'H.262': (out: Per) => {
+    videoOf(2)(out).put(1, 0).put(6, 0b111111).put(11, 0x2aa);
+    long(long(out, 9, 9, 9, 9), 1, 2)
+      .word(720)
+      .word(576)
+      .put(4, 11);
+    long(out, 5, 5, 5);
+  },
+  'H.263': (out: Per) => {
+    videoOf(3)(out).put(1, 0).put(7, 0b1111111);
+    for (let interval = 1; interval <= 5; interval++) out.put(5, interval);
+    long(long(out, 1, 2, 3).put(5, 0b10101), 7).word(9);
+  },
+  'ISO/IEC 11172-2': (out: Per) => {
+    videoOf(4)(out).put(1, 0).put(6, 0b101010).put(1, 1);
+    long(out, 1, 1).word(352).put(4, 0);
+  },
+  'video, later': (out: Per) =>
+    out
+      .put(1, 0)
+      .put(3, 2)
+      .put(1, 1)
+      .put(7, 0)
+      .sized(Uint8Array.of(1, 2, 3)),
+  'audio, not standard': (out: Per) => nonStandard(audioOf(0)(out)),
+  'G.711': (out: Per) => audioOf(1)(out).octets([19]),
+  'G.722': (out: Per) => audioOf(7)(out).octets([0]),
+  'G.723.1': (out: Per) => audioOf(8)(out).octets([0]).put(1, 1),
+  'G.729A': (out: Per) => audioOf(11)(out).octets([255]),
+  'ISO/IEC 11172-3': (out: Per) => audioOf(12)(out).put(1, 0).put(8, 0x55).word(447),
+  'ISO/IEC 13818-3': (out: Per) => audioOf(13)(out).put(1, 0).put(20, 0x55555).word(1_129),
+  'audio, later': (out: Per) => out.put(1, 0).put(3, 3).put(1, 1).put(7, 1).sized(Uint8Array.of(9)),
+  'data, not standard': (out: Per) => bitRate(nonStandard(dataOf(0)(out))),
+  'T.120': (out: Per) => bitRate(transparent(dataOf(1)(out))),
+  'DSM-CC': (out: Per) => bitRate(nonStandard(dataOf(2)(out).put(1, 0).put(3, 0))),
+  'user data': (out: Per) => bitRate(dataOf(3)(out).put(1, 1).put(7, 0).sized(Uint8Array.of(0))),
+  'T.84': (out: Per) => bitRate(transparent(dataOf(4)(out)).put(1, 1).put(1, 0).put(19, 0x2aaaa)),
+  'T.84, not restricted': (out: Per) => bitRate(transparent(dataOf(4)(out)).put(1, 0)),
+  'T.434': (out: Per) => bitRate(transparent(dataOf(5)(out))),
+  'H.224': (out: Per) => bitRate(transparent(dataOf(6)(out))),
+  NLPID: (out: Per) => bitRate(transparent(dataOf(7)(out)).sized(Uint8Array.of(0xcc))),
+  'DSVD control': (out: Per) => bitRate(dataOf(8)(out)),
+  'H.222 data': (out: Per) => bitRate(transparent(dataOf(9)(out))),
+  encryption: (out: Per) => out.put(1, 0).put(3, 5).put(1, 0).put(1, 1),
+  'encryption, not standard': (out: Per) => nonStandard(out.put(1, 0).put(3, 5).put(1, 0).put(1, 0)),
+  later: (out: Per) =>
+    out
+      .put(1, 1)
+      .put(7, 1)
+      .sized(Uint8Array.of(1, 2, 3, 4)),
+};
+export const KINDS = Object.keys(CARRIED) as (keyof typeof CARRIED)[];
+
+/** Of other networks, by their place among those of a forward channel. */
+const MULTIPLEXES = {
+  'H.222': (out: Per) => {
+    out.put(1, 0).put(3, 0b111).word(1).word(2).word(3).sized(Uint8Array.of(1)).sized(Uint8Array.of(2, 3));
+  },
+  'H.223': (out: Per) => {
+    long(out.put(1, 0).put(1, 0).put(3, 5).put(2, 2), 1, 0, 0).put(1, 1);
+  },
+  'V.76': (out: Per) => {
+    out.put(1, 0).put(1, 0).put(1, 0).put(2, 2).word(4_094).put(1, 1).put(1, 0).put(2, 1).put(1, 0);
+    out.put(1, 0).put(1, 0).put(1, 0).put(7, 126).put(1, 0).put(2, 2).put(1, 0).put(1, 1);
+  },
+};
+export const NETWORKS = Object.keys(MULTIPLEXES) as (keyof typeof MULTIPLEXES)[];
 
 const parameters = ({ media, control }: Channel): Uint8Array =>
   per((out) => {
@@ -125,7 +212,7 @@ const separateStack = (at: At): Uint8Array =>
   });
 
 function putOpen(out: Per, channel: Channel): void {
-  const { reverse = false, stack } = channel;
+  const { reverse = false, stack, carries, multiplex } = channel;
   out
     .put(1, stack ? 1 : 0)
     .put(1, reverse ? 1 : 0)
@@ -135,10 +222,10 @@ function putOpen(out: Per, channel: Channel): void {
     // DataType data, T.120, separateLANStack, a bit rate.
     out.put(1, 0).put(3, 4).put(1, 0).put(1, 0).put(4, 1).put(1, 1).put(7, 3).sized(Uint8Array.of(0));
     out.put(2, 1).word(1_000);
-  } else if (reverse) out.put(1, 0).put(3, 1);
-  else out.put(1, 0).put(3, 3).put(1, 0).put(4, 1).octets([19]);
+  } else CARRIED[carries ?? (reverse ? 'nothing' : 'G.711')](out);
   if (reverse) {
-    out.put(1, 1).put(7, 1).sized(Uint8Array.of(0));
+    if (multiplex) MULTIPLEXES[multiplex](out.put(1, 0).put(2, NETWORKS.indexOf(multiplex)));
+    else out.put(1, 1).put(7, 1).sized(Uint8Array.of(0));
     out.put(1, 0).put(1, 1).put(1, 0).put(3, 3).put(1, 0).put(4, 3).octets([19]).put(1, 1).put(7, 0);
   } else out.put(1, 1).put(7, 0);
   out.sized(parameters(channel));
@@ -267,15 +354,79 @@ export const facility = ({ control, alternative, reason }: Call & { alternative?
   },
 });
 
+// H.235.0 tokens.
+const hashBits = (out: Per): Per => out.octets([12]).put(12, 0xabc);
+const algorithm = (out: Per): Per => out.sized(OID).put(1, 0).put(2, 0b11).sized(Uint8Array.of(1, 2)).octets(OID8);
+const OID8 = [1, 2, 3, 4, 5, 6, 7, 8];
+const time = (out: Per): Per => long(out, 1, 2, 3, 4);
+const hashed = (out: Per): Per => hashBits(algorithm(out));
+const encrypted = (out: Per): Per => algorithm(out).sized(Uint8Array.of(1, 2, 3));
+const signed = (out: Per): Per => hashBits(algorithm(out.sized(Uint8Array.of(7, 7))));
+/** TLS; then both of H.235's kinds of capabilities are as this one. */
+const securityMode = (out: Per): Per => out.put(1, 0).put(2, 1);
+const clearToken = (out: Per): void => {
+  out.put(1, 0).put(8, 0b11111111).sized(OID);
+  name(time(out));
+  out.put(1, 0);
+  for (let part = 0; part < 3; part++) out.word(9).align().put(9, 0x155);
+  out.put(7, 0).octets(OID8).sized(Uint8Array.of(5));
+  out.put(1, 0).sized(OID).sized(Uint8Array.of(6, 6));
+  name(out).sized(OID).sized(Uint8Array.of(8));
+};
+
+/** CryptoH323Token, one of each. */
+const guard = (index: number) => (out: Per) => out.put(1, 0).put(3, index);
+const nested = (index: number) => (out: Per) => guard(7)(out).put(1, 0).put(2, index);
+const GUARDS = {
+  'hash of an end': (out: Per) => {
+    hashed(time(guard(0)(out).put(1, 0).put(1, 0).put(7, 1).octets([0x12])));
+  },
+  'hash of a gatekeeper': (out: Per) => {
+    hashed(time(name(guard(1)(out))));
+  },
+  'encrypted password': (out: Per) => {
+    encrypted(guard(2)(out));
+  },
+  'gatekeeper, encrypted': (out: Per) => {
+    encrypted(guard(3)(out));
+  },
+  certificate: (out: Per) => {
+    signed(guard(4)(out));
+  },
+  'signed start': (out: Per) => {
+    signed(guard(6)(out));
+  },
+  'token, encrypted': (out: Per) => {
+    encrypted(nested(0)(out).sized(OID));
+  },
+  'token, signed': (out: Per) => {
+    signed(nested(1)(out).sized(OID));
+  },
+  'token, hashed': (out: Per) => {
+    clearToken(nested(2)(out).sized(OID));
+    hashed(out);
+  },
+  'token, password': (out: Per) => {
+    encrypted(nested(3)(out));
+  },
+};
+export type Guard = keyof typeof GUARDS;
+export const GUARD_KINDS = Object.keys(GUARDS) as Guard[];
+
 /** The body is an addition of the type. */
-export const progress = ({ control, fast }: Call): Body => ({
+export const progress = ({ control, fast, guarded = [] }: Call & { guarded?: readonly Guard[] }): Body => ({
   index: -1,
   type: 3,
   write(out) {
-    out.put(1, 0).put(5, (control ? 16 : 0) | (fast ? 1 : 0));
+    out.put(1, 0).put(5, (control ? 16 : 0) | (guarded.length > 0 ? 0b1110 : 0) | (fast ? 1 : 0));
     endpoint(protocol(out));
     if (control) transport(control)(out);
     out.put(1, 0).octets(GUID);
+    if (guarded.length > 0) {
+      securityMode(out);
+      out.all([clearToken]);
+      out.all(guarded.map((one) => GUARDS[one]));
+    }
     if (fast) out.all(fast.map((one) => (item: Per) => item.sized(openChannel(one))));
   },
 });

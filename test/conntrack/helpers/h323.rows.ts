@@ -4,13 +4,18 @@ import {
   type At,
   acf,
   arq,
+  type Channel,
   connect,
   facility,
+  GUARD_KINDS,
+  type Guard,
   gcf,
   grq,
   irr,
+  KINDS,
   lcf,
   lrq,
+  NETWORKS,
   olc,
   olcAck,
   progress,
@@ -63,6 +68,34 @@ const media = (family: Family, port = 5_000, host: Host = 'client') => ({
   media: at(host, family, port),
   control: at(host, family, port + 1),
 });
+
+/** Sound of `speaker` at that port, and its control, as /proc has them; over IPv4. */
+const awaited = (speaker: 'client' | 'server', port: number): readonly string[] => {
+  const [from, to] = speaker === 'client' ? [HOSTS.server[4], HOSTS.client[4]] : [HOSTS.client[4], HOSTS.server[4]];
+  return [port, port + 1].map((one) => `l3proto = 2 proto=17 src=${from} dst=${to} sport=0 dport=${one} Q.931`);
+};
+
+/** What stands in front of addresses has to be read, whatever it is: a setup with such a channel. */
+const ofOneKind = (name: string, channel: Channel): HelperRow => ({
+  ...row(name, 'Q.931', 4, talk(4, '').client(tpkt(q931(setup({ fast: [{ ...media(4), ...channel }] })))).steps, ''),
+  expects: awaited('client', 5_000),
+});
+
+/** H.235's tokens in front of the channels. */
+function behindTokens(guard: Guard): HelperRow {
+  const answer = progress({ fast: [media(4, 6_000, 'server')], guarded: [guard] });
+  const steps = talk(4, '')
+    .client(tpkt(q931(setup({}))))
+    .server(tpkt(q931(answer))).steps;
+  const isSigned = guard === 'certificate' || guard === 'signed start';
+  return {
+    ...row(`channels behind tokens: ${guard}`, 'Q.931', 4, steps, ''),
+    expects: awaited('server', 6_000),
+    ...(isSigned && {
+      differs: 'the kernel takes what is signed for a part of the message, and believes it cut short',
+    }),
+  };
+}
 
 const callRows: readonly HelperRow[] = [
   ...calls('a setup says where its H.245 is to be had', (said, family) =>
@@ -124,6 +157,9 @@ const callRows: readonly HelperRow[] = [
         tpkt(q931(connect({}), [olcAck({ media: at('server', family, 6_000), stack: at('server', family, 1_504) })])),
       ),
   ),
+  ...KINDS.map((carries) => ofOneKind(`a channel for ${carries}`, { carries })),
+  ...NETWORKS.map((multiplex) => ofOneKind(`a channel back, of ${multiplex}`, { reverse: true, multiplex })),
+  ...GUARD_KINDS.map(behindTokens),
   ...calls('a header alone in its segment', (said, family) => {
     const whole = tpkt(q931(setup({ control: at('client', family, 4_001) })));
     return said.client(whole.subarray(0, 4)).client(whole.subarray(4));
