@@ -59,6 +59,33 @@ export interface At {
   readonly port: number;
 }
 
+/** H.225.0 TransportAddress of other kinds: nobody is to be expected there. */
+const ELSEWHERE = {
+  'source route': (out: Per) => {
+    out.put(1, 0).put(3, 1).put(1, 0).octets([10, 0, 0, 1]).word(99);
+    out.octets([2, 10, 0, 0, 2, 10, 0, 0, 3]).put(1, 0).put(1, 1);
+  },
+  IPX: (out: Per) => {
+    out.put(1, 0).put(3, 2).octets([1, 2, 3, 4, 5, 6]).octets([1, 2, 3, 4]).put(16, 0x0506);
+  },
+  NetBIOS: (out: Per) => {
+    out.put(1, 0).put(3, 4).octets(GUID);
+  },
+  NSAP: (out: Per) => {
+    out.put(1, 0).put(3, 5).put(5, 2).octets([1, 2, 3]);
+  },
+  'not standard': (out: Per) => {
+    particular(out.put(1, 0).put(3, 6));
+  },
+  later: (out: Per) => {
+    out.put(1, 1).put(7, 0).sized(Uint8Array.of(1, 2));
+  },
+};
+export type Elsewhere = keyof typeof ELSEWHERE;
+export const ELSEWHERES = Object.keys(ELSEWHERE) as Elsewhere[];
+/** H.225.0 NonStandardParameter. */
+const particular = (out: Per): Per => out.put(1, 0).put(1, 1).put(1, 0).octets([181, 0]).word(18).sized(GUID);
+
 function addressOctets(address: string): number[] {
   if (ADDRESS_OF_CALL.test(address)) return address.split('.').map(Number);
   const [front, back = ''] = address.split('::').map((half) => half.split(':').filter(Boolean));
@@ -69,7 +96,11 @@ function addressOctets(address: string): number[] {
 const isV4 = ({ address }: At): boolean => ADDRESS_OF_CALL.test(address);
 
 /** H.225.0 TransportAddress. */
-const transport = (at: At) => (out: Per) => {
+const transport = (at: At | Elsewhere) => (out: Per) => {
+  if (typeof at === 'string') {
+    ELSEWHERE[at](out);
+    return;
+  }
   out.put(1, 0).put(3, isV4(at) ? 0 : 3);
   if (!isV4(at)) out.put(1, 0);
   out.octets(addressOctets(at.address)).word(at.port);
@@ -92,6 +123,21 @@ const name = (out: Per): Per => out.put(7, 1).octets([0, 0x31, 0, 0x32]);
 /** A terminal with its vendor. */
 const endpoint = (out: Per): Per =>
   out.put(1, 0).put(6, 0b010001).put(1, 0).put(2, 0).put(1, 0).octets([181, 0]).word(18).put(2, 0).put(2, 0);
+/** Gatekeeper, gateway, MCU and terminal at once, each with all that it may say of itself. */
+export const everything = (out: Per): Per => {
+  particular(out.put(1, 0).put(6, 0b111111));
+  // Vendor, with product and version.
+  out.put(1, 0).put(2, 0b11).put(1, 0).octets([181, 0]).word(18).octets([1, 1, 2]).octets([0, 3]);
+  particular(out.put(1, 0).put(1, 1));
+  out.put(1, 0).put(2, 0b11).octets([3]);
+  particular(out.put(1, 0).put(4, 0)); // protocols: not standard, H.310, T.120
+  particular(out.put(1, 0).put(4, 1).put(1, 0).put(1, 1));
+  out.put(1, 0).put(4, 8).put(1, 0).put(1, 0);
+  particular(out);
+  particular(out.put(1, 0).put(1, 1));
+  out.put(1, 0).put(1, 0);
+  return out.put(2, 0b11);
+};
 /** "12", and "ab" in H.323's letters. */
 const aliases = (out: Per): Per =>
   out.octets([2]).put(2, 0).put(7, 1).octets([0x12]).put(2, 1).octets([1, 0, 0x61, 0, 0x62]);
@@ -291,17 +337,27 @@ export interface Call {
   readonly fast?: readonly Channel[];
 }
 
-export const setup = ({ control, fast, from, to }: Call & { from?: At; to?: At }): Body => ({
+export const setup = ({
+  control,
+  fast,
+  from,
+  to,
+  rich = false,
+}: Call & { from?: At; to?: At; rich?: boolean }): Body => ({
   index: 0,
   type: 5,
   write(out) {
-    out.put(1, fast || from ? 1 : 0).put(7, (control ? 0x40 : 0) | 0x20 | 0x10 | (to ? 0x08 : 0));
+    out.put(1, fast || from ? 1 : 0).put(7, (control ? 0x40 : 0) | 0x20 | 0x10 | (to ? 0x08 : 0) | (rich ? 7 : 0));
     protocol(out);
     if (control) transport(control)(out);
-    endpoint(aliases(out));
+    (rich ? everything : endpoint)(aliases(out));
     aliases(out);
     if (to) transport(to)(out);
-    out.put(1, 0).octets(GUID).put(3, 2).put(3, 0);
+    // More names, references of calls.
+    if (rich) aliases(out).octets([2]).word(1).word(2);
+    out.put(1, 0).octets(GUID).put(3, 2);
+    if (rich) out.put(1, 0).put(7, 0x55).put(1, 0).put(2, 2);
+    out.put(3, 0);
     if (!fast && !from) return;
     out
       .put(7, 6)
@@ -314,12 +370,12 @@ export const setup = ({ control, fast, from, to }: Call & { from?: At; to?: At }
 });
 
 /** CallProceeding, Alerting. */
-export const underWay = (index: 1 | 3, { control, fast }: Call): Body => ({
+export const underWay = (index: 1 | 3, { control, fast, rich = false }: Call & { rich?: boolean }): Body => ({
   index,
   type: index === 1 ? 2 : 1,
   write(out) {
     out.put(1, fast ? 1 : 0).put(1, control ? 1 : 0);
-    endpoint(protocol(out));
+    (rich ? everything : endpoint)(protocol(out));
     if (control) transport(control)(out);
     if (fast) fastStart(fast, 4)(out);
   },
@@ -455,7 +511,7 @@ export function q931({ index, type, write }: Body, tunnelled: readonly Uint8Arra
 
 const message = (index: number, write: (out: Per) => unknown): Uint8Array =>
   per((out) => write(out.put(1, 0).put(5, index)));
-const list = (all: readonly At[]) => (out: Per) => out.all(all.map(transport));
+const list = (all: readonly (At | Elsewhere)[]) => (out: Per) => out.all(all.map(transport));
 /** The time as the last addition of all, or with an empty list of tokens behind it. */
 const lasting = (out: Per, seconds: number, last: boolean): void => {
   out.put(7, last ? 1 : 2).put(last ? 2 : 3, last ? 0b01 : 0b011);
@@ -473,7 +529,13 @@ export const gcf = (at: At): Uint8Array =>
     name(protocol(out.put(1, 0).put(2, 1).word(0)));
     transport(at)(out);
   });
-export const rrq = (signal: readonly At[], answers: readonly At[], seconds = 0, last = false): Uint8Array =>
+export const rrq = (
+  signal: readonly (At | Elsewhere)[],
+  answers: readonly At[],
+  seconds = 0,
+  last = false,
+  kind = endpoint,
+): Uint8Array =>
   message(3, (out) => {
     protocol(
       out
@@ -483,7 +545,7 @@ export const rrq = (signal: readonly At[], answers: readonly At[], seconds = 0, 
     ).put(1, 1);
     list(signal)(out);
     list(answers)(out);
-    aliases(endpoint(out));
+    aliases(kind(out));
     out.put(1, 0).put(2, 0).put(1, 0).octets([181, 0]).word(18);
     if (seconds) lasting(out, seconds, last);
   });
@@ -526,9 +588,9 @@ export const lcf = (signal: At, answers: At): Uint8Array =>
     transport(signal)(out.put(1, 0).put(1, 0).word(0));
     transport(answers)(out);
   });
-export const irr = (answers: At, signal: readonly At[]): Uint8Array =>
+export const irr = (answers: At, signal: readonly At[], kind = endpoint): Uint8Array =>
   message(22, (out) => {
-    name(endpoint(out.put(1, 0).put(3, 0).word(0)));
+    name(kind(out.put(1, 0).put(3, 0).word(0)));
     transport(answers)(out);
     list(signal)(out);
   });

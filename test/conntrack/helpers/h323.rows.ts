@@ -6,6 +6,8 @@ import {
   arq,
   type Channel,
   connect,
+  ELSEWHERES,
+  everything,
   facility,
   GUARD_KINDS,
   type Guard,
@@ -97,6 +99,26 @@ function behindTokens(guard: Guard): HelperRow {
   };
 }
 
+function everythingInFront(): HelperRow {
+  const from = at('client', 4, 1720);
+  const [asked, answered] = [
+    setup({ control: at('client', 4, 4_001), from, to: at('stranger', 4, 1720), fast: [media(4)], rich: true }),
+    underWay(3, { control: at('server', 4, 4_102), fast: [media(4, 6_000, 'server')], rich: true }),
+  ];
+  const steps = talk(4, '')
+    .client(tpkt(q931(asked)))
+    .server(tpkt(q931(answered))).steps;
+  return {
+    ...row('ends say everything of themselves', 'Q.931', 4, steps, ''),
+    expects: [
+      `l3proto = 2 proto=6 src=${HOSTS.server[4]} dst=${HOSTS.client[4]} sport=0 dport=4001 Q.931`,
+      ...awaited('client', 5_000),
+      `l3proto = 2 proto=6 src=${HOSTS.client[4]} dst=${HOSTS.server[4]} sport=0 dport=4102 Q.931`,
+      ...awaited('server', 6_000),
+    ],
+  };
+}
+
 const callRows: readonly HelperRow[] = [
   ...calls('a setup says where its H.245 is to be had', (said, family) =>
     said.client(tpkt(q931(setup({ control: at('client', family, 4_001) })))),
@@ -157,6 +179,7 @@ const callRows: readonly HelperRow[] = [
         tpkt(q931(connect({}), [olcAck({ media: at('server', family, 6_000), stack: at('server', family, 1_504) })])),
       ),
   ),
+  everythingInFront(),
   ...KINDS.map((carries) => ofOneKind(`a channel for ${carries}`, { carries })),
   ...NETWORKS.map((multiplex) => ofOneKind(`a channel back, of ${multiplex}`, { reverse: true, multiplex })),
   ...GUARD_KINDS.map(behindTokens),
@@ -287,6 +310,18 @@ const rasRows: readonly HelperRow[] = [
   ]),
 ];
 
+/** Only addresses of IP are heeded, wherever they stand. */
+const elsewhereRows = ELSEWHERES.map((elsewhere): HelperRow => {
+  const [made] = registered(`an address of another kind in front: ${elsewhere}`, (family) => [
+    ['client', rrq([elsewhere, at('client', family, 1_720)], [at('client', family, 1_719)], 600, false, everything)],
+    ['client', irr(at('client', family, 1_719), [at('client', family, 1_720)], everything)],
+  ]);
+  return {
+    ...made,
+    expects: [`l3proto = 2 proto=6 src=${HOSTS.server[4]} dst=${HOSTS.client[4]} sport=0 dport=1720 PERMANENT RAS`],
+  };
+});
+
 const timeAtTheEnd: HelperRow = {
   ...registered('nothing stands behind the time of a registration', (family) => [
     ['client', rrq([at('client', family, 1_720)], [at('client', family, 1_719)], 600, true)],
@@ -294,4 +329,10 @@ const timeAtTheEnd: HelperRow = {
   differs: 'the kernel counts the octets of the time twice, and believes that the message is cut short',
 };
 
-export const h323Rows: readonly HelperRow[] = [...callRows, forwardedBehindNat(), ...rasRows, timeAtTheEnd];
+export const h323Rows: readonly HelperRow[] = [
+  ...callRows,
+  forwardedBehindNat(),
+  ...rasRows,
+  ...elsewhereRows,
+  timeAtTheEnd,
+];
