@@ -72,8 +72,11 @@ export function statusText({ mode, uptime, devices, drops, dataPlane, extensions
 const queueText = (queue: number, { receivedPackets, sentPackets, held }: QueueCounts): string =>
   `  queue ${queue}: in ${receivedPackets} packets, out ${sentPackets} packets${held > 0 ? `, waited ${held} times for the engine` : ''}`;
 
-function planeLines({ state, restarts, lastDeath, eventsLost }: DataPlaneStatus): string[] {
+const IO = { io_uring: 'in batches (io_uring)', calls: 'by a system call each' } as const;
+
+function planeLines({ state, io, restarts, lastDeath, eventsLost }: DataPlaneStatus): string[] {
   const lines: string[] = [];
+  if (io) lines.push(`packets are read and written ${IO[io.method]}${io.why === undefined ? '' : `: ${io.why}`}`);
   if (state === 'down') lines.push('the data plane is being started again: nothing passes');
   if (lastDeath) {
     const times = `${restarts} restart${restarts === 1 ? '' : 's'} of the data plane`;

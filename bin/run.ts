@@ -10,7 +10,7 @@ import { checkListen, isLoopback } from '../control/config/words.ts';
 import { statePaths } from '../control/paths.ts';
 import { RulesRefused } from '../control/rule-store.ts';
 import { Service } from '../control/service.ts';
-import { DEFAULT_LOG, DEFAULT_SAVE_MS, MOST_QUEUES, type Settings } from '../control/settings.ts';
+import { DEFAULT_LOG, DEFAULT_SAVE_MS, LONGEST_BUSY_POLL_US, MOST_QUEUES, type Settings } from '../control/settings.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
 import { parseDevice } from './device-spec.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
@@ -23,6 +23,8 @@ export interface RunOptions extends RuleOptions {
   outside: string;
   mode: 'bridge' | 'router';
   queues?: string;
+  io?: Settings['io'];
+  busyPoll?: string;
   sysctl?: readonly string[];
   stateDir?: string;
   namespace?: string;
@@ -67,7 +69,9 @@ function settingsOfWords(options: RunOptions): Settings {
     return {
       mode: options.mode,
       devices,
-      queues: queueCount(options.queues ?? '1'),
+      queues: whole('--queues', options.queues ?? '1', 1, MOST_QUEUES),
+      io: options.io,
+      busyPollUs: whole('--busy-poll', options.busyPoll ?? '0', 0, LONGEST_BUSY_POLL_US),
       namespace: options.namespace,
       paths: statePaths(options.stateDir),
       rules: ruleFiles(options),
@@ -93,10 +97,10 @@ function hostOf({ fingerprints }: RunOptions): HostFacts {
   return file === undefined ? {} : { fingerprints: readFileSync(file, 'utf8') };
 }
 
-function queueCount(text: string): number {
+function whole(option: string, text: string, least: number, most: number): number {
   const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count <= MOST_QUEUES) return count;
-  throw new Error(`--queues ${text}: a number from 1 to ${MOST_QUEUES}`);
+  if (/^\d+$/.test(text) && count >= least && count <= most) return count;
+  throw new Error(`${option} ${text}: a number from ${least} to ${most}`);
 }
 
 const logTarget = (to: string): Settings['log']['to'] => (to === 'stderr' || to === 'syslog' ? to : { file: to });

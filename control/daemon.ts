@@ -15,6 +15,7 @@ import type { HostFacts } from '../engine/host/facts.ts';
 import { notePolicy } from '../engine/policies.ts';
 import type { LogRecord } from '../engine/services.ts';
 import type { CountsByQueue } from '../tun/data-plane.ts';
+import type { Io } from '../tun/holding.ts';
 import { provideNamespace } from '../tun/namespace.ts';
 import { peerCredentials } from '../tun/os.ts';
 import { happenings } from './conntrack-feed.ts';
@@ -72,6 +73,8 @@ export interface Status {
 
 export interface DataPlaneStatus {
   state: 'running' | 'down';
+  /** How packets are read and written; undefined while it is being started again. */
+  io?: Io;
   restarts: number;
   lastDeath?: Death;
   /** Log lines and events that came faster than this program could take them. */
@@ -140,7 +143,7 @@ export class Daemon {
 
   private async begin(): Promise<void> {
     const { say, onGone, backOff } = this.options;
-    const { devices, queues, namespace, paths, saveEveryMs } = this.settings;
+    const { devices, queues, io, busyPollUs, namespace, paths, saveEveryMs } = this.settings;
     const engine: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
       plane: {
@@ -148,6 +151,8 @@ export class Daemon {
         engine: this.options.engine ?? builtModule('control/engine.js').href,
         devices: devices.map(({ name, mtu }) => ({ name, mtu, up: false })),
         queues,
+        io,
+        busyPollUs,
         namespace: namespace && provideNamespace(namespace),
         options: engine,
         onEvent: (event) => this.happened(event as EngineEvent),
@@ -301,6 +306,7 @@ export class Daemon {
       drops: running ? ((await this.ask({ op: 'drops' })) as DropCount[]) : [],
       dataPlane: {
         state: running ? 'running' : 'down',
+        io: keeper?.io,
         restarts: keeper?.restarts ?? 0,
         lastDeath: keeper?.lastDeath,
         eventsLost: keeper?.eventsLost ?? 0,

@@ -6,6 +6,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type CountsByQueue, DataPlane, type DataPlaneOptions } from '../tun/data-plane.ts';
+import type { Io } from '../tun/holding.ts';
 import type { EngineRequest } from './engine.ts';
 
 export interface KeeperOptions {
@@ -74,6 +75,11 @@ export class Keeper {
     this.backOff = options.backOff ?? BACK_OFF;
     this.looking = setInterval(() => this.plane?.watch(), this.backOff.look);
     this.looking.unref();
+  }
+
+  /** How packets are read and written. Undefined: there is no data plane at the moment. */
+  get io(): Io | undefined {
+    return this.plane?.io;
   }
 
   /** Counts of each device, as given to the plane; since the last start of the thread. Undefined: there is none at the moment. */

@@ -3,6 +3,7 @@
 import { PROFILE } from '../conntrack/settings.ts';
 import type { Mode } from '../engine/firewall.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
+import type { IoMethod } from '../tun/io-method.ts';
 import type { HostSide } from './devices.ts';
 import type { StatePaths } from './paths.ts';
 import type { RuleFile } from './rule-store.ts';
@@ -34,6 +35,10 @@ export interface Settings {
   readonly devices: readonly [DeviceSettings, DeviceSettings];
   /** Of each device. With more than one, each has a thread. */
   readonly queues: number;
+  /** How packets are read and written; undefined: the best that the machine allows. */
+  readonly io: IoMethod | undefined;
+  /** Microseconds for which the data plane goes on looking for packets when none come, before it sleeps. */
+  readonly busyPollUs: number;
   /** Namespace that the devices are made in, before one is moved to its own: a name, a path, `pid:NUMBER`, `new:NAME`. */
   readonly namespace: string | undefined;
   readonly paths: StatePaths;
@@ -55,6 +60,9 @@ export interface Settings {
 export const DEFAULT_LOG: LogSettings = { to: 'stderr', level: 7, facility: 'kern' };
 /** As many as anybody has use for: the engine, which is one thread, has its hands full with fewer. */
 export const MOST_QUEUES = 64;
+
+/** Microseconds. Longer than any pause that there is something to gain from: a wake-up takes some 50. */
+export const LONGEST_BUSY_POLL_US = 100_000;
 
 export const DEFAULT_SAVE_MS = 60_000;
 
@@ -95,6 +103,8 @@ export function needsRestart(running: Settings, next: Settings): string[] {
     ...(running.mode === next.mode ? [] : ['mode']),
     ...(same(running.devices, next.devices) ? [] : ['devices']),
     ...(running.queues === next.queues ? [] : ['queues']),
+    ...(running.io === next.io ? [] : ['io']),
+    ...(running.busyPollUs === next.busyPollUs ? [] : ['busy-poll']),
     ...(same(running.extensions, next.extensions) ? [] : ['extensions (sekisho attach and detach do it)']),
     ...(running.namespace === next.namespace ? [] : ['namespace']),
     ...(running.paths.directory === next.paths.directory ? [] : ['state']),

@@ -14,7 +14,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Transferable, Worker } from 'node:worker_threads';
 import type { Packet } from '../packet/packet.ts';
 import { type Device, DeviceCounters, type DeviceCounts, sumOfCounts } from './device.ts';
-import type { CountedDevice, Io, IoMethod } from './holding.ts';
+import type { CountedDevice, Io } from './holding.ts';
+import type { IoMethod } from './io-method.ts';
 import { libc } from './libc.ts';
 import type { TunOptions } from './linux.ts';
 import type { Decider } from './loop.ts';
@@ -76,6 +77,7 @@ export interface Start {
   /** Undefined: one queue, which the thread reads itself. */
   queues?: readonly QueueMemory[];
   io?: IoMethod;
+  busyPollUs?: number;
   /** Namespace that the thread moves to before it opens the devices. */
   namespace?: string;
   /** Module whose `createEngine` is the factory (tun/worker.ts). */
@@ -111,6 +113,8 @@ export interface DataPlaneOptions {
   queues?: number;
   /** How one queue is read and written; the best that this machine allows unless said otherwise. */
   io?: IoMethod;
+  /** Microseconds for which the threads go on looking for packets when none come, before they sleep; 0 unless said otherwise. */
+  busyPollUs?: number;
   namespace?: string;
   engine?: string;
   options?: unknown;
@@ -173,6 +177,7 @@ export class DataPlane {
       })),
       queues: this.threads?.memory,
       io: options.io,
+      busyPollUs: options.busyPollUs,
       namespace: options.namespace,
       engine: options.engine,
       options: options.options,
@@ -221,6 +226,7 @@ export class DataPlane {
         headerLength: devices[index].offloads === false ? 0 : VNET_LENGTH,
       })),
       ring: io.method === 'io_uring',
+      busyPollUs: this.options.busyPollUs ?? 0,
       engine: this.shared.buffer as SharedArrayBuffer,
       engineSleeps: SHARED.SLEEPS,
     }));

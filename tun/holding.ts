@@ -2,6 +2,7 @@
 
 import type { DeviceSpec } from './data-plane.ts';
 import { type Device, DeviceCounters } from './device.ts';
+import type { IoMethod } from './io-method.ts';
 import { EngineEnd } from './lane.ts';
 import { LaneDevice, Lanes } from './lane-device.ts';
 import { O_NONBLOCK } from './libc.ts';
@@ -24,9 +25,6 @@ export interface Sleep {
   readonly called: number;
   readonly sleeps: number;
 }
-
-/** How packets are read and written: in batches by io_uring(7), or by a call for each. */
-export type IoMethod = 'io_uring' | 'calls';
 
 export interface Io {
   readonly method: IoMethod;

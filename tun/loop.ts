@@ -19,6 +19,8 @@ export interface LoopOptions {
   wait(timeoutMs: number): void;
   /** Monotonic milliseconds. */
   clock(): number;
+  /** For how long it goes on looking after a packet, before it really waits. 0 unless said otherwise. */
+  busyPollMs?: number;
   /** Packets read from one device before the next has its turn. 64: few enough to keep the buffers in cache. */
   batch?: number;
 }
@@ -28,10 +30,12 @@ export class ForwardingLoop {
   private readonly decider: Decider;
   private readonly options: LoopOptions;
   private readonly batch: number;
+  private readonly busyPollMs: number;
   private readonly packet = new Packet(BUFFER_LENGTH);
   /** One callback per device, made once. */
   private readonly receivers: readonly ((pkt: Packet) => void)[];
   private busy = false;
+  private busyUntil = 0;
   private nextTick = 0;
 
   constructor(devices: readonly Device[], decider: Decider, options: LoopOptions) {
@@ -39,6 +43,7 @@ export class ForwardingLoop {
     this.decider = decider;
     this.options = options;
     this.batch = options.batch ?? 64;
+    this.busyPollMs = options.busyPollMs ?? 0;
     this.receivers = devices.map((_, index) => (pkt: Packet) => decider.receive(index, pkt));
   }
 
@@ -52,7 +57,8 @@ export class ForwardingLoop {
     }
     if (now >= this.nextTick) this.nextTick = now + this.decider.advance(now);
     for (const device of this.devices) device.flush(now);
-    this.busy = count > 0;
+    if (count > 0) this.busyUntil = now + this.busyPollMs;
+    this.busy = count > 0 || now < this.busyUntil;
     return count;
   }
 

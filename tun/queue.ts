@@ -38,6 +38,8 @@ export interface QueueStart extends QueueMemory {
   readonly ports: readonly { readonly descriptor: number; readonly headerLength: number }[];
   /** Whether it reads and writes through a ring; the descriptors are non-blocking if not. */
   readonly ring: boolean;
+  /** For how long it goes on looking when there was something to do, before it sleeps. */
+  readonly busyPollUs: number;
   /** Cells, and the one of them that is 1 while the engine sleeps. */
   readonly engine: SharedArrayBuffer;
   readonly engineSleeps: number;
@@ -86,20 +88,27 @@ class QueueThread {
   private readonly engineSleeps: number;
   private readonly ends: readonly QueueEnd[];
   private readonly carrier: Carrier;
+  private readonly busyPollMs: number;
 
-  constructor({ cells, engine, engineSleeps }: QueueStart, ends: readonly QueueEnd[], carrier: Carrier) {
+  constructor({ cells, engine, engineSleeps, busyPollUs }: QueueStart, ends: readonly QueueEnd[], carrier: Carrier) {
     this.cells = new Int32Array(cells);
     this.engine = new Int32Array(engine);
     this.engineSleeps = engineSleeps;
     this.ends = ends;
     this.carrier = carrier;
+    this.busyPollMs = busyPollUs / 1_000;
   }
 
   run(): void {
-    for (;;) {
+    for (let busyUntil = 0; ; ) {
       const stop = Atomics.load(this.cells, QUEUE.STOP) === 1;
       const idle = this.turn(0) === 0;
       if (stop && idle) return;
+      if (this.busyPollMs > 0) {
+        const now = performance.now();
+        if (!idle) busyUntil = now + this.busyPollMs;
+        else if (now < busyUntil) continue;
+      }
       if (idle) this.sleep();
     }
   }

@@ -71,6 +71,7 @@ class Serving {
     const loop = new ForwardingLoop(holding.devices, engine, {
       wait: (timeoutMs) => holding.wait(timeoutMs),
       clock: () => clock.now(),
+      busyPollMs: (this.start.busyPollUs ?? 0) / 1_000,
     });
     this.ready = true;
     this.post({ ready: true, descriptors: holding.descriptors, io: holding.io, ring: holding.ring });

@@ -1,6 +1,7 @@
 // Commands that pass packets: the demonstration, the daemon.
 
 import { Option } from 'commander';
+import { IO_METHODS } from '../../tun/io-method.ts';
 import { type CommandFamily, examples, many } from './family.ts';
 
 export const inline: CommandFamily = (program, set) => {
@@ -22,6 +23,8 @@ export const inline: CommandFamily = (program, set) => {
         'outside',
         'mode',
         'queues',
+        'io',
+        'busyPoll',
         'rules',
         'rules4',
         'rules6',
@@ -52,6 +55,13 @@ export const inline: CommandFamily = (program, set) => {
         .default('bridge'),
     )
     .option('--queues <n>', 'queues of each device, with a thread for each that reads and writes (default: 1)')
+    .addOption(
+      new Option(
+        '--io <method>',
+        'how packets are read and written (default: io_uring where the machine allows it)',
+      ).choices(IO_METHODS),
+    )
+    .option('--busy-poll <microseconds>', 'go on looking for packets that long before sleeping (default: 0)')
     .addOption(
       many(
         '--rules <file>',

@@ -7,8 +7,16 @@ import { PROFILES } from '../../conntrack/profiles.ts';
 import { PROFILE } from '../../conntrack/settings.ts';
 import { Sysctls } from '../../conntrack/sysctl.ts';
 import { didYouMean } from '../../grammar/suggest.ts';
+import { IO_METHODS } from '../../tun/io-method.ts';
 import { stateDirectory, statePaths } from '../paths.ts';
-import { DEFAULT_LOG, DEFAULT_SAVE_MS, type DeviceSettings, MOST_QUEUES, type Settings } from '../settings.ts';
+import {
+  DEFAULT_LOG,
+  DEFAULT_SAVE_MS,
+  type DeviceSettings,
+  LONGEST_BUSY_POLL_US,
+  MOST_QUEUES,
+  type Settings,
+} from '../settings.ts';
 import { FACILITIES } from '../syslog.ts';
 import { HOST, hostFacts } from './host.ts';
 import {
@@ -82,6 +90,15 @@ const CONFIG = record('a configuration', {
     1,
     MOST_QUEUES,
     described('Of each device, with a thread for each that reads and writes; 1: the engine does it itself.'),
+  ),
+  io: choice(
+    IO_METHODS,
+    described('How packets are read and written; without, io_uring where the machine allows it, else calls.'),
+  ),
+  'busy-poll': integer(
+    0,
+    LONGEST_BUSY_POLL_US,
+    described('Microseconds for which to go on looking for packets before sleeping; 0: none (default).'),
   ),
   rules: list(
     placed(RULE_FILE),
@@ -180,6 +197,8 @@ function settingsOf(read: Read, reader: Reader, places: Map<string, Node>, folde
     mode,
     devices,
     queues: read.queues ?? 1,
+    io: read.io,
+    busyPollUs: read['busy-poll'] ?? 0,
     namespace: read.namespace,
     paths: read.socket === undefined ? paths : { ...paths, socket: resolve(folder, read.socket) },
     rules: (read.rules ?? []).flatMap(({ value, node }) => {

@@ -15,12 +15,18 @@ test('status says what passed each device and why packets were dropped', () => {
         ],
       },
     },
-    dataPlane: { state: 'running', restarts: 0, eventsLost: 0 },
+    dataPlane: {
+      state: 'running',
+      io: { method: 'calls', why: 'io_uring_setup: Operation not permitted' },
+      restarts: 0,
+      eventsLost: 0,
+    },
     extensions: { '/etc/dnsname.mjs': ['dnsname'] },
     drops: [{ hook: 'FORWARD', reason: 'filter web rule 3', packets: 2 }],
   });
   expect(text.split('\n')).toEqual([
     'bridge mode, up 7 s',
+    'packets are read and written by a system call each: io_uring_setup: Operation not permitted',
     'attached: dnsname (/etc/dnsname.mjs)',
     'inside: in 3 packets 180 octets, out 2 packets 120 octets',
     '  not sent: 1 down',

@@ -26,6 +26,8 @@ describe('a configuration', () => {
         { name: 'out0' },
       ],
       queues: 1,
+      io: undefined,
+      busyPollUs: 0,
       rules: [],
       sysctls: {},
       extensions: [],
@@ -40,6 +42,8 @@ describe('a configuration', () => {
     const { paths, ...rest } = settings(`
 mode: router
 queues: 4
+io: calls
+busy-poll: 50
 state: state
 socket: run/control.sock
 namespace: new:fw
@@ -101,6 +105,8 @@ host:
         },
       ],
       queues: 4,
+      io: 'calls',
+      busyPollUs: 50,
       rules: [
         { family: 6, path: '/etc/rules.v6' },
         { family: 4, path: '/all.save' },
@@ -143,6 +149,8 @@ host:
     ['devices: {in0: {<|adresses|>: 10.0.0.1}, out0: {}}', 'a device has no "adresses"', 'did you mean "addresses"?'],
     ['devices: {in0: {mtu: <|10|>}, out0: {}}', 'a number from 68 to 65535 is wanted here'],
     [`${DEVICES}queues: <|0|>`, 'a number from 1 to 64 is wanted here'],
+    [`${DEVICES}io: <|uring|>`, 'io_uring or calls is wanted here'],
+    [`${DEVICES}busy-poll: <|1s|>`, 'a number from 0 to 100000 is wanted here'],
     [
       'devices: {in0: {host: [10.0.0.1/24, <|10.0.0.256/24|>]}, out0: {}}',
       '"10.0.0.256/24" is no address or prefix',
@@ -343,9 +351,18 @@ describe('a configuration and its files', () => {
   test('what cannot be changed while it runs is named', () => {
     const running = settings(`state: /s\n${DEVICES}`);
     const next = settings(
-      'state: /t\nmode: router\nnamespace: x\ndevices: {in0: {mtu: 1400}, out0: {}}\nqueues: 2\nsysctls: {a: 1}',
+      'state: /t\nmode: router\nnamespace: x\ndevices: {in0: {mtu: 1400}, out0: {}}\nqueues: 2\nio: calls\nbusy-poll: 9\nsysctls: {a: 1}',
     );
-    expect(needsRestart(running, next)).toEqual(['mode', 'devices', 'queues', 'namespace', 'state', 'socket']);
+    expect(needsRestart(running, next)).toEqual([
+      'mode',
+      'devices',
+      'queues',
+      'io',
+      'busy-poll',
+      'namespace',
+      'state',
+      'socket',
+    ]);
     expect(needsRestart(running, settings(`state: /s\n${DEVICES}rules: x\nsave-every: 9s`))).toEqual([]);
   });
 });

@@ -14,6 +14,8 @@ const daemon = await Daemon.start({
     mode: 'bridge',
     devices,
     queues: Number(queues),
+    io: undefined,
+    busyPollUs: 0,
     namespace: undefined,
     paths: statePaths(),
     rules: [],

@@ -8,11 +8,16 @@ import { ADDRESS, Lab } from './lab.ts';
 
 const may = (what: string, ...programs: string[]) => ready(what, probe('ip', 'ss', 'sysctl', ...programs));
 
-const WAYS = IO_METHODS.flatMap((io) => [1, 3].map((queues) => ({ queues, io })));
+const WAYS = IO_METHODS.flatMap((io) =>
+  [
+    { queues: 1, busyPollUs: 0 },
+    { queues: 3, busyPollUs: 50 },
+  ].map((way) => ({ ...way, io })),
+);
 
 describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
-  'through the bare forwarding loop, queues: $queues, $io',
-  ({ queues, io }) => {
+  'through the bare forwarding loop, queues: $queues, $io, busy polling $busyPollUs us',
+  ({ queues, io, busyPollUs }) => {
     let lab: Lab;
     let plane: DataPlane;
     const events: unknown[] = [];
@@ -25,6 +30,7 @@ describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
         devices: [{ name: 'tunA' }, { name: 'tunB', mtu: 1400 }],
         queues,
         io,
+        busyPollUs,
         options: 'hello',
         onEvent: (event) => events.push(event),
       });

@@ -1,6 +1,6 @@
 // Whether this machine lets us read and write in batches.
 
-import type { IoMethod } from '../../tun/holding.ts';
+import type { IoMethod } from '../../tun/io-method.ts';
 import { openRing } from '../../tun/uring-ports.ts';
 
 function ringMissing(): string {

@@ -8,7 +8,7 @@ import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
 import { Packet } from '../../packet/packet.ts';
 import { BUFFER_LENGTH, type Device } from '../../tun/device.ts';
-import type { IoMethod } from '../../tun/holding.ts';
+import type { IoMethod } from '../../tun/io-method.ts';
 import { openTun, Poller } from '../../tun/linux.ts';
 import { enterNewNamespace } from '../../tun/namespace.ts';
 import { withNetlink } from '../../tun/netlink.ts';
