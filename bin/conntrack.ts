@@ -9,6 +9,8 @@ import { hostNames } from '../control/host-names.ts';
 import { statePaths } from '../control/paths.ts';
 
 const UNREACHABLE = 69;
+/** Of the real tool: words that make no sense. */
+const USAGE = 2;
 
 /** Where the names of labels are, as for connlabel. */
 const LABELS = '/etc/xtables/connlabel.conf';
@@ -18,7 +20,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   const path = statePaths().socket;
   const client = new ConntrackClient(path);
   try {
-    return await runConntrack(argv, worldOf(client, path));
+    let said = '';
+    const world = worldOf(client, path, (text) => {
+      said += text;
+    });
+    const code = await runConntrack(argv, world);
+    if (code === USAGE) {
+      const { hintOf } = await import('./hints.ts');
+      process.stderr.write(await hintOf('conntrack', argv, said));
+    }
+    return code;
   } catch (error) {
     const nobody = error instanceof NotServed;
     const hint = nobody ? ' (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)' : '';
@@ -29,8 +40,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function worldOf(client: ConntrackClient, path: string): ToolWorld {
+function worldOf(client: ConntrackClient, path: string, heard: (text: string) => void): ToolWorld {
   const err = (text: string): void => {
+    heard(text);
     process.stderr.write(text);
   };
   return {

@@ -49,6 +49,10 @@ async function once(argv: string[]): Promise<number> {
   }
   process.stdout.write(answer.stdout);
   process.stderr.write(answer.stderr);
+  if (answer.exitCode !== 0) {
+    const { hintOf } = await import('./hints.ts');
+    process.stderr.write(await hintOf('ipset', argv, answer.stderr));
+  }
   return answer.exitCode;
 }
 

@@ -191,4 +191,8 @@ Options:
   -c, --command          the operand is a command (/etc/network/${stem}.up.run), not a rule file (${rulesFile(stem)})
   -h, --help             this text
   -V, --version          the version
+
+Examples:
+  ${name} -t 30 new.rules
+  ${name} -w /etc/network/iptables.up.rules -c ./firewall.sh
 `;

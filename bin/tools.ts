@@ -31,6 +31,11 @@ export async function main(program: ToolName, words: readonly string[]): Promise
   const { stdout, stderr, exitCode } = program.endsWith('-save') ? kept(answer, words) : answer;
   process.stdout.write(stdout);
   process.stderr.write(stderr);
+  // The others have hints of their own, with a caret.
+  if (exitCode !== 0 && program.includes('-')) {
+    const { hintOf } = await import('./hints.ts');
+    process.stderr.write(await hintOf(program, words, stderr));
+  }
   return exitCode;
 }
 

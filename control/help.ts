@@ -17,42 +17,48 @@ Usage: PROG -[ACD] chain rule-specification [options]
        PROG -P chain target [options]
        PROG -h (print this help information)
 
-Commands, long or short:
-  --append  -A chain               add a rule at the end of a chain
-  --check   -C chain               exit 0 if the chain holds such a rule, 1 if not
-  --delete  -D chain [rulenum]     delete the rule that is the same, or the one of that number
-  --insert  -I chain [rulenum]     insert before that number (default 1)
-  --replace -R chain rulenum       put the rule in the place of that number
-  --list    -L [chain [rulenum]]   list the rules of a chain or of all
-  --list-rules -S [chain [rulenum]] print them as commands
-  --flush   -F [chain]             delete all rules of a chain or of all
-  --zero    -Z [chain [rulenum]]   set counters to zero
-  --new     -N chain               make a chain
-  --delete-chain -X [chain]        delete an empty chain that no rule jumps to, or all of them
-  --policy  -P chain target        ACCEPT or DROP at the end of a built-in chain
-  --rename-chain -E old new        rename a chain; rules that jump to it follow
+Commands:
+  -A, --append chain                        add a rule at the end of a chain
+  -C, --check chain                         exit 0 if the chain holds such a rule, 1 if not
+  -D, --delete chain [rulenum]              delete the rule that is the same, or the one of that number
+  -I, --insert chain [rulenum]              insert before that number (default 1)
+  -R, --replace chain rulenum               put the rule in the place of that number
+  -L, --list [chain [rulenum]]              list the rules of a chain or of all
+  -S, --list-rules [chain [rulenum]]        print them as commands
+  -F, --flush [chain]                       delete all rules of a chain or of all
+  -Z, --zero [chain [rulenum]]              set counters to zero
+  -N, --new-chain chain                     make a chain
+  -X, --delete-chain [chain]                delete an empty chain that no rule jumps to, or all of them
+  -P, --policy chain target                 ACCEPT or DROP at the end of a built-in chain
+  -E, --rename-chain old new                rename a chain; rules that jump to it follow
+  -h, --help                                this text; behind -m and -j with the options of those
+  -V, --version                             the version
 
 Options ("!" in front inverts where marked !):
-! --protocol    -p proto           by number or name: tcp, udp, icmp, all ...
-! --source      -s address[/mask][,...]
-! --destination -d address[/mask][,...]
-! --in-interface  -i name[+]       input device; + at the end: any that begins so
-! --out-interface -o name[+]
-  --jump        -j target          target, or a chain to go through
-  --goto        -g chain           go through a chain without coming back
-  --match       -m match           load a match
-  --numeric     -n                 addresses and ports as numbers
-  --table       -t table           filter (default), nat, mangle, raw, security
-  --verbose     -v                 say more
-  --wait        -w [seconds]       wait for another program that changes the rules
-  --line-numbers                   with -L
-  --exact       -x                 counters in full
-! --fragment    -f                 second and further fragments only (IPv4)
-  --set-counters -c packets bytes  start the rule's counters there
-  --version     -V
+! -p, --protocol proto                      by number or name: tcp, udp, icmp, all ...
+! -s, --source address[/mask][,...]         source; a name, an address, a network
+! -d, --destination address[/mask][,...]    destination
+! -i, --in-interface name[+]                input device; + at the end: any that begins so
+! -o, --out-interface name[+]               output device
+  -j, --jump target                         target, or a chain to go through
+  -g, --goto chain                          go through a chain without coming back
+  -m, --match match                         load a match
+  -t, --table table                         filter (default), nat, mangle, raw, security
+! -f, --fragments                           second and further fragments only (IPv4)
+  -c, --set-counters packets bytes          start the rule's counters there
+  -n, --numeric                             addresses and ports as numbers
+  -v, --verbose                             say more
+  -x, --exact                               counters in full
+  --line-numbers                            with -L
+  -w, --wait [seconds]                      wait for another program that changes the rules
+  -W, --wait-interval usecs                 taken for compatibility; the lock is looked at every 20 ms
+  -M, --modprobe command                    taken for compatibility; there are no kernel modules to load
+  -4, --ipv4                                in ip6tables: nothing is done (for files of both families)
+  -6, --ipv6                                in iptables: nothing is done
 
-In front of all, ours: --file FILE   work on that save file instead
-                       --json        what -L and -S list as JSON
+Ours, in front of all others:
+  --file FILE                                 work on that save file instead
+  --json                                      what -L and -S list as JSON
 
 Examples:
   PROG -A FORWARD -p tcp --dport 22 -j DROP
@@ -81,17 +87,40 @@ export const extensionRows = (extension: AnySyntax): [words: string, meaning: st
     return [words, `${option.help}${also}`];
   });
 
-export const restoreHelp = (
-  program: ToolName,
-): string => `Usage: ${program} [-c] [-v] [-V] [-t] [-h] [-n] [-w secs] [-W usecs] [-T table] [-M command] [file]
-  -c, --counters          take the counters of the file
-  -v, --verbose           say what is done
-  -t, --test              read and check only: nothing changes
-  -n, --noflush           keep the rules that are there
-  -T, --table=TABLE       restore that table only
-  -w, --wait[=SECONDS]    wait for another program that changes the rules
-  -W, --wait-interval=US  taken for compatibility; the lock is looked at every 20 ms
-  -M, --modprobe=COMMAND  taken for compatibility; there are no kernel modules to load
-  -h, --help              this text
-  -V, --version
+/** Options of the two programs as they are written, and what they mean. */
+export const RESTORE_ROWS: readonly (readonly [words: string, meaning: string])[] = [
+  ['-c, --counters', 'take the counters of the file'],
+  ['-v, --verbose', 'say what is done'],
+  ['-t, --test', 'read and check only: nothing changes'],
+  ['-n, --noflush', 'keep the rules that are there'],
+  ['-T, --table=TABLE', 'restore that table only'],
+  ['-w, --wait[=SECONDS]', 'wait for another program that changes the rules'],
+  ['-W, --wait-interval=US', 'taken for compatibility; the lock is looked at every 20 ms'],
+  ['-M, --modprobe=COMMAND', 'taken for compatibility; there are no kernel modules to load'],
+  ['-h, --help', 'this text'],
+  ['-V, --version', 'the version'],
+];
+
+export const SAVE_ROWS: typeof RESTORE_ROWS = [
+  ['-c, --counters', 'with the counters of each rule'],
+  ['-t, --table=TABLE', 'that table only'],
+  ['-f, --file=FILE', 'into that file'],
+  ['-M, --modprobe=COMMAND', 'taken for compatibility; there are no kernel modules to load'],
+  ['-V, --version', 'the version'],
+];
+
+/** The program itself has no help, as the real one; its page has. */
+export const saveHelp = (program: ToolName): string =>
+  `Usage: ${program} [-M command] [-c] [-t table] [-f file]\n` +
+  SAVE_ROWS.map(([words, meaning]) => `  ${words.padEnd(24)}${meaning}\n`).join('') +
+  `\nExamples:\n  ${program} > rules\n  ${program} --json | jq '.tables[].name'\n`;
+
+export const restoreHelp = (program: ToolName): string =>
+  `Usage: ${program} [-c] [-v] [-V] [-t] [-h] [-n] [-w secs] [-W usecs] [-T table] [-M command] [file]\n` +
+  RESTORE_ROWS.map(([words, meaning]) => `  ${words.padEnd(24)}${meaning}\n`).join('') +
+  `
+Examples:
+  ${program} < rules
+  ${program} --test rules && ${program} -w 5 rules
+  printf '*filter\\n-A INPUT -j DROP\\nCOMMIT\\n' | ${program} -n
 `;

@@ -339,8 +339,13 @@ export class Draft {
 
   chain(name: string): ChainSpec {
     const chain = this.chains.get(name);
-    if (!chain) throw new Refusal(NO_CHAIN, undefined, `there is no chain ${name} in table ${this.name}`);
+    if (!chain) throw new Refusal(NO_CHAIN, undefined, this.noChain(name));
     return chain;
+  }
+
+  private noChain(name: string): string {
+    const meant = didYouMean(name, this.chains.keys());
+    return `there is no chain ${name} in table ${this.name}${meant === undefined ? '' : `; ${meant}`}`;
   }
 
   /** A target that is no chain and no extension fails before anything else is looked at (exit code 2). */

@@ -68,7 +68,6 @@ function label(file) {
 }
 
 // The tools are started a thousand times, and reading their text is a good part of it: they are made small. The library is read by people.
-rmSync(join(root, 'dist/bin'), { recursive: true, force: true });
 await build({ ...common, entryPoints: entryPoints(programs), chunkNames: 'chunks/program-[hash]', minify: true });
 await build(quick('bin/sekisho', { './cli.ts': './cli.js', './programs.ts': './programs.cjs' }));
 await build(quick('bin/programs'));

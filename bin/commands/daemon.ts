@@ -55,7 +55,8 @@ export const daemon: CommandFamily = (program, set) => {
     .command('detach')
     .description('takes a match or target that came from a file away again, unless a rule uses it')
     .argument('<name>', 'as rules call it')
-    .action((name) => set(import('../attach.ts').then(({ detach }) => detach(name))));
+    .action((name) => set(import('../attach.ts').then(({ detach }) => detach(name))))
+    .addHelpText('after', examples('sekisho detach dnsname'));
 
   program
     .command('nfacct')
@@ -129,13 +130,14 @@ The daemon looks through the filters, so that what is not wanted costs little. W
 `,
     );
 
-  for (const [name, what] of [
-    ['reload', 'load the rule files again'],
-    ['stop', 'save the rules and end'],
+  for (const [name, what, example] of [
+    ['reload', 'load the rule files again', 'sekisho run --config /etc/sekisho.yaml --dry-run && sekisho reload'],
+    ['stop', 'save the rules and end', 'sekisho stop && sekisho ip6tables -S   # of the stored rules'],
   ] as const) {
     program
       .command(name)
       .description(`tell the daemon to ${what}`)
-      .action(() => set(import('../ask-daemon.ts').then(({ tell }) => tell(name))));
+      .action(() => set(import('../ask-daemon.ts').then(({ tell }) => tell(name))))
+      .addHelpText('after', examples(example));
   }
 };

@@ -8,7 +8,8 @@ export const setup: CommandFamily = (program, set) => {
     .command('extensions')
     .description('the matches, targets and helpers that are attached')
     .option('--json', 'as JSON')
-    .action((options) => set(import('../extensions.ts').then(({ extensions }) => extensions(options))));
+    .action((options) => set(import('../extensions.ts').then(({ extensions }) => extensions(options))))
+    .addHelpText('after', examples('sekisho extensions', "sekisho extensions --json | jq -r '.[].name'"));
 
   program
     .command('completion')

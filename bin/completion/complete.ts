@@ -1,18 +1,11 @@
 // sekisho complete -- WORD...: what the shells' completion asks. The last word is the one that is being typed, the first the program.
 // One candidate a line, a tab before its help; the single line ":files" where any path may stand.
 
-import { readdirSync } from 'node:fs';
 import type { Command } from 'commander';
-import { readIfThere } from '../../control/atomic-file.ts';
-import { builtinRegistry } from '../../control/extensions.ts';
-import { statePaths } from '../../control/paths.ts';
-import { isToolName, type ToolName } from '../../control/protocol.ts';
-import type { Family } from '../../packet/numbers.ts';
 import { PROGRAM_NAMES } from '../program-names.ts';
-import { runTool } from '../tools.ts';
 import type { Candidate } from './candidate.ts';
-import { type Around, completeClassic } from './classic.ts';
 import { completeCommand } from './commands.ts';
+import { completeTool } from './tools.ts';
 
 export async function complete(program: Command, line: readonly string[]): Promise<number> {
   const words = line.slice(0, -1);
@@ -20,11 +13,9 @@ export async function complete(program: Command, line: readonly string[]): Promi
   const named = words[0] === 'sekisho' ? words.slice(1) : words;
   const tool = named[0];
   const candidates =
-    isToolName(tool) && !tool.includes('-')
-      ? await completeClassic(named.slice(1), partial, aroundOf(tool))
-      : PROGRAM_NAMES.includes(tool ?? '')
-        ? 'files'
-        : withTools(completeCommand(program, named, partial), named);
+    tool !== undefined && PROGRAM_NAMES.includes(tool)
+      ? await completeTool(tool, named.slice(1), partial)
+      : withTools(completeCommand(program, named, partial), named);
   process.stdout.write(text(candidates, partial));
   return 0;
 }
@@ -45,25 +36,4 @@ function text(candidates: readonly Candidate[] | 'files', partial: string): stri
   const words = partial === '' ? begun.filter(({ word }) => !word.startsWith('-')) : begun;
   if (words.length === 0 && begun.length === 0) return ':files\n';
   return (words.length > 0 ? words : begun).map(({ word, help }) => `${word}\t${help.replace(/\s+/g, ' ')}\n`).join('');
-}
-
-function aroundOf(tool: ToolName): Around {
-  const family: Family = tool.startsWith('ip6') ? 6 : 4;
-  return {
-    registry: builtinRegistry(),
-    family,
-    devices: () => {
-      try {
-        return readdirSync('/sys/class/net');
-      } catch {
-        return [];
-      }
-    },
-    async chains(table) {
-      const { stdout } = await runTool(tool, ['-t', table, '-S'], undefined);
-      return [...stdout.matchAll(/^-[NP] (\S+)/gm)].map(([, name]) => name);
-    },
-    // The text of the stored sets: a daemon that serves them stores each change.
-    sets: async () => [...(readIfThere(statePaths().sets) ?? '').matchAll(/^create (\S+)/gm)].map(([, name]) => name),
-  };
 }

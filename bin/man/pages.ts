@@ -1,8 +1,10 @@
 // The manual pages, made of the command-line frame and of the extensions' own literals: nothing is said twice.
 
 import type { Command } from 'commander';
-import { extensionRows } from '../../control/help.ts';
+import { wholeHelp } from '../../conntrack/tool/help.ts';
+import { commandHelp, extensionRows, restoreHelp, saveHelp } from '../../control/help.ts';
 import type { Registry } from '../../engine/registry.ts';
+import { wholeHelp as ipsetHelp } from '../../engine/sets/help.ts';
 import type { AnySyntax } from '../../grammar/lookup.ts';
 import { bold, heading, item, paragraph, roff, subheading, title, verbatim } from './roff.ts';
 
@@ -12,17 +14,42 @@ export interface Page {
   readonly text: string;
 }
 
+/** The classic tools, whose help is their page. */
+const TOOLS: readonly { readonly name: string; readonly what: string; help(): string }[] = [
+  {
+    name: 'iptables',
+    what: 'rules of the packet filter for IPv4, or as ip6tables for IPv6',
+    help: () => commandHelp('iptables', []),
+  },
+  {
+    name: 'iptables-save',
+    what: 'prints the rules of all tables, or as ip6tables-save those for IPv6',
+    help: () => saveHelp('iptables-save'),
+  },
+  {
+    name: 'iptables-restore',
+    what: 'loads whole tables of rules, or as ip6tables-restore those for IPv6',
+    help: () => restoreHelp('iptables-restore'),
+  },
+  { name: 'conntrack', what: 'lists, watches and changes tracked connections', help: wholeHelp },
+  { name: 'ipset', what: 'sets that rules ask', help: ipsetHelp },
+];
+
 export function pages(program: Command, registry: Registry, version: string): Page[] {
   const commands = program
     .createHelp()
     .visibleCommands(program)
     .filter((command) => command.name() !== 'help');
-  const names = ['sekisho', ...commands.map((command) => `sekisho-${command.name()}`), 'sekisho-extensions'];
+  const names = ['sekisho', ...commands.map((command) => `sekisho-${command.name()}`), 'sekisho-extension-list'];
   return [
     { file: 'sekisho.8', text: mainPage(program, commands, version) },
     ...commands.map((command) => ({
       file: `sekisho-${command.name()}.8`,
       text: commandPage(command, version, names),
+    })),
+    ...TOOLS.map(({ name, what, help }) => ({
+      file: `sekisho-${name}.8`,
+      text: toolPage(name, what, help(), version),
     })),
     { file: 'sekisho-extension-list.8', text: extensionsPage(registry, version) },
   ];
@@ -48,8 +75,9 @@ function mainPage(program: Command, commands: readonly Command[], version: strin
     heading('environment'),
     item(bold('SEKISHO_STATE_DIR'), 'the state directory'),
     item(bold('SEKISHO_SOCKET'), 'the control socket, where it is not in the state directory'),
+    item(bold('SEKISHO_EXTENSIONS'), "files with matches and targets of one's own, with colons between them"),
     item(bold('NO_COLOR'), 'no colours, even on a terminal'),
-    `${heading('see also')}${bold('iptables')}(8), ${bold('ip6tables')}(8), ${bold('sekisho-extension-list')}(8)\n`,
+    `${heading('see also')}${TOOLS.map(({ name }) => `${bold(`sekisho-${name}`)}(8), `).join('')}${bold('sekisho-extension-list')}(8), ${bold('iptables')}(8)\n`,
   ].join('');
 }
 
@@ -71,6 +99,44 @@ function commandPage(command: Command, version: string, names: readonly string[]
     after(command),
     `${heading('see also')}${others.map((other) => `${bold(other)}(8)`).join(', ')}\n`,
   ].join('');
+}
+
+/** A help text as a page: `Usage:`, paragraphs with a heading and a colon, rows of an option and its meaning. */
+function toolPage(name: string, what: string, help: string, version: string): string {
+  const parts = help.split(/\n{2,}/).filter((part) => part.trim() !== '');
+  const others = ['sekisho(8)', ...(name.startsWith('iptables') ? ['sekisho-extension-list(8)'] : [])];
+  return [
+    title(`sekisho-${name}`, 8, version),
+    nameLine(`sekisho-${name}`, what),
+    ...parts.map(toolSection),
+    `${heading('see also')}${others.map((other) => bold(other)).join(', ')}\n`,
+  ].join('');
+}
+
+function toolSection(part: string): string {
+  const lines = part.replace(/^\n+|\n+$/g, '').split('\n');
+  const usage = lines.findIndex((line) => line.startsWith('Usage: '));
+  if (usage >= 0) {
+    const own = lines.slice(usage).map((line) => line.replace(/^(Usage:| {6}) /, ''));
+    const rows = own.filter((line) => ROW.test(line));
+    return `${heading('synopsis')}${verbatim(own.filter((line) => !ROW.test(line)).join('\n'))}${optionsOf(rows)}`;
+  }
+  const [, named] = /^(\S.*):$/.exec(lines[0]) ?? [];
+  if (named === undefined) return lines.some((line) => line.startsWith('  ')) ? verbatim(part) : paragraph(part);
+  const body = lines.slice(1);
+  if (/^Examples?$/.test(named)) return section(part);
+  return heading(named) + (body.every((line) => ROW.test(line)) ? body.map(row).join('') : verbatim(body.join('\n')));
+}
+
+const optionsOf = (rows: readonly string[]): string =>
+  rows.length === 0 ? '' : heading('options') + rows.map(row).join('');
+
+/** An option, two blanks or more, what it means. */
+const ROW = /^(?: {2}|! )(\S.*?)(?: {2,}(\S.*))?$/;
+
+function row(line: string): string {
+  const [, words, meaning = ''] = ROW.exec(line) ?? [];
+  return item(bold(words), `${line.startsWith('!') ? '(! in front inverts) ' : ''}${meaning}`);
 }
 
 function extensionsPage(registry: Registry, version: string): string {

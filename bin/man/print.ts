@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { builtinRegistry } from '../../control/extensions.ts';
+import { didYouMean } from '../../grammar/suggest.ts';
 import { pages } from './pages.ts';
 
 export async function man(
@@ -20,9 +21,9 @@ export async function man(
   }
   const page = all.find(({ file }) => file === (name === undefined ? 'sekisho.8' : `sekisho-${name}.8`));
   if (!page) {
-    process.stderr.write(
-      `sekisho: no page "${name}"; there are: ${all.map(({ file }) => file.slice(0, -2)).join(' ')}\n`,
-    );
+    const names = all.map(({ file }) => file.replace(/^sekisho-|\.8$/g, ''));
+    const hint = name === undefined ? undefined : didYouMean(name, names);
+    process.stderr.write(`sekisho: no page "${name}"; ${hint ?? `there are: ${names.join(' ')}`}\n`);
     return 2;
   }
   process.stdout.write(page.text);

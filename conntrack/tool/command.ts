@@ -82,6 +82,16 @@ const EVENT_BITS: Readonly<Record<string, readonly ('new' | 'update' | 'destroy'
   DESTROY: ['destroy'],
 };
 
+/** The words that an option takes, by its key; several with commas between them, save for the last three. */
+export const VALUE_WORDS: Readonly<Record<string, readonly string[]>> = {
+  output: OUTPUTS,
+  status: STATUS_WORDS,
+  'event-mask': Object.keys(EVENT_BITS),
+  family: ['ipv4', 'ipv6'],
+  protonum: PROTOCOLS.map(({ name }) => name),
+  role: ['client', 'server'],
+};
+
 export interface Command {
   letter: CommandLetter;
   table: TableName;

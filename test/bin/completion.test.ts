@@ -4,7 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Candidate } from '../../bin/completion/candidate.ts';
 import { completeClassic } from '../../bin/completion/classic.ts';
+import { completeConntrack } from '../../bin/completion/conntrack.ts';
+import { completeIpset } from '../../bin/completion/ipset.ts';
+import { COMMANDS, FORMS, formsOf, PROTOCOLS } from '../../conntrack/tool/options.ts';
 import { builtinRegistry } from '../../control/extensions.ts';
 import { PROGRAM, sekisho } from './program.ts';
 
@@ -61,6 +65,84 @@ describe('completion of ip6tables', () => {
   });
 });
 
+const CONNTRACK_ROWS: typeof ROWS = [
+  ['|', ['-L', '--dump', '-E', '--load-file', '--memory'], ['--src']],
+  [
+    '-L |',
+    ['conntrack', 'expect', 'dying', '--src', '-p', '--zero', '--json'],
+    ['--timeout', '--event-mask', '--sport'],
+  ],
+  ['-L expect |', ['--family', '--output', '--json'], ['--src', '--zero']],
+  ['-E -|', ['--event-mask', '-b', '--any-nat'], ['--status', '--zero']],
+  ['-E -e NEW,|', ['NEW,DESTROY'], ['NEW,NEW']],
+  ['-L -p |', ['tcp', 'udp', 'sctp', 'gre'], ['--src']],
+  ['-L -p tcp -|', ['--sport', '--orig-port-src', '--state', '--src'], ['--orig-vtag', '--icmp-type']],
+  ['-L -p tcp --state |', ['ESTABLISHED', 'TIME_WAIT'], ['NONE', '--src']],
+  ['-L -p sctp --state |', ['COOKIE_WAIT'], ['TIME_WAIT']],
+  ['-D -p icmpv6 --|', ['--icmpv6-type', '--icmpv6-id'], ['--sport']],
+  ['-I -p gre --|', ['--srckey', '--reply-key-dst', '--timeout'], ['--sport', '--family']],
+  ['-I expect -p tcp --|', ['--tuple-src', '--tuple-port-dst', '--mask-port-src'], ['--state', '--zone']],
+  ['-L -o |', ['extended', 'xml', 'json'], []],
+  ['-L -o id,|', ['id,timestamp'], ['id,id']],
+  ['-U -u |', ['ASSURED', 'FIXED_TIMEOUT', 'UNSET'], []],
+  ['-L -f |', ['ipv4', 'ipv6'], []],
+  ['-L -s |', [], ['--dst', '-p']],
+  ['-C |', ['conntrack', 'expect'], ['--src']],
+];
+
+const SETS = new Map([
+  ['bad', 'hash:net'],
+  ['ports', 'bitmap:port'],
+  ['all', 'list:set'],
+]);
+const IPSET_ROWS: typeof ROWS = [
+  ['|', ['create', 'add', 'list', '-exist', '--json', '-!'], ['bad']],
+  ['create x |', ['hash:ip', 'list:set', 'hash:net,port,net'], ['bad']],
+  ['create x hash:net |', ['family', 'hashsize', 'timeout', 'comment'], ['range', 'netmask']],
+  ['create x hash:ip,mark |', ['markmask'], []],
+  ['create x bitmap:port |', ['range'], ['family']],
+  ['create x hash:net family |', ['inet', 'inet6'], ['hashsize']],
+  ['create x hash:net timeout |', [], ['hashsize']],
+  ['create x hash:net counters |', ['comment'], ['counters']],
+  ['add |', ['bad', 'ports'], []],
+  ['add bad 192.0.2.0/24 |', ['nomatch', 'timeout', 'comment'], ['before', 'wildcard']],
+  ['add bad 192.0.2.0/24 timeout |', [], ['comment']],
+  ['add all ports |', ['before', 'after'], ['nomatch']],
+  ['swap bad |', ['ports'], []],
+  ['list -o |', ['plain', 'save', 'xml', 'json'], ['bad']],
+  ['-o save list |', ['bad', '-terse'], ['create']],
+  ['help |', ['hash:ip'], ['bad']],
+];
+
+describe.each([
+  ['conntrack', CONNTRACK_ROWS, completeConntrack],
+  ['ipset', IPSET_ROWS, (words: readonly string[]) => completeIpset(words, SETS)],
+] as const)('completion of %s', (_, rows, complete) => {
+  it.each(rows)('%s', (line, offered, not) => {
+    const words = line.replace('|', '').split(' ');
+    const partial = words.pop() ?? '';
+    const candidates = complete(words, partial);
+    const found = candidates === 'files' ? [':files'] : candidates.map(({ word }) => word);
+    expect(found).toEqual(expect.arrayContaining([...offered]));
+    for (const word of not) expect(found).not.toContain(word);
+  });
+});
+
+it('every option of conntrack, of its protocols too, is offered somewhere and has a word of help', () => {
+  const commands = Object.keys(COMMANDS).flatMap((letter) => [[`-${letter}`], [`-${letter}`, 'expect']]);
+  const lines = commands.flatMap((words) => [words, ...PROTOCOLS.map(({ name }) => [...words, '-p', name])]);
+  const offer = (words: readonly string[]): readonly Candidate[] => {
+    const candidates = completeConntrack(words, '-');
+    return candidates === 'files' ? [] : candidates;
+  };
+  const found = [...lines, []].flatMap(offer);
+  for (const { word, help } of found) expect(help, word).not.toBe('');
+  const offered = new Set(found.map(({ word }) => word));
+  // nat-range is deprecated; the tool only warns of it.
+  const longs = [...FORMS, ...PROTOCOLS.flatMap((one) => formsOf(one).all)].map(({ long }) => `--${long}`);
+  expect(longs.filter((long) => !offered.has(long) && long !== '--nat-range')).toEqual([]);
+});
+
 describe('sekisho complete', () => {
   const offered = (...words: string[]): string[] =>
     sekisho(['complete', '--', ...words], { env: { SEKISHO_STATE_DIR: join(tmpdir(), `sekisho-none-${process.pid}`) } })
@@ -76,6 +158,11 @@ describe('sekisho complete', () => {
     expect(offered('sekisho', 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
     expect(offered('sekisho', 'ip6tables', '-t', 'na')).toEqual(['nat']);
     expect(offered('ip6tables', '-A', 'OUT')).toEqual(['OUTPUT']);
+    expect(offered('conntrack', '-L', '--sr')).toEqual(['--src', '--src-nat']);
+    expect(offered('ipset', 'cr')).toEqual(['create']);
+    expect(offered('iptables-save', '-t', 'ma')).toEqual(['mangle']);
+    expect(offered('ip6tables-restore', '--no')).toEqual(['--noflush']);
+    expect(offered('ip6tables-restore', '')).toEqual([':files']);
   });
 });
 

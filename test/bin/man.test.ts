@@ -5,7 +5,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FORMS, formsOf, PROTOCOLS } from '../../conntrack/tool/options.ts';
 import { builtinRegistry } from '../../control/extensions.ts';
+import { SET_TYPES } from '../../engine/sets/index.ts';
+import { BASE_OPTIONS } from '../../grammar/base-options.ts';
 import { sekisho } from './program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sekisho-man-'));
@@ -22,6 +25,18 @@ describe('manual pages', () => {
       expect(files).toContain(`sekisho-${name}.8`);
     expect(page('sekisho-run')).toContain('.TP\n\\fB\\-\\-mode <mode>\\fR\n');
     expect(page('sekisho-trace')).toContain('.SH EXAMPLES\n');
+  });
+
+  it('of the classic tools have every option', () => {
+    const conntrack = page('sekisho-conntrack').replaceAll('\\-', '-');
+    for (const { long } of [...FORMS, ...PROTOCOLS.flatMap((one) => formsOf(one).all)])
+      if (long !== 'nat-range') expect(conntrack).toMatch(new RegExp(`--${long}\\b`));
+    const ipset = page('sekisho-ipset').replaceAll('\\-', '-');
+    for (const { name, create } of SET_TYPES) for (const word of [name, ...create]) expect(ipset).toContain(word);
+    for (const { long } of BASE_OPTIONS)
+      expect(page('sekisho-iptables').replaceAll('\\-', '-')).toContain(`--${long[0]}`);
+    expect(page('sekisho-iptables-restore')).toContain('.TP\n\\fB\\-n, \\-\\-noflush\\fR\n');
+    expect(page('sekisho-iptables-save')).toContain('.SH SYNOPSIS\n');
   });
 
   it('name every extension', () => {

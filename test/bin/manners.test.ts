@@ -50,6 +50,43 @@ describe('the command line', () => {
     expect(stdout).not.toContain('demo-peer');
   });
 
+  test('--help of every command and tool has an example', () => {
+    const commands = [...sekisho(['--help']).stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
+    const own = commands.filter((name) => name !== 'sekisho' && name !== 'help');
+    for (const name of [...own, 'ip6tables', 'ip6tables-restore', 'iptables-apply', 'conntrack', 'ipset']) {
+      const { stdout, stderr } = sekisho([name, '--help']);
+      expect(stdout + stderr, name).toMatch(/^Examples?:$/m);
+    }
+  });
+
+  // The first line is the real tool's; some of the words are not in its own help.
+  test.each([
+    ['conntrack --dmup', '--dump'],
+    ['conntrack -L -p tpc', 'tcp'],
+    ['conntrack -L -p tcp --sprot 3', '--sport'],
+    ['conntrack -L -o xlm', 'xml'],
+    ['conntrack -E -e NEW,DESTORY', 'DESTROY'],
+    ['conntrack -L -p tcp --state ESTABLISHEDD', 'ESTABLISHED'],
+    ['ipset craete a hash:ip', 'create'],
+    ['ipset create a hash:ipp', 'hash:ip'],
+    ['ipset create a hash:ip tiemout 3', 'timeout'],
+    ['iptables-restore --tets', '--test'],
+    ['iptables-save --tabel x', '--table'],
+    ['iptables-save -t filtre', 'filter'],
+    ['ip6tables -A INPUTT', 'INPUT'],
+    ['ip6tables -A INPUT -j ACCPET', 'ACCEPT'],
+    ['ip6tables -A INPUT -m contrack', 'conntrack'],
+    ['ip6tables -t filer -S', 'filter'],
+    ['ip6tables -A INPUT -p tcp --dprot 3', '--dport'],
+    ['man ipsett', 'ipset'],
+    ['statsu', 'status'],
+    ['top --srot rate', '--sort'],
+  ])('%s: did you mean %s', (line, meant) => {
+    const { code, stderr } = sekisho(line.split(' '), { env });
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(new RegExp(`[Dd]id you mean "?${meant}"?\\?`));
+  });
+
   test('a command that is none brings the nearest one to mind: 2', () => {
     const { code, stdout, stderr } = sekisho(['tracee']);
     expect([code, stdout]).toEqual([2, '']);
