@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe, keep, machine, median } from './results.ts';
 
 const rules = Number(process.argv[2] ?? 500);
 const runs = Number(process.argv[3] ?? 20);
@@ -58,8 +59,6 @@ function time(taken: Taken, command: string, argv: readonly string[]): void {
   taken.processor += childrenTime() - before;
 }
 
-const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1];
-
 try {
   const restored = spawnSync(process.execPath, [program, 'ip6tables-restore'], { env, input: save() });
   if (restored.status !== 0) throw new Error(String(restored.stderr));
@@ -71,13 +70,19 @@ try {
     for (const [name, command, argv] of cases) time(times.get(name)!, command, argv);
   }
   const base = times.get('node -e 0')!;
-  process.stdout.write(`${rules} rules, medians of ${runs}, Node ${process.versions.node}\n`);
-  const column = (ms: number, empty: number): string =>
-    `${ms.toFixed(1).padStart(8)} ms ${(ms / empty).toFixed(2).padStart(6)}`;
-  for (const [name, { elapsed, processor }] of times) {
-    const columns = [column(median(elapsed), median(base.elapsed)), column(processor / runs, base.processor / runs)];
-    process.stdout.write(`${columns.join('   processor')}  ${name}\n`);
-  }
+  console.log(`${describe(machine())}\n${rules} rules, medians of ${runs}`);
+  const rows = [...times].map(([name, { elapsed, processor }]) => ({
+    name,
+    ms: median(elapsed),
+    ofNode: median(elapsed) / median(base.elapsed),
+    processorMs: processor / runs,
+    processorOfNode: processor / base.processor,
+  }));
+  const column = (ms: number, ofNode: number): string =>
+    `${ms.toFixed(1).padStart(8)} ms ${ofNode.toFixed(2).padStart(6)}`;
+  for (const { name, ms, ofNode, processorMs, processorOfNode } of rows)
+    console.log(`${column(ms, ofNode)}   processor${column(processorMs, processorOfNode)}  ${name}`);
+  keep('start', rows);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
