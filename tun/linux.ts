@@ -13,6 +13,7 @@ import {
   cString,
   EAGAIN,
   EINTR,
+  EINVAL,
   EIO,
   ENOBUFS,
   ENOMEM,
@@ -71,12 +72,18 @@ export function openDescriptor({ name, offloads = true, multiQueue }: TunOptions
     request.set(cString(name, 16));
     const wanted = IFF_TUN | IFF_NO_PI | (offloads ? IFF_VNET_HDR : 0) | (multiQueue ? IFF_MULTI_QUEUE : 0);
     new DataView(request.buffer).setUint16(16, wanted, true);
-    must(calls.ioctl(descriptor, TUNSETIFF, request), `TUN device ${name}`);
+    if (calls.ioctl(descriptor, TUNSETIFF, request) < 0) throw notOurs(name, multiQueue, calls.errno());
     return { descriptor, offloads: offloads ? setOffloads(calls, descriptor) : undefined };
   } catch (error) {
     calls.close(descriptor);
     throw error;
   }
+}
+
+function notOurs(name: string, multiQueue: boolean | undefined, errno: number): SystemError {
+  const kind = multiQueue ? 'made for several queues (multi_queue)' : 'made for one queue';
+  const hint = errno === EINVAL ? ` is there, and is no TUN device, or none ${kind}` : '';
+  return new SystemError(`TUN device ${name}${hint}`, errno);
 }
 
 function setOffloads(calls: Libc, descriptor: number): Offloads {

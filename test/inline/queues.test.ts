@@ -1,9 +1,10 @@
 // The daemon with several queues: the kernel spreads connections over them, and rules, connections and translations are those of one machine
 // all the same.
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Status } from '../../control/daemon.ts';
 import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
@@ -230,5 +231,37 @@ describe.skipIf(!may('the daemon with several queues'))('several queues', () => 
     expect(site.sekisho('top --once --interval 0.5').stdout).toMatch(
       new RegExp(`DEVICE QUEUE\n(.*\n)*.* ${site.deviceName('server')} ${QUEUES - 1}\n`),
     );
+  });
+});
+
+describe.skipIf(!may('devices that are there'))('a device that is there', () => {
+  let site: Site;
+  beforeEach(() => {
+    site = new Site();
+  });
+  afterEach(() => site.close());
+
+  test.each([
+    ['made for several queues', ['multi_queue'], ['--queues', '2'], ''],
+    ['made for one queue', [], ['--queues', '2'], 'none made for several queues (multi_queue)'],
+    ['made for several queues, of which one is wanted', ['multi_queue'], ['--queues', '1'], 'none made for one queue'],
+  ])('%s', async (_, flags, words, complaint) => {
+    const name = site.deviceName('client');
+    expect(spawnSync('ip', ['tuntap', 'add', 'dev', name, 'mode', 'tun', ...flags]).status).toBe(0);
+    const daemon = site.run(...words);
+    if (complaint === '') {
+      await daemon.serves();
+      expect(await site.pings(5)).toBe(5);
+    } else {
+      expect(await daemon.end()).toBe(1);
+      expect(daemon.said).toContain(complaint);
+      spawnSync('ip', ['link', 'delete', name]);
+    }
+  });
+
+  test('a number of queues that cannot be is refused', async () => {
+    const daemon = site.run('--queues', 'many');
+    expect(await daemon.end()).toBe(2);
+    expect(daemon.said).toContain('--queues many: a number from 1 to 64');
   });
 });
