@@ -45,7 +45,7 @@ function said([name, value]: Member): string {
 export const nameOf = (row: object): string => Object.entries(row).filter(isName).map(said).join(', ');
 
 /** What a row says of how sure it is, is no figure. */
-const figuresOf = (row: object): [string, number][] =>
+export const figuresOf = (row: object): [string, number][] =>
   Object.entries(row).filter(
     (entry): entry is [string, number] => typeof entry[1] === 'number' && !isName(entry) && entry[0] !== 'spread',
   );

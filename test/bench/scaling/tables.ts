@@ -22,8 +22,9 @@ const CORES = [1, 2, 4, 8, 16] as const;
 /** At most this share may be lost. */
 const TOLERATED = 0.001;
 
+/** Of Markdown. */
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map(line).join('\n');
 
 const million = (rate: number): string => (rate / 1e6).toFixed(2);
