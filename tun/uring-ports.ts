@@ -5,7 +5,7 @@
 // requested: wait() has the writes carried out before the kernel looks for packets (DEFER_TASKRUN), and none of them is put off (RWF_NOWAIT).
 
 import { BUFFER_LENGTH, type DeviceCounters, HEADROOM } from './device.ts';
-import { ENOBUFS } from './libc.ts';
+import { EBADFD, EFAULT, ENODEV } from './libc.ts';
 import { dropReason } from './linux.ts';
 import {
   BUFFER_SELECT,
@@ -27,6 +27,9 @@ const REQUESTS = 256;
 const COMPLETIONS = 1_024;
 
 const POLLIN = 1;
+
+/** What a read says when the device is no more. Anything else passes: no slot was free, no memory. tun_do_read(), tun_ring_recv() */
+const GONE: ReadonlySet<number> = new Set([EBADFD, EFAULT, ENODEV]);
 
 // What a request is, in the low octets of its tag; the port's number above.
 const READ = 1;
@@ -211,7 +214,7 @@ export class UringPort {
       this.empty--;
       this.options.counters.received(result - this.options.headerLength);
       this.options.arrived(slot, result);
-    } else if (!more && result !== -ENOBUFS) this.deleted = true;
+    } else if (GONE.has(-result)) this.deleted = true;
   }
 
   /** Writes so many octets, header included, with the next wait(). */

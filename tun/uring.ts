@@ -9,7 +9,7 @@
 //
 // include/uapi/linux/io_uring.h has the layouts and the numbers.
 
-import { EAGAIN, EBUSY, EINTR, ETIME, type Libc, libc, must, SystemError } from './libc.ts';
+import { EAGAIN, EBUSY, EINTR, ENOMEM, ETIME, type Libc, libc, must, SystemError } from './libc.ts';
 
 // The same number on every architecture.
 const IO_URING_SETUP = 425;
@@ -18,12 +18,17 @@ const IO_URING_REGISTER = 427;
 
 const SETUP_CQSIZE = 1 << 3;
 const SETUP_SUBMIT_ALL = 1 << 7;
+const SETUP_TASKRUN_FLAG = 1 << 9;
 const SETUP_SINGLE_ISSUER = 1 << 12;
 const SETUP_DEFER_TASKRUN = 1 << 13; // Linux 6.1
 
 const OFF_SQES = 0x1000_0000;
 const OFF_PBUF_RING = 0x8000_0000;
 const PBUF_SHIFT = 16;
+
+/** What the kernel says of itself: there is more to tell, for which there was no room, or more to do first. */
+const SQ_CQ_OVERFLOW = 1 << 1;
+const SQ_TASKRUN = 1 << 2;
 
 const ENTER_GETEVENTS = 1 << 0;
 const ENTER_EXT_ARG = 1 << 3;
@@ -55,6 +60,10 @@ export const SQE = { OP: 0, FD: 1, OFFSET: 2, ADDRESS: 4, LENGTH: 6, FLAGS: 7, T
 const SQE_WORDS = 16;
 const CQE_WORDS = 4;
 
+/** Nothing came in time; a signal; no memory, or no room to tell more: the next turn goes on. */
+const PASSING: ReadonlySet<number> = new Set([ETIME, EINTR, EAGAIN, EBUSY]);
+const MOST_TRIES = 1_000;
+
 export interface Completions {
   /** `tag` and `value` are the request's own. `result`: what the system call would have returned, or -errno. */
   completed(tag: number, value: number, result: number, flags: number): void;
@@ -79,6 +88,7 @@ export class Uring {
   // Indices of words of `ring`.
   private readonly sqHead: number;
   private readonly sqTail: number;
+  private readonly sqFlags: number;
   private readonly cqHead: number;
   private readonly cqTail: number;
   private readonly cqes: number;
@@ -93,11 +103,11 @@ export class Uring {
     this.libc = libc();
     const parameters = new Int32Array(30); // struct io_uring_params
     parameters[1] = completions;
-    parameters[2] = SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN;
+    parameters[2] = SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_TASKRUN_FLAG | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN;
     const address = this.libc.addressOf(parameters);
     this.descriptor = must(this.libc.syscall(IO_URING_SETUP, entries, address, 0, 0, 0, 0), 'io_uring_setup');
     try {
-      const [sqHead, sqTail, , , , , array] = parameters.subarray(10);
+      const [sqHead, sqTail, , , sqFlags, , array] = parameters.subarray(10);
       const [cqHead, cqTail, , , , cqes] = parameters.subarray(20);
       this.size = parameters[0];
       this.completions = parameters[1];
@@ -105,9 +115,14 @@ export class Uring {
       const length = Math.max(array + 4 * this.size, cqes + 4 * CQE_WORDS * this.completions);
       this.ring = new Int32Array(this.map(length, 0));
       this.entries = new Int32Array(this.map(4 * SQE_WORDS * this.size, OFF_SQES));
-      [this.sqHead, this.sqTail, this.cqHead, this.cqTail, this.cqes] = [sqHead, sqTail, cqHead, cqTail, cqes].map(
-        (octets) => octets / 4,
-      );
+      [this.sqHead, this.sqTail, this.sqFlags, this.cqHead, this.cqTail, this.cqes] = [
+        sqHead,
+        sqTail,
+        sqFlags,
+        cqHead,
+        cqTail,
+        cqes,
+      ].map((octets) => octets / 4);
       for (let index = 0; index < this.size; index++) this.ring[array / 4 + index] = index;
     } catch (error) {
       this.close();
@@ -152,11 +167,6 @@ export class Uring {
   /** Requests that can still be made before the next enter(). */
   get space(): number {
     return this.size - ((this.tail - this.submitted) | 0);
-  }
-
-  /** Whether all that was requested has been carried out, or is on its way. */
-  get idle(): boolean {
-    return this.tail === this.submitted;
   }
 
   /** A request to be filled in: the index of its first word in what `entry` gets. The others are 0. Carried out by the next enter(). */
@@ -208,21 +218,39 @@ export class Uring {
     this.enter(1, ENTER_GETEVENTS | ENTER_EXT_ARG, this.argumentAddress, 24);
   }
 
+  /**
+   * Returns when all that was requested has been carried out: callers reuse the memory of what they wrote. A kernel that is short of
+   * memory stops in the middle, and then lets nothing come in either. io_uring_enter(), io_submit_sqes()
+   */
   private enter(minimum: number, flags: number, argument: number, length: number): void {
     const { ring, tail } = this;
     Atomics.store(ring, this.sqTail, tail);
-    const count = (tail - this.submitted) | 0;
-    const done = this.libc.syscall(IO_URING_ENTER, this.descriptor, count, minimum, flags, argument, length);
-    this.submitted = Atomics.load(ring, this.sqHead);
-    if (done >= 0) return;
-    const errno = this.libc.errno();
-    // Nothing came in time; a signal; no memory, or no room to tell more: the next turn goes on.
-    if (errno !== ETIME && errno !== EINTR && errno !== EAGAIN && errno !== EBUSY)
-      throw new SystemError('io_uring_enter', errno);
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const count = (tail - this.submitted) | 0;
+      const done = this.libc.syscall(IO_URING_ENTER, this.descriptor, count, minimum, flags, argument, length);
+      const errno = done < 0 ? this.libc.errno() : 0;
+      this.submitted = Atomics.load(ring, this.sqHead);
+      if (done < 0 && !PASSING.has(errno)) throw new SystemError('io_uring_enter', errno);
+      if (this.submitted === tail) return;
+    }
+    throw new SystemError('io_uring_enter', ENOMEM);
   }
 
-  /** Hands over what was told since the last time. */
+  /** Hands over all that there is to tell. */
   reap(to: Completions): void {
+    this.handOver(to);
+    // It ends failed writes a few at a time; left alone, they would pile up in its memory.
+    for (let tries = 0; tries < MOST_TRIES && this.hasMore; tries++) {
+      this.enter(0, ENTER_GETEVENTS, 0, 0);
+      this.handOver(to);
+    }
+  }
+
+  private get hasMore(): boolean {
+    return (Atomics.load(this.ring, this.sqFlags) & (SQ_CQ_OVERFLOW | SQ_TASKRUN)) !== 0;
+  }
+
+  private handOver(to: Completions): void {
     const { ring, cqes } = this;
     const mask = this.completions - 1;
     let head = ring[this.cqHead];

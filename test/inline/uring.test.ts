@@ -133,6 +133,13 @@ describe.skipIf(!may)('devices behind a ring', () => {
     expect(device.counters.toJSON()).toMatchObject({ sentPackets: 1, drops: { down: 2 } });
   });
 
+  test('more failures than a ring has room for are all counted', () => {
+    withNetlink((netlink) => netlink.setLink(netlink.linkIndex('tunA'), { up: false }));
+    for (const number of upTo(5_000)) device.write(Packet.of(outward(number)));
+    all.wait(0);
+    expect(device.counters.toJSON()).toMatchObject({ sentPackets: 0, drops: { down: 5_000 } });
+  });
+
   test('a device that is deleted brings nothing more, and costs nothing', () => {
     all.wait(0);
     spawnSync('ip', ['link', 'delete', 'tunA']);
