@@ -14,7 +14,7 @@ import type { IoMethod } from '../../tun/io-method.ts';
 import { EngineEnd, laneMemory, QueueEnd, SLOTS, slotAt } from '../../tun/lane.ts';
 import { enterNewNamespace } from '../../tun/namespace.ts';
 import { Waker } from '../../tun/os.ts';
-import { established, FORWARD_RULES } from '../engine/established.ts';
+import { established } from '../engine/established.ts';
 import { probe } from '../kernel/support.ts';
 import { describe, keep, machine, median, spentNs, spread } from './results.ts';
 import type { Costs } from './scaling/model.ts';
@@ -113,7 +113,7 @@ function packetOf(octets: Uint8Array, gsoSize: number): Packet {
 // --- The engine, and the way to it --------------------------------------------------------------------------------------------------
 
 function engine(): { known: number[]; fresh: number[] } {
-  const flow = established('bridge', 6, FORWARD_RULES);
+  const flow = established('bridge', 6);
   const batch = (send: () => void) => (): void => {
     for (let sent = 0; sent < 60_000; sent++) {
       if ((sent & 63) === 0) flow.tick();

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataPlane } from '../../tun/data-plane.ts';
+import type { IoMethod } from '../../tun/io-method.ts';
 import { ADDRESS, type Host, type Lab } from '../inline/lab.ts';
 import { bundleProgram, findProgram } from '../kernel/support.ts';
 import { translated } from './translated.ts';
@@ -106,35 +107,34 @@ async function until(condition: () => boolean): Promise<void> {
   throw new Error('gave up waiting');
 }
 
-let compiled: string | undefined;
-function compiledForwarder(): string {
-  if (compiled === undefined) {
-    compiled = join(folder, 'forward');
-    run('cc', '-O2', '-o', compiled, join(ROOT, 'test/bench/forward.c'));
-  }
-  return compiled;
+/** The program of test/bench/NAME.c. */
+export function compiled(name: 'forward' | 'rtt'): string {
+  const program = join(folder, name);
+  if (!existsSync(program)) run('cc', '-O2', '-o', program, join(ROOT, `test/bench/${name}.c`));
+  return program;
 }
 
 export const bareC: Forwarder = {
   name: 'C, bare',
   missing: needs('cc'),
   start: (lab) =>
-    startProgram(lab, [compiledForwarder(), DEVICE.client, DEVICE.server], (text) => text.includes('ready')),
+    startProgram(lab, [compiled('forward'), DEVICE.client, DEVICE.server], (text) => text.includes('ready')),
 };
 
-export const bareLoop: Forwarder = {
-  name: 'our loop, bare',
+export const bareLoop = (name = 'our loop, bare', io?: IoMethod): Forwarder => ({
+  name,
   missing: '',
   async start(lab) {
     const plane = await DataPlane.start({
       program: bundleProgram('tun/worker.ts'),
       engine: bundleProgram('test/inline/bare-engine.ts'),
       devices: [{ name: DEVICE.client }, { name: DEVICE.server }],
+      io,
     });
     joinHosts(lab);
     return { spentNs: spentBy(process.pid), stop: () => plane.stop() };
   },
-};
+});
 
 const PROGRAM = join(ROOT, 'dist/bin/sekisho.cjs');
 

@@ -21,7 +21,8 @@ const BENCHES = {
   track: ['100000'],
   load: ['--shapes', 'acl', '--counts', '5000', '--runs', '3'],
   start: ['500', '5'],
-  inline: ['--counts', '0,1000,5000', '--seconds', '1', '--rounds', '1'],
+  latency: ['--rounds', '1', '--asks', '500'],
+  inline: ['--seconds', '1', '--rounds', '1'],
 };
 
 const here = dirname(fileURLToPath(import.meta.url));

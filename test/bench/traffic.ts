@@ -19,10 +19,9 @@ export const tcpFlow = (lab: Lab, running: Running, seconds: number, streams: nu
     return (sum?.bits_per_second ?? 0) / 1e9;
   });
 
-/** Both ways and kinds for a moment, so that what is measured afterwards does not hold a compiler's work. */
-export async function warmUp(lab: Lab): Promise<void> {
-  await iperf(lab, 1, []);
-  await iperf(lab, 1, UNPACED);
+/** What is measured afterwards is not to hold a compiler's work. */
+export async function warmUp(lab: Lab, protocol: 'tcp' | 'udp'): Promise<void> {
+  await iperf(lab, 1, protocol === 'tcp' ? [] : UNPACED);
 }
 
 const UNPACED = ['-u', '-b', '0', '-l', '18'];
@@ -33,6 +32,14 @@ export const udpFlow = (lab: Lab, running: Running, seconds: number): Promise<Fl
     const { sum } = await iperf(lab, seconds, UNPACED);
     return sum ? (sum.packets - sum.lost_packets) / seconds / 1e3 : 0;
   });
+
+export type Beside = 'nothing' | 'packets' | 'stream';
+
+/** Traffic that goes on for so many seconds while something else is measured: 20,000 small packets a second, or all that TCP gets through. */
+export async function beside(lab: Lab, load: Beside, seconds: number): Promise<void> {
+  if (load === 'packets') await iperf(lab, seconds, ['-u', '-b', '2880000', '-l', '18']);
+  if (load === 'stream') await iperf(lab, seconds, []);
+}
 
 async function charged(lab: Lab, running: Running, send: () => Promise<number>): Promise<Flow> {
   const before = { delivered: delivered(lab), spent: running.spentNs() };
