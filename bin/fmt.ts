@@ -9,6 +9,7 @@ import { renderDiagnostic } from '../grammar/diagnostics.ts';
 import type { Lookup } from '../grammar/lookup.ts';
 import type { Names } from '../grammar/names.ts';
 import type { Family } from '../packet/numbers.ts';
+import { Progress } from './progress.ts';
 
 export interface FmtOptions {
   readonly family: Family;
@@ -47,7 +48,9 @@ export function fmt(text: string, options: FmtOptions): Output {
   const { family, lookup, names, file, counters = false } = options;
   const ruleset = new Ruleset(family, { lookup, names });
   const program = family === 4 ? 'iptables-restore' : 'ip6tables-restore';
-  const result = restore(text, ruleset, { program, file, counters });
+  const progress = new Progress('reading rules', text.split('\n').length);
+  const result = restore(text, ruleset, { program, file, counters, onLine: progress.step });
+  progress.end();
   const warnings = result.warnings.map((warning) => `${warning}\n`).join('');
   const stderr = warnings + result.diagnostics.map(renderDiagnostic).join('');
   const stdout = result.exitCode === 0 ? result.stdout + ruleset.save({ counters }) : '';

@@ -9,6 +9,7 @@ import { RulesError } from '../testing/rule-source.ts';
 import { parseSuite, SuiteError, withExtensions } from '../testing/suite.ts';
 import { mutateSuite } from '../testing/suite-run.ts';
 import { complain, readText } from './input.ts';
+import { Progress } from './progress.ts';
 
 export interface MutateOptions {
   accepted?: string;
@@ -27,11 +28,10 @@ export async function mutate(files: readonly string[], options: MutateOptions): 
   try {
     const accepted = options.accepted === undefined ? [] : parseAccepted(readText(options.accepted), options.accepted);
     for (const file of files) {
-      const result = mutateSuite(
-        withExtensions(parseSuite(readText(file), file), modulesOfEnvironment()),
-        { accepted },
-        hostNames(),
-      );
+      const suite = withExtensions(parseSuite(readText(file), file), modulesOfEnvironment());
+      const progress = new Progress(`mutants of ${file}`);
+      const result = mutateSuite(suite, { accepted, onMutant: progress.step }, hostNames());
+      progress.end();
       if (options.json) {
         const { mutants, stale, score, ms } = result;
         process.stdout.write(`${JSON.stringify({ file, score, ms: Math.round(ms), mutants, stale })}\n`);

@@ -14,6 +14,7 @@ import { setupOf } from '../testing/suite-run.ts';
 import type { Devices } from '../testing/topology.ts';
 import { parseDevice } from './device-spec.ts';
 import { complain, readBytes, readText } from './input.ts';
+import { Progress } from './progress.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
 
 export interface ReplayCommandOptions extends RuleOptions {
@@ -39,10 +40,12 @@ export async function replay(file: string, options: ReplayCommandOptions): Promi
   try {
     const packets = [...packetsIn(readBytes(file), file === '-' ? 'standard input' : file)];
     const setup = { ...setupFrom(options), names: hostNames(), attach: modulesOfEnvironment() };
-    const how = replayOptions(options);
-    const plain = run(packets, setup, how);
     const other = otherRun(options);
+    const progress = new Progress('packets', packets.length * (other ? 2 : 1));
+    const how = { ...replayOptions(options), onPacket: progress.step };
+    const plain = run(packets, setup, how);
     const changed = other && run(packets, other.setup(setup), { ...how, ...other.options });
+    progress.end();
     if (options.out !== undefined) writeFileSync(options.out, passed(changed ?? plain, packets));
     const found = changed && flips(plain, changed);
     process.stdout.write(options.json ? `${jsonOf(plain, changed)}\n` : textOf(plain, changed, options));

@@ -6,6 +6,7 @@ import { type StatePaths, statePaths } from '../control/paths.ts';
 import type { ToolAnswer, ToolName, ToolRequest } from '../control/protocol.ts';
 import { listStored } from '../control/stored-text.ts';
 import { restoreSource, saveWords } from '../control/tool-words.ts';
+import { Progress, waiting } from './progress.ts';
 
 interface Ours {
   /** `--file FILE`: work on that save file instead. */
@@ -57,7 +58,11 @@ export async function runTool(
     const listed = file === undefined && !json ? listStored(paths, program, rest, new Date()) : undefined;
     if (listed !== undefined) return { stdout: listed, stderr: '', exitCode: 0 };
     const { runOnStoredRules } = await import('../control/stored-tool.ts');
-    return runOnStoredRules(paths, file, { ...request, date: new Date() }, () => askDaemon(paths, request));
+    const progress = stdin === undefined ? undefined : new Progress('reading rules', stdin.split('\n').length);
+    const input = { ...request, date: new Date(), onLine: progress?.step };
+    const answer = await runOnStoredRules(paths, file, input, () => askDaemon(paths, request));
+    progress?.end();
+    return answer;
   };
   if (file !== undefined || !existsSync(paths.socket)) return stored();
   return askDaemon(paths, request, stored);
@@ -99,7 +104,7 @@ async function askDaemon(
 ): Promise<ToolAnswer> {
   const { ask, NotServed } = await import('../control/client.ts');
   try {
-    return (await ask(paths.socket, { op: 'tool', ...request })) as ToolAnswer;
+    return (await waiting('the daemon is at work', ask(paths.socket, { op: 'tool', ...request }))) as ToolAnswer;
   } catch (error) {
     // A socket without a listener is left from a crash: the rules are in the files.
     if (error instanceof NotServed && whenNobody) return whenNobody();

@@ -32,6 +32,8 @@ export interface ToolInput {
   readonly json?: boolean;
   /** Rules to restore. */
   readonly stdin?: string;
+  /** Told of each of their lines. */
+  readonly onLine?: () => void;
   /** For the comment lines of -save. */
   readonly date: Date;
 }
@@ -231,7 +233,10 @@ function badWait(program: ToolName, long: string, value: string | undefined): To
   return /^\s*\d/.test(value) ? undefined : wrong('wait interval not numeric');
 }
 
-async function restoreRules({ program, argv, json, stdin = '' }: ToolInput, ruleset: Ruleset): Promise<ToolAnswer> {
+async function restoreRules(
+  { program, argv, json, stdin = '', onLine }: ToolInput,
+  ruleset: Ruleset,
+): Promise<ToolAnswer> {
   if (json) return failed(`${program}: --json is for what lists: -L, -S and the -save programs\n`, 2);
   const words = restoreWords(argv);
   let warnings = '';
@@ -255,6 +260,7 @@ async function restoreRules({ program, argv, json, stdin = '' }: ToolInput, rule
     test: words.has('test'),
     verbose: words.has('verbose'),
     table: words.value('table'),
+    onLine,
     help: (help) => commandHelp(program, help.extensions),
   });
   const complaints = result.warnings.map((warning) => `${warning}\n`).join('');

@@ -38,6 +38,8 @@ export interface RestoreOptions {
   readonly counters?: boolean;
   /** -v */
   readonly verbose?: boolean;
+  /** Told of each line that is read, before it is. */
+  readonly onLine?: () => void;
   /** What -h prints. */
   help?(command: Command & { kind: 'help' }): string;
 }
@@ -82,6 +84,7 @@ class Restore {
   run(): RestoreResult {
     for (const line of linesOf(this.source)) {
       this.lastLine = line.number;
+      this.options.onLine?.();
       if (this.quickly(line)) continue;
       this.guarded(line, () => this.take(line));
       if (this.ended || this.diagnostics.length >= ENOUGH) break;

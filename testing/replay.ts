@@ -19,6 +19,8 @@ export interface ReplayOptions {
   readonly change?: { readonly behind: number; make(fw: TestFirewall): void };
   /** Wrong transport checksums are no reason for INVALID: of captures on the sending host, whose device fills them in. */
   readonly ignoreChecksums?: boolean;
+  /** Told of each packet that went through. */
+  readonly onPacket?: () => void;
 }
 
 export interface ReplayedPacket {
@@ -83,6 +85,7 @@ export function replay(
   for (const packet of packets) {
     if (options.until !== undefined && packet.number > options.until) break;
     run.send(packet);
+    options.onPacket?.();
   }
   run.end();
   const { rows, flows, badChecksums } = run;

@@ -53,6 +53,8 @@ export interface AcceptedMutant {
 
 export interface MutationOptions {
   readonly accepted?: readonly AcceptedMutant[];
+  /** Told of each mutant that was tried. */
+  readonly onMutant?: () => void;
 }
 
 export class MutationError extends Error {
@@ -117,7 +119,7 @@ export function mutate(
 export function mutateCases(
   first: TestFirewall,
   cases: readonly MutationCase[],
-  { accepted = [] }: MutationOptions = {},
+  { accepted = [], onMutant }: MutationOptions = {},
 ): MutationResult {
   if (cases.length === 0) throw new MutationError('there are no tests');
   const started = performance.now();
@@ -128,6 +130,7 @@ export function mutateCases(
   const results: MutantResult[] = [];
   for (const mutant of mutantsOf(rules.tables, printing)) {
     const result = judge(mutant, rules, baseline, equivalence);
+    onMutant?.();
     if (!result) continue;
     const entry = result.status === 'survived' ? accepted.find((known) => fits(known, result)) : undefined;
     if (entry) unused.delete(entry);
