@@ -9,7 +9,9 @@ export class Counts {
   packets: Float64Array;
   bytes: Float64Array;
   private readonly make: MakeCounts;
-  private readonly free: number[] = [];
+  private free: number[] = [];
+  /** More of them. */
+  private readonly stock: number[][] = [];
   private used = 0;
 
   constructor(make: MakeCounts = (slots) => new Float64Array(slots)) {
@@ -20,6 +22,7 @@ export class Counts {
 
   /** A slot that starts from the given numbers. */
   take(packets = 0, bytes = 0): number {
+    if (this.free.length === 0) this.free = this.stock.pop() ?? this.free;
     const slot = this.free.pop() ?? this.used++;
     if (slot >= this.packets.length) this.grow();
     this.set(slot, packets, bytes);
@@ -28,6 +31,11 @@ export class Counts {
 
   give(slot: number): void {
     this.free.push(slot);
+  }
+
+  /** Many at once; the list is ours from now on. */
+  giveAll(slots: number[]): void {
+    this.stock.push(slots);
   }
 
   set(slot: number, packets: number, bytes: number): void {

@@ -12,7 +12,7 @@ import { HOOKS, type HookName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { AnyMatch, AnyTarget, PlaceContext, Placement } from './extension.ts';
 import { Refusal } from './refusal.ts';
-import { finish, SLICE, type Steps } from './steps.ts';
+import { finish, MOST_AT_ONCE, SLICE, type Steps } from './steps.ts';
 
 export interface Extensions {
   match(name: string, family: Family): Pick<AnyMatch, 'placement'> | undefined;
@@ -44,7 +44,7 @@ export class LoadCheck {
     for (const chain of table.chains.values()) {
       if (++work % SLICE === 0) yield;
       const was = before?.get(chain.name);
-      const now = factsOf(chain, was);
+      const now = yield* factsOf(chain, was);
       facts.set(chain.name, now);
       if (now !== was || now.from !== now.to || now.extensions !== extensions) touched.push(chain);
       if (now.jumps !== was?.jumps) sameJumps = false;
@@ -93,10 +93,10 @@ interface ChainFacts {
 }
 
 /** What differs from before is looked at, and all of it where that changes what the rest means. */
-function factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined): ChainFacts {
+function* factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined): Steps<ChainFacts> {
   const checked = { from: 0, to: rules.length, bits: 0, reaching: 0, extensions: undefined };
   const all = { name, callees: [], onPath: false, ...checked };
-  if (!before) return { rules: rules.slice(), ...reachOf(rules), ...all };
+  if (!before) return { rules: rules.slice(), ...(yield* reachOf(rules)), ...all };
   const shorter = Math.min(rules.length, before.rules.length);
   let from = 0;
   while (from < shorter && rules[from] === before.rules[from]) from++;
@@ -107,28 +107,25 @@ function factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined): Ch
   const removed = before.rules.slice(from, before.rules.length - behind);
   const added = rules.slice(from, rules.length - behind);
   const isPlain = (rule: RuleSpec): boolean => jumpOf(rule) === undefined && !endsEveryWalk(rule);
-  if (!removed.every(isPlain) || !added.every(isPlain) || before.from !== before.to) {
-    return { rules: rules.slice(), ...reachOf(rules), ...all };
+  const few = removed.length + added.length <= MOST_AT_ONCE;
+  if (!few || !removed.every(isPlain) || !added.every(isPlain) || before.from !== before.to) {
+    return { rules: rules.slice(), ...(yield* reachOf(rules)), ...all };
   }
   const shift = added.length - removed.length;
   const reached = before.reached > from ? before.reached + shift : before.reached;
   return { ...before, rules: rules.slice(), reached, from, to: rules.length - behind };
 }
 
-function reachOf(rules: readonly RuleSpec[]): { reached: number; jumps: readonly RuleSpec[] } {
-  const last = rules.findIndex(endsEveryWalk);
-  const reached = last < 0 ? Number.POSITIVE_INFINITY : last + 1;
-  return { reached, jumps: firstJumps(rules, Math.min(reached, rules.length)) };
-}
-
-/** The first rule that jumps to each chain, of those that are reached. */
-function firstJumps(rules: readonly RuleSpec[], count: number): readonly RuleSpec[] {
-  const found = new Map<string, RuleSpec>();
-  for (let index = 0; index < count; index++) {
-    const name = jumpOf(rules[index]);
-    if (name !== undefined && !found.has(name)) found.set(name, rules[index]);
+function* reachOf(rules: readonly RuleSpec[]): Steps<{ reached: number; jumps: readonly RuleSpec[] }> {
+  const jumps = new Map<string, RuleSpec>();
+  for (let index = 0; index < rules.length; index++) {
+    const rule = rules[index];
+    const name = jumpOf(rule);
+    if (name !== undefined && !jumps.has(name)) jumps.set(name, rule);
+    if (endsEveryWalk(rule)) return { reached: index + 1, jumps: [...jumps.values()] };
+    if (index % (8 * SLICE) === 8 * SLICE - 1) yield;
   }
-  return [...found.values()];
+  return { reached: Number.POSITIVE_INFINITY, jumps: [...jumps.values()] };
 }
 
 /** Depth first, with a stack of our own: chains may be nested deeper than ours reaches. */

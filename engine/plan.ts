@@ -21,12 +21,26 @@ const DEEPEST = 500;
 interface Difference {
   readonly from: number;
   readonly removed: readonly Rule[];
-  readonly added: readonly RuleSpec[];
-  /** Some of them jump. */
-  readonly jumps: boolean;
+  readonly added: RuleSpec[];
+  /** What is added, bound. */
+  readonly bound: Rule[];
+  /** Chains that these jump to. */
+  readonly calls: Set<string>;
+  /** Some of them, or of the removed ones, jump. */
+  jumps: boolean;
+  /** By how many there are more rules that run an extension target. */
+  acting: number;
 }
 
-const NO_DIFFERENCE: Difference = { from: 0, removed: [], added: [], jumps: false };
+const NO_DIFFERENCE: Difference = {
+  from: 0,
+  removed: [],
+  added: [],
+  bound: [],
+  calls: new Set(),
+  jumps: false,
+  acting: 0,
+};
 
 /** State for rules that the earlier table does not have. */
 export type StatesOf = (rule: RuleSpec) => readonly unknown[] | undefined;
@@ -49,8 +63,6 @@ export class Planner {
   private chains = new Map<string, Chain>();
   private readonly programs = new Map<string, Program>();
   private readonly differences = new Map<string, Difference>();
-  /** What is added to each chain. */
-  private readonly bound = new Map<string, readonly Rule[]>();
   /** Rules of the earlier table that have not been found in the new one yet. */
   private readonly loose = new Set<Rule>();
   private readonly freshSlots: number[] = [];
@@ -108,6 +120,10 @@ export class Planner {
     const goneSlots = (earlier?.builtin ?? []).flatMap((chain, hook) =>
       chain && builtin[hook]?.slot !== chain.slot ? [chain.slot] : [],
     );
+    for (const { slot } of loose) {
+      goneSlots.push(slot);
+      if (this.worked()) yield;
+    }
     return { table, fresh, freshSlots, gone: loose, goneSlots, indexIsOld, changes };
   }
 
@@ -132,24 +148,26 @@ export class Planner {
       if (difference) {
         differences.set(chain.name, difference);
         this.changed += difference.added.length;
-        yield* this.loosen(difference.removed);
+        yield* this.loosen(difference.removed, difference);
       }
-      if (!before || difference?.jumps) this.sameJumps = false;
+      if (!before) this.sameJumps = false;
       if (!before || difference || this.hasNewPolicy(chain, before)) touched.push(chain);
       if (this.worked()) yield;
     }
     for (const chain of earlier?.chains.values() ?? []) {
       if (spec.chains.has(chain.spec.name)) continue;
-      yield* this.loosen(chain.rules);
+      yield* this.loosen(chain.rules, { ...NO_DIFFERENCE });
       this.changes.push(() => chain.program.cool());
     }
     return touched;
   }
 
-  private *loosen(rules: readonly Rule[]): Steps<void> {
+  private *loosen(rules: readonly Rule[], difference: Difference): Steps<void> {
     this.changed += rules.length;
     for (const rule of rules) {
       this.loose.add(rule);
+      if (rule.action) difference.acting--;
+      if (calleeOf(rule.spec) !== undefined) difference.jumps = true;
       if (this.worked()) yield;
     }
   }
@@ -166,13 +184,17 @@ export class Planner {
 
   /** In the order of the table, as the kernel checks them: the first rule that names a shared state decides what that is like. */
   private *bindAdded(): Steps<void> {
-    for (const [name, { added }] of this.differences) {
-      const bound: Rule[] = [];
-      for (const rule of added) {
-        bound.push(this.bind(rule));
+    for (const difference of this.differences.values()) {
+      for (const spec of difference.added) {
+        const rule = this.bind(spec);
+        const callee = calleeOf(spec);
+        difference.bound.push(rule);
+        if (rule.action) difference.acting++;
+        if (callee !== undefined) difference.calls.add(callee);
         if (this.worked()) yield;
       }
-      this.bound.set(name, bound);
+      if (difference.calls.size > 0) difference.jumps = true;
+      if (difference.jumps) this.sameJumps = false;
     }
   }
 
@@ -195,9 +217,7 @@ export class Planner {
     }
     const removed = earlier?.rules.slice(from, before.length - behind) ?? [];
     const added = now.slice(from, now.length - behind);
-    const jumps =
-      removed.some(({ spec }) => calleeOf(spec) !== undefined) || added.some((rule) => calleeOf(rule) !== undefined);
-    return { from, removed, added, jumps };
+    return { from, removed, added, bound: [], calls: new Set(), jumps: false, acting: 0 };
   }
 
   private bind(spec: RuleSpec): Rule {
@@ -229,8 +249,7 @@ export class Planner {
 
   /** Rules of a chain that run an extension target. */
   private actingIn(name: string): number {
-    const removed = this.differences.get(name)?.removed ?? [];
-    return (this.earlier?.chains.get(name)?.acting ?? 0) + count(this.bound.get(name) ?? []) - count(removed);
+    return (this.earlier?.chains.get(name)?.acting ?? 0) + (this.differences.get(name)?.acting ?? 0);
   }
 
   /** Builds the chains, each after those that it jumps to. Chains that no packet can enter may go round in circles. */
@@ -269,7 +288,8 @@ export class Planner {
 
   private callsOf(spec: ChainSpec): readonly string[] {
     const earlier = this.earlier?.chains.get(spec.name);
-    const calls = earlier && !this.differences.get(spec.name)?.jumps ? earlier.calls : distinctCalls(spec);
+    const difference = this.differences.get(spec.name);
+    const calls = earlier && !difference?.jumps ? earlier.calls : distinctCalls(spec, difference);
     for (const name of calls) if (!this.spec.chains.has(name)) this.refuseJump(spec, name);
     return calls;
   }
@@ -282,12 +302,10 @@ export class Planner {
     return program;
   }
 
-  private calleesOf(rules: readonly Rule[]): (Program | undefined)[] {
-    return rules.map(({ spec }) => {
-      const name = calleeOf(spec);
-      return name === undefined ? undefined : this.programOf(name);
-    });
-  }
+  private readonly calleeOf = ({ spec }: Rule): Program | undefined => {
+    const name = calleeOf(spec);
+    return name === undefined ? undefined : this.programOf(name);
+  };
 
   private refuseJump(spec: ChainSpec, name: string): never {
     const rule = spec.rules.find((one) => calleeOf(one) === name);
@@ -296,12 +314,11 @@ export class Planner {
 
   private *assemble(spec: ChainSpec, calls: readonly string[]): Steps<Chain> {
     const difference = this.differences.get(spec.name);
-    const { from, removed } = difference ?? NO_DIFFERENCE;
+    const { from, removed, added, bound } = difference ?? NO_DIFFERENCE;
     const earlier = this.earlier?.chains.get(spec.name);
     const program = this.programOf(spec.name);
-    const bound = this.bound.get(spec.name) ?? [];
     const rules = earlier ? replaced(earlier.rules, from, removed.length, bound) : bound;
-    if (difference) yield* this.change(program, difference, rules, bound);
+    if (difference) yield* this.change(program, difference, rules);
     const called = calls.map((name) => this.chains.get(name));
     const acting = this.actingIn(spec.name);
     const acts = acting > 0 || called.some((callee) => callee?.acts ?? true);
@@ -312,7 +329,7 @@ export class Planner {
     return {
       spec: {
         ...spec,
-        rules: earlier ? replaced(earlier.spec.rules, from, removed.length, specsOf(bound)) : specsOf(bound),
+        rules: earlier ? replaced(earlier.spec.rules, from, removed.length, added) : added,
       },
       given: spec,
       rules,
@@ -327,17 +344,12 @@ export class Planner {
     };
   }
 
-  private *change(
-    program: Program,
-    { from, removed }: Difference,
-    rules: readonly Rule[],
-    bound: readonly Rule[],
-  ): Steps<void> {
+  private *change(program: Program, { from, removed, bound }: Difference, rules: readonly Rule[]): Steps<void> {
     if (program.isSpliceable(removed.length, bound.length)) {
-      const callees = this.calleesOf(bound);
+      const callees = bound.map(this.calleeOf);
       this.changes.push(() => program.splice(from, removed.length, bound, callees));
     } else {
-      const content = yield* contentInSteps(rules, this.calleesOf(rules));
+      const content = yield* contentInSteps(rules, this.calleeOf);
       this.changes.push(() => program.become(content));
     }
   }
@@ -380,19 +392,15 @@ function tableOf(
 
 const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
 
-const specsOf = (rules: readonly Rule[]): RuleSpec[] => rules.map((rule) => rule.spec);
-
 /** The same array when nothing changes. */
 const replaced = <T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] =>
   removed + added.length === 0 ? (all as T[]) : all.slice(0, from).concat(added, all.slice(from + removed));
 
-/** Those that run an extension target. */
-const count = (rules: readonly Rule[]): number => rules.reduce((sum, { action }) => sum + (action ? 1 : 0), 0);
-
 const calleeOf = ({ target }: RuleSpec): string | undefined =>
   target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
 
-function distinctCalls({ rules }: ChainSpec): readonly string[] {
+function distinctCalls({ rules }: ChainSpec, difference: Difference | undefined): readonly string[] {
+  if (difference?.added.length === rules.length) return [...difference.calls];
   const calls = new Set<string>();
   for (const rule of rules) {
     const name = calleeOf(rule);

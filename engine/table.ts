@@ -10,6 +10,7 @@ import type { ChainSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import type { Program } from './classifier/program.ts';
+import type { Counts } from './counters.ts';
 import { type Interpreted, interpret, type Observer } from './reference.ts';
 import type { BindContext, Rule } from './rule.ts';
 import type { RuleIndex } from './rule-index.ts';
@@ -55,7 +56,7 @@ export interface Planned {
   readonly fresh: readonly Rule[];
   readonly freshSlots: readonly number[];
   readonly gone: ReadonlySet<Rule>;
-  readonly goneSlots: readonly number[];
+  readonly goneSlots: number[];
   /** The index of rules is the earlier table's, and is still to be brought up to date. */
   readonly indexIsOld: boolean;
   /** What to do to the programs. */
@@ -67,8 +68,10 @@ export function traverse(table: Table, hook: number, pkt: Packet): Verdict {
   if (table.deep) return interpret(table, hook, pkt);
   const chain = table.builtin[hook]!;
   const verdict = chain.program.run(pkt);
-  if (verdict >= 0) return verdict;
-  const { counts } = table.context;
+  return verdict >= 0 ? verdict : byPolicy(chain, table.context.counts, pkt);
+}
+
+function byPolicy(chain: Chain, counts: Counts, pkt: Packet): Verdict {
   counts.packets[chain.slot]++;
   counts.bytes[chain.slot] += pkt.end - pkt.l3;
   if (chain.policy === DROP) pkt.reason = chain.policyReason;
@@ -86,8 +89,7 @@ export function commit({ table, fresh, gone, goneSlots, indexIsOld, changes }: P
     for (const rule of gone) table.ruleOf.delete(rule);
     for (const rule of fresh) table.ruleOf.add(rule);
   }
-  for (const rule of gone) counts.give(rule.slot);
-  for (const slot of goneSlots) counts.give(slot);
+  counts.giveAll(goneSlots);
   for (const change of changes) change();
   return table;
 }

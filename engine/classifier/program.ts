@@ -57,16 +57,18 @@ export interface Content {
   readonly tree: Tree | undefined;
 }
 
-export function* contentInSteps(rules: readonly Rule[], callees: readonly (Program | undefined)[]): Steps<Content> {
+export function* contentInSteps(rules: readonly Rule[], calleeOf: (rule: Rule) => Program | undefined): Steps<Content> {
   const { length } = rules;
+  const callees: (Program | undefined)[] = [];
   const conditions = new ConditionList(length);
   const order = new Int32Array(length);
   for (let number = 0; number < length; number++) {
     order[number] = conditions.add(rules[number], number, number);
+    callees.push(calleeOf(rules[number]));
     if (number % SLICE === SLICE - 1) yield;
   }
   const tree = length > tuning.walked ? yield* Tree.inSteps(conditions, order, false) : undefined;
-  return { conditions, rules: [...rules], callees: [...callees], order, tree };
+  return { conditions, rules: rules.slice(), callees, order, tree };
 }
 
 export class Program {
