@@ -5,7 +5,7 @@
 // beside the devices: a request is taken within one batch of packets, an idle thread wakes at once. Answers and events are posted
 // back and arrive as ordinary messages; events that nobody has taken yet are bounded, beyond that they are counted and forgotten.
 //
-// With several queues (queues.md says why so) each has a thread of its own that reads and writes (queue.ts), and this one only decides about what
+// With several queues (docs/decisions/queues.md) each has a thread of its own that reads and writes (queue.ts), and this one only decides about what
 // lies in memory that it shares with them (lane.ts). It sleeps on a cell of that memory instead of in poll(2).
 //
 // Its end: told to stop, or by an error, or because it no longer turns (watch()). In every case its devices are closed before onDeath() or

@@ -110,16 +110,20 @@ async function until(condition: () => boolean): Promise<void> {
 /** The program of test/bench/NAME.c. */
 export function compiled(name: 'forward' | 'rtt'): string {
   const program = join(folder, name);
-  if (!existsSync(program)) run('cc', '-O2', '-o', program, join(ROOT, `test/bench/${name}.c`));
+  if (!existsSync(program)) run('cc', '-O2', '-pthread', '-o', program, join(ROOT, `test/bench/${name}.c`));
   return program;
 }
 
-export const bareC: Forwarder = {
+export const bareCOf = (queues: number): Forwarder => ({
   name: 'C, bare',
   missing: needs('cc'),
   start: (lab) =>
-    startProgram(lab, [compiled('forward'), DEVICE.client, DEVICE.server], (text) => text.includes('ready')),
-};
+    startProgram(lab, [compiled('forward'), DEVICE.client, DEVICE.server, `${queues}`], (text) =>
+      text.includes('ready'),
+    ),
+});
+
+export const bareC = bareCOf(1);
 
 export const bareLoop = (name = 'our loop, bare', io?: IoMethod): Forwarder => ({
   name,

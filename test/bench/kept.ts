@@ -13,7 +13,7 @@ export interface Run extends Results {
 export type Line = (number | undefined)[];
 
 /** Numbers that say what was measured; every other number in a row is a figure. */
-const NAMES = ['rules', 'family', 'connections'];
+const NAMES = ['rules', 'queues', 'family', 'connections'];
 
 export const readRun = (file: string): Run => ({
   ...(JSON.parse(readFileSync(file, 'utf8')) as Results),

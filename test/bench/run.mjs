@@ -22,6 +22,7 @@ const BENCHES = {
   load: ['--shapes', 'acl', '--counts', '5000', '--runs', '3'],
   start: ['500', '5'],
   latency: ['--rounds', '1', '--asks', '500'],
+  queues: ['--queues', '1,2', '--seconds', '1', '--rounds', '1'],
   inline: ['--seconds', '1', '--rounds', '1'],
 };
 

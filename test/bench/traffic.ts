@@ -26,10 +26,10 @@ export async function warmUp(lab: Lab, protocol: 'tcp' | 'udp'): Promise<void> {
 
 const UNPACED = ['-u', '-b', '0', '-l', '18'];
 
-/** 18-octet datagrams, IPv6, one way, unpaced. */
-export const udpFlow = (lab: Lab, running: Running, seconds: number): Promise<Flow> =>
+/** 18-octet datagrams, IPv6, one way, unpaced; of one flow or several. */
+export const udpFlow = (lab: Lab, running: Running, seconds: number, flows = 1): Promise<Flow> =>
   charged(lab, running, async () => {
-    const { sum } = await iperf(lab, seconds, UNPACED);
+    const { sum } = await iperf(lab, seconds, [...UNPACED, '-P', `${flows}`]);
     return sum ? (sum.packets - sum.lost_packets) / seconds / 1e3 : 0;
   });
 
