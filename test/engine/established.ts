@@ -13,26 +13,63 @@ import { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { seeded } from '../../testing/bare-services.ts';
 
-/** A stateful ruleset: the rules that every packet of a connection is through at, and 200 that it never sees. */
-export const FORWARD_RULES: readonly string[] = [
-  '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+const table = (name: string, chains: readonly string[], rules: readonly string[]): string =>
+  [`*${name}`, ...chains.map((chain) => `:${chain} ACCEPT [0:0]`), ...rules, 'COMMIT', ''].join('\n');
+const filter = (rules: readonly string[]): string => table('filter', ['INPUT', 'FORWARD', 'OUTPUT'], rules);
+const ALL_HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
+
+const ESTABLISHED = '-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
+const stateful: readonly string[] = [
+  ESTABLISHED,
   '-A FORWARD -m conntrack --ctstate INVALID -j DROP',
   ...Array.from({ length: 200 }, (_, index) => `-A FORWARD -p tcp -m tcp --dport ${1000 + index} -j DROP`),
   '-A FORWARD -p tcp -m tcp --dport 80 -m conntrack --ctstate NEW -j ACCEPT',
+  '-A FORWARD -j DROP',
 ];
+
+/** What the packets pass, as save text by family. */
+export const SETUPS = {
+  /** The rules that every packet of a connection is through at, and 200 that it never sees. */
+  filter: () => filter(stateful),
+  /** 1,000 rules that every packet has to be compared with. */
+  'filter, 1,000 rules first': () =>
+    filter([
+      ...Array.from({ length: 1000 }, (_, index) => `-A FORWARD -p tcp -m tcp --dport ${2000 + index} -j DROP`),
+      ...stateful,
+    ]),
+  /** Connections are translated, and marked on the way. */
+  'filter, nat and mangle': (family: Family) =>
+    [
+      filter(stateful),
+      table(
+        'nat',
+        ['PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'],
+        [`-A POSTROUTING -o tunB -j SNAT --to-source ${family === 6 ? 'fd00:b::77' : '10.0.2.77'}`],
+      ),
+      table('mangle', ALL_HOOKS, [
+        '-A PREROUTING -i tunA -j MARK --set-xmark 0x1/0xff',
+        '-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu',
+        '-A POSTROUTING -m mark --mark 0x1/0xff -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff',
+      ]),
+    ].join(''),
+} as const;
+export type Setup = keyof typeof SETUPS;
 
 export interface Established {
   /** Time goes on by a millisecond. */
   tick(): void;
   /** One packet of the connection, from the inside. */
   send(): void;
+  /** One the other way. */
+  answer(): void;
   /** The first packet of a connection that was never there before. */
   open(): void;
   /** Packets that came out on the other side. */
   readonly left: number;
 }
 
-export function established(mode: 'bridge' | 'router', family: Family, rules: readonly string[]): Established {
+/** Opened connections that get no answer end after a second. */
+export function established(mode: 'bridge' | 'router', family: Family, setup: Setup = 'filter'): Established {
   let left = 0;
   const registry = new Registry({ matches, targets, helpers });
   const firewall = new Firewall({
@@ -40,17 +77,17 @@ export function established(mode: 'bridge' | 'router', family: Family, rules: re
       mode === 'router' ? { kind: 'router', topology: DEFAULT_TOPOLOGY } : { kind: 'bridge', ports: ['tunA', 'tunB'] },
     registry,
     random: seeded(3),
-    sysctls: { 'net.netfilter.nf_conntrack_max': 4_000_000 },
+    sysctls: { 'net.netfilter.nf_conntrack_max': 4_000_000, 'net.netfilter.nf_conntrack_tcp_timeout_syn_sent': 1 },
     transmit: () => {
       left++;
     },
   });
   const ruleset = new Ruleset(family, { lookup: registry, install: (table) => firewall.install([table]) });
-  const text = `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n${rules.join('\n')}\nCOMMIT\n`;
-  const { diagnostics } = restore(text, ruleset, { program: 'restore' });
+  const { diagnostics } = restore(SETUPS[setup](family), ruleset, { program: 'restore' });
   if (diagnostics.length > 0) throw new Error(diagnostics[0].first);
   const there = family === 6 ? { src: 'fd00:a::2', dst: 'fd00:b::2' } : { src: '10.0.1.2', dst: '10.0.2.2' };
-  const back = { src: there.dst, dst: there.src };
+  const translated = setup === 'filter, nat and mangle';
+  const back = { src: there.dst, dst: translated ? (family === 6 ? 'fd00:b::77' : '10.0.2.77') : there.src };
   const window = 60_000;
   const pkt = new Packet(2048);
   let now = 1;
@@ -68,6 +105,11 @@ export function established(mode: 'bridge' | 'router', family: Family, rules: re
     there,
     tcp({ sport: 1024, dport: 80, flags: 'A', seq: 101, ack: 501, window, data: new Uint8Array(18) }),
   );
+  const reply = ip(
+    family,
+    back,
+    tcp({ sport: 80, dport: 1024, flags: 'A', seq: 501, ack: 101, window, data: new Uint8Array(18) }),
+  );
   // 10.1.0.0/16 lies behind the inside. The identification goes down as the address goes up: the header checksum stays right.
   const first = ip(
     family,
@@ -81,6 +123,7 @@ export function established(mode: 'bridge' | 'router', family: Family, rules: re
       now++;
     },
     send: () => receive('tunA', data),
+    answer: () => receive('tunB', reply),
     open() {
       // Another source port, and another address when the ports are through.
       opened++;
