@@ -38,7 +38,7 @@ import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolRequest } from './protocol.ts';
 import { RuleStore } from './rule-store.ts';
 import { type ControlServer, listen } from './server.ts';
-import { changedSysctls, modeOf, type Settings, sysctlsOf } from './settings.ts';
+import { changedSysctls, droppedSysctls, modeOf, type Settings, sysctlsOf } from './settings.ts';
 import { familyOf, runTool } from './tool.ts';
 
 export interface DaemonOptions {
@@ -248,6 +248,7 @@ export class Daemon {
   async change(next: Settings): Promise<void> {
     await this.makePolicies(next);
     await this.store.load(next.rules);
+    await this.ask({ op: 'sysctl-reset', names: droppedSysctls(this.settings, next) });
     for (const [name, value] of changedSysctls(this.settings, next)) await this.ask({ op: 'sysctl', name, value });
     await this.ask({ op: 'host', facts: hostFacts(next) });
     this.settings = { ...this.settings, rules: next.rules, sysctls: next.sysctls, host: next.host };

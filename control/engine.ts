@@ -62,6 +62,8 @@ export type EngineRequest =
   /** A call of nfacct. */
   | { op: 'nfacct'; argv: readonly string[]; stdin: string | undefined }
   | { op: 'sysctl'; name: string; value: string | number }
+  /** They are to be as without anybody's doing. */
+  | { op: 'sysctl-reset'; names: readonly string[] }
   /** A call of ipset; `age`: it speaks of so many ms ago. */
   | { op: 'ipset'; argv: readonly string[]; stdin: string | undefined; age?: number };
 
@@ -171,6 +173,7 @@ export function createEngine(host: EngineHost): Engine {
     },
     proc: ({ path, writes }) => (path === undefined ? firewall.procFiles() : editProc(firewall, path, writes)),
     sysctl: ({ name, value }) => firewall.setSysctl(name, value),
+    'sysctl-reset': ({ names }) => firewall.resetSysctls(names),
     attach: ({ file }) => firewall.attach(loadExtension(file)),
     detach: ({ name }) => firewall.detach(name),
     host: ({ facts }) => firewall.setHost(facts),

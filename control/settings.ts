@@ -1,6 +1,6 @@
 // What a daemon is to be, from the command line or a configuration file.
 
-import { PROFILE } from '../conntrack/settings.ts';
+import { isPolicySetting, PROFILE } from '../conntrack/settings.ts';
 import type { Mode } from '../engine/firewall.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
 import type { IoMethod } from '../tun/io-method.ts';
@@ -76,7 +76,14 @@ const ROUTER_SYSCTLS = {
 export const sysctlsOf = ({ mode, sysctls }: Pick<Settings, 'mode' | 'sysctls'>): Settings['sysctls'] =>
   mode === 'router' ? { ...ROUTER_SYSCTLS, ...sysctls } : sysctls;
 
-/** What is to be set where `running` becomes `next`, whose mode does not count: that stays. One that is no longer named keeps its value. */
+/** Those that `next` does not name any more: they are to be as without anybody's doing. A timeout policy stays, for connections have it. */
+export function droppedSysctls(running: Settings, next: Settings): string[] {
+  const after = sysctlsOf({ mode: running.mode, sysctls: next.sysctls });
+  const gone = Object.keys(sysctlsOf(running)).filter((name) => after[name] === undefined);
+  return gone.filter((name) => name !== PROFILE && !isPolicySetting(name));
+}
+
+/** What is to be set where `running` becomes `next`, whose mode does not count: that stays. */
 export function changedSysctls(running: Settings, next: Settings): [name: string, value: string | number][] {
   const before = sysctlsOf(running);
   const after = sysctlsOf({ mode: running.mode, sysctls: next.sysctls });

@@ -7,6 +7,7 @@
 
 import { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
 import { setSetting } from '../conntrack/settings.ts';
+import { Sysctls } from '../conntrack/sysctl.ts';
 import { ConnectionTracker } from '../conntrack/tracker.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
@@ -36,6 +37,7 @@ import type { CounterStore } from './ruleset.ts';
 import type { LogRecord, Random, Services, WallClock } from './services.ts';
 import { Sets } from './sets/index.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
+import { STACK_SYSCTLS } from './stack/sysctls.ts';
 import { SynProxy } from './synproxy/synproxy.ts';
 import { TimerMap } from './timers.ts';
 import { type Trace, Tracer } from './trace.ts';
@@ -385,6 +387,28 @@ export class Firewall {
     if (!taken) throw new Error(`sysctl ${name}=${value}: not known here, or not a value of it`);
     notePolicy(this.registry, name, value);
     this.sysctls.set(name, value);
+  }
+
+  /** Gives settings the values that they have without anybody's doing. Throws for one that nobody knows. */
+  resetSysctls(names: readonly string[]): void {
+    let left = [...names];
+    // Two of reassembly hold each other's values in bounds, so the order may matter.
+    for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
+      before = left.length;
+      left = left.filter((name) => !this.resetSysctl(name));
+    }
+    if (left.length > 0) throw new Error(`sysctl ${left[0]}: not known here`);
+  }
+
+  private resetSysctl(name: string): boolean {
+    const first = new Sysctls().get(name) ?? new Defragmenter().getSysctl(name) ?? STACK_SYSCTLS[name];
+    if (first === undefined) return false;
+    try {
+      this.setSysctl(name, first);
+    } catch {
+      return false;
+    }
+    return this.sysctls.delete(name);
   }
 
   /** Value of a setting of the tracker or of reassembly, by its kernel name; undefined: none of theirs. */

@@ -15,6 +15,7 @@ import { ErrorLimiter } from './limiter.ts';
 import { compileOptions, finishForwarded, recoverOptions } from './options4.ts';
 import { examineOptions } from './options6.ts';
 import { createRoutes, isLinkLocal6, LOOPBACK } from './routes.ts';
+import { STACK_SYSCTLS } from './sysctls.ts';
 import type { Destination, Emitted, RouteTable, Stack, StackOptions, Transmit } from './types.ts';
 
 const DAY_MS = 86_400_000;
@@ -51,6 +52,7 @@ class Router implements Stack {
       reply: (octets, about, onLink) => this.send(octets, about, false, onLink),
       error: (about, error) => this.answer(about, error),
     });
+    for (const [name, value] of Object.entries(STACK_SYSCTLS)) this.setSysctl(name, value);
   }
 
   setSysctl(name: string, value: string | number): boolean {

@@ -11,7 +11,7 @@ import { CONFIG_SCHEMA, parseConfig } from '../../control/config/config.ts';
 import { loadConfig, tryConfig } from '../../control/config/load.ts';
 import { ConfigError } from '../../control/config/reader.ts';
 import { statePaths } from '../../control/paths.ts';
-import { changedSysctls, needsRestart } from '../../control/settings.ts';
+import { changedSysctls, droppedSysctls, needsRestart } from '../../control/settings.ts';
 
 const settings = (source: string) => parseConfig(source, '/etc/sekisho.yaml').settings;
 
@@ -346,6 +346,15 @@ describe('a configuration and its files', () => {
       ['sekisho.profile', 'kernel'],
       ['net.netfilter.nf_conntrack_max', '9'],
     ]);
+    expect(droppedSysctls(homes, kernel)).toEqual(['net.netfilter.nf_conntrack_udp_timeout']);
+    expect(droppedSysctls(kernel, homes)).toEqual([]);
+  });
+
+  test('what the router has of its own is not dropped with what was set by name', () => {
+    const of = (more: string) => settings(`state: /s\nmode: router\n${DEVICES}${more}`);
+    const strict = of('sysctls: {net.ipv4.icmp_ratelimit: 5, net.ipv4.ip_forward: 0}');
+    expect(droppedSysctls(strict, of(''))).toEqual(['net.ipv4.ip_forward']);
+    expect(changedSysctls(strict, of(''))).toEqual([['net.ipv4.icmp_ratelimit', 1000]]);
   });
 
   test('what cannot be changed while it runs is named', () => {

@@ -73,7 +73,13 @@ describe.skipIf(!may)('the daemon as a service', () => {
       expect(site.sekisho('ip6tables -S FORWARD').stdout).toContain(`--dport ${round}`);
     }
     expect(await pings).toBe(200);
-    expect(site.sekisho('metrics').stdout).toContain('sekisho_conntrack_entries_limit 5000');
+    const limit = (): string | undefined =>
+      /^sekisho_conntrack_entries_limit .*/m.exec(site.sekisho('metrics').stdout)?.[0];
+    expect(limit()).toBe('sekisho_conntrack_entries_limit 5000');
+    // A setting that is no longer named is as it was before.
+    config('rules: r.v6');
+    expect(site.sekisho('reload').status).toBe(0);
+    expect(limit()).toBe('sekisho_conntrack_entries_limit 262144');
 
     // What cannot be changed is named; what is wrong changes nothing.
     config('rules: r.v6\nmode: router');
