@@ -11,6 +11,8 @@ export class RuleIndex {
   private readonly shared = new Map<string, number>();
   /** By bit: how many rules have that wish. */
   private readonly wishes: number[] = new Array(WISHES).fill(0);
+  /** The wishes that some rule has: asked with every walk. */
+  private wanted = 0;
 
   get(spec: RuleSpec): Rule | undefined {
     return this.bySpec.get(spec);
@@ -30,7 +32,7 @@ export class RuleIndex {
 
   /** Some rule wants it: one of wishes.ts. */
   wants(wish: number): boolean {
-    return this.wishes[31 - Math.clz32(wish)] > 0;
+    return (this.wanted & wish) !== 0;
   }
 
   get sharedNames(): IterableIterator<string> {
@@ -48,7 +50,12 @@ export class RuleIndex {
   }
 
   private note({ wishes, sharedNames }: Rule, by: 1 | -1): void {
-    for (let left = wishes; left !== 0; left &= left - 1) this.wishes[31 - Math.clz32(left & -left)] += by;
+    for (let left = wishes; left !== 0; left &= left - 1) {
+      const wish = left & -left;
+      const bit = 31 - Math.clz32(wish);
+      this.wishes[bit] += by;
+      this.wanted = this.wishes[bit] > 0 ? this.wanted | wish : this.wanted & ~wish;
+    }
     for (const name of sharedNames) count(this.shared, name, by);
   }
 }
