@@ -5,7 +5,7 @@
 import { Ruleset } from '../engine/ruleset.ts';
 import { orderedChains, type Printing, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
-import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { isMoved, type TableChange } from './table-change.ts';
 
 export class NotStorable extends Error {}
@@ -42,11 +42,11 @@ export class Readable {
       const table = ruleset.table(name)!;
       // What a new chain is called concerns all rules.
       if (chains.some(({ isNew }) => isNew) || hidesTarget(table, ruleset)) return this.check(ruleset);
-      await this.learn(
-        ruleset,
-        table,
-        new Set(chains.flatMap(({ added }) => added.filter((one): one is RuleSpec => !isMoved(one)))),
-      );
+      const added = chains.map((chain) => ({
+        name: chain.name,
+        rules: chain.added.filter((one): one is RuleSpec => !isMoved(one)),
+      }));
+      await this.learn(ruleset, table, added);
     }
   }
 
@@ -56,20 +56,33 @@ export class Readable {
       const name = [...table.chains.keys()].find((chain) => !PLAIN_NAME.test(chain));
       if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
       const hides = hidesTarget(table, ruleset);
-      const unknown = new Set(
-        [...rulesOf(table)].filter(
-          (rule) => hides || !(this.known.has(rule) || this.isAsWritten(rule, ruleset.printing)),
-        ),
-      );
+      const isKnown = (rule: RuleSpec): boolean =>
+        !hides && (this.known.has(rule) || this.isAsWritten(rule, ruleset.printing));
+      const unknown = [...table.chains.values()].map((chain) => ({
+        name: chain.name,
+        rules: chain.rules.filter((rule) => !isKnown(rule)),
+      }));
       await this.learn(ruleset, table, unknown);
     }
   }
 
-  private async learn(ruleset: Ruleset, table: TableSpec, rules: ReadonlySet<RuleSpec>): Promise<void> {
-    if (rules.size === 0) return;
+  /** Rules by the chains of the table in which they stand. */
+  private async learn(ruleset: Ruleset, table: TableSpec, chains: readonly Pick<ChainSpec, 'name' | 'rules'>[]) {
+    const { family, printing } = ruleset;
+    const isChain = (name: string): boolean => table.chains.has(name);
+    const reader = new QuickReader({ family, ...printing, file: '', isChain }, table.name);
+    const left = new Set<RuleSpec>();
+    for (const { name, rules } of chains) {
+      for (const rule of rules) {
+        const read = quickBack(reader, name, rule, printing);
+        if (read) this.known.set(rule, read);
+        else left.add(rule);
+      }
+    }
+    if (left.size === 0) return;
     // Both in the order of the printed text.
-    const only = withOnly(table, rules);
-    const read = (await readBack(ruleset, only)).values();
+    const only = withOnly(table, left);
+    const read = rulesOf(await parsedBack(ruleset, only));
     for (const rule of rulesOf(only)) this.known.set(rule, read.next().value!);
   }
 
@@ -109,26 +122,12 @@ const withOnly = (table: TableSpec, rules: ReadonlySet<RuleSpec>): TableSpec => 
   ),
 });
 
-/** The rules of the table as their text is read, in its order. */
-async function readBack(ruleset: Ruleset, table: TableSpec): Promise<RuleSpec[]> {
-  return quickBack(ruleset, table) ?? [...rulesOf(await parsedBack(ruleset, table))];
-}
-
-/** Without the parser; undefined: one of them is for the grammar. */
-function quickBack({ family, printing }: Ruleset, table: TableSpec): RuleSpec[] | undefined {
-  const isChain = (name: string): boolean => table.chains.has(name);
-  const reader = new QuickReader({ family, ...printing, file: '', isChain }, table.name);
-  const rules: RuleSpec[] = [];
-  for (const chain of orderedChains(table)) {
-    for (const rule of chain.rules) {
-      const words = printConditions(rule, printing);
-      const line = `-A ${chain.name}${words}`;
-      const read = line.includes('\n') ? undefined : reader.read(line, 0, line.length, 1, false);
-      if (!read || read.chain !== chain.name || printConditions(read.rule, printing) !== words) return undefined;
-      rules.push(read.rule);
-    }
-  }
-  return rules;
+/** The rule as its text is read without the parser; undefined: it is one for the grammar. */
+function quickBack(reader: QuickReader, chain: string, rule: RuleSpec, printing: Printing): RuleSpec | undefined {
+  const words = printConditions(rule, printing);
+  const line = `-A ${chain}${words}`;
+  const read = line.includes('\n') ? undefined : reader.read(line, 0, line.length, 1, false);
+  return read?.chain === chain && printConditions(read.rule, printing) === words ? read.rule : undefined;
 }
 
 async function parsedBack({ family, printing: { lookup, names } }: Ruleset, table: TableSpec): Promise<TableSpec> {

@@ -37,18 +37,21 @@ export class LoadCheck {
     const before = this.known.get(name);
     // Known again when it has passed.
     this.known.delete(name);
-    const facts = new Map<string, ChainFacts>();
+    const facts = before ?? new Map<string, ChainFacts>();
     const touched: ChainSpec[] = [];
     let sameJumps = before?.size === table.chains.size;
     let work = 0;
     for (const chain of table.chains.values()) {
       if (++work % SLICE === 0) yield;
-      const was = before?.get(chain.name);
+      const was = facts.get(chain.name);
+      if (was && was.from === was.to && was.extensions === extensions && isSame(chain.rules, was.rules)) continue;
       const now = yield* factsOf(chain, was);
       facts.set(chain.name, now);
-      if (now !== was || now.from !== now.to || now.extensions !== extensions) touched.push(chain);
+      touched.push(chain);
       if (now.jumps !== was?.jumps) sameJumps = false;
     }
+    if (facts.size > table.chains.size)
+      for (const name of facts.keys()) if (!table.chains.has(name)) facts.delete(name);
     if (!sameJumps) yield* this.walkAll(table, facts);
     for (const chain of sameJumps ? touched : orderedChains(table)) {
       if (++work % SLICE === 0) yield;
@@ -90,6 +93,12 @@ interface ChainFacts {
   /** The walk is in it, or in one that it jumped to. */
   onPath: boolean;
   extensions: Extensions | undefined;
+}
+
+function isSame(rules: readonly RuleSpec[], before: readonly RuleSpec[]): boolean {
+  if (rules.length !== before.length) return false;
+  for (let index = 0; index < rules.length; index++) if (rules[index] !== before[index]) return false;
+  return true;
 }
 
 /** What differs from before is looked at, and all of it where that changes what the rest means. */

@@ -116,7 +116,7 @@ export class Planner {
       if (!chain) throw new RuleError(`table ${spec.name}: no chain ${hook}`, undefined, undefined, 1);
       return chain;
     });
-    const table = tableOf(spec, this.context, chains, builtin, indexIsOld ? this.index : this.born);
+    const table = tableOf(spec, this.context, chains, builtin, indexIsOld ? this.index : this.born, this.deep);
     const goneSlots = (earlier?.builtin ?? []).flatMap((chain, hook) =>
       chain && builtin[hook]?.slot !== chain.slot ? [chain.slot] : [],
     );
@@ -136,6 +136,7 @@ export class Planner {
 
   private changed = 0;
   private sameJumps = false;
+  private deep = false;
 
   /** Chains that are not what they were. */
   private *compareChains(): Steps<ChainSpec[]> {
@@ -241,6 +242,7 @@ export class Planner {
       if (acting > 0 !== this.actingIn(name) > 0) return false;
     }
     this.chains = new Map(earlier.chains);
+    this.deep = earlier.deep;
     for (const chain of touched) {
       this.chains.set(chain.name, yield* this.assemble(chain, earlier.chains.get(chain.name)!.calls));
     }
@@ -275,7 +277,8 @@ export class Planner {
       }
     }
     let actsAnew = false;
-    for (const { program, acts } of this.chains.values()) {
+    for (const { program, acts, depth } of this.chains.values()) {
+      if (depth > DEEPEST) this.deep = true;
       if (acts === program.acts) continue;
       actsAnew = true;
       this.changes.push(() => {
@@ -368,18 +371,29 @@ function tableOf(
   chains: ReadonlyMap<string, Chain>,
   builtin: readonly (Chain | undefined)[],
   index: RuleIndex,
+  deep: boolean,
 ): Table {
   const { counts } = context;
+  const { family, name } = spec;
+  let specs: Map<string, ChainSpec> | undefined;
   return {
-    spec: { ...spec, chains: new Map([...chains].map(([name, chain]) => [name, chain.spec])) },
-    family: spec.family,
+    spec: {
+      family,
+      name,
+      // For the interpreter and for copies; an edit among thousands of chains does without.
+      get chains() {
+        specs ??= new Map([...chains].map(([chain, made]) => [chain, made.spec]));
+        return specs;
+      },
+    },
+    family,
     chains,
     builtin,
     ruleOf: index,
     get traces() {
       return index.wants(TRACING);
     },
-    deep: [...chains.values()].some((chain) => chain.depth > DEEPEST),
+    deep,
     context,
     bound: (rule) => index.get(rule)!,
     count(counted: RuleSpec | ChainSpec, pkt: Packet) {
