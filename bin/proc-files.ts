@@ -1,4 +1,4 @@
-// What rules keep of addresses and flows, asked of the daemon: lists of recent, tables of hashlimit. Texts are those of /proc.
+// What rules keep of addresses and flows, asked of the daemon: lists of recent, tables of hashlimit, counts of SYNPROXY. Texts are those of /proc.
 
 import { ask } from '../control/client.ts';
 import { statePaths } from '../control/paths.ts';
@@ -82,4 +82,17 @@ export const hashlimit = (name: string | undefined, only: HashlimitShown): Promi
     );
     if (name !== undefined && files.length === 0) throw new Error(`no rule keeps a table ${name}`);
     return only.json ? asJson(files, hashlimitEntry) : show(files, name !== undefined && files.length === 1);
+  });
+
+/** Names over hexadecimal numbers. */
+export function synproxyCounts(text: string): Record<string, number> {
+  const [names, counts] = text.split('\n').map((line) => line.split(/\t+/));
+  return Object.fromEntries(names.map((name, index) => [name, Number.parseInt(counts[index], 16)]));
+}
+
+export const synproxy = ({ json }: Shown): Promise<number> =>
+  reached(async () => {
+    const [file] = await readAll((path) => path === 'stat/synproxy');
+    if (!file) throw new Error('no rule has the target SYNPROXY');
+    return json ? `${JSON.stringify(synproxyCounts(file[1]))}\n` : file[1];
   });

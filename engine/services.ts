@@ -7,6 +7,7 @@ import type { Packet, SecurityAssociation } from '../packet/packet.ts';
 import type { Accounts } from './host/accounts.ts';
 import type { Fingerprint } from './host/fingerprints.ts';
 import type { Socket, SocketQuery } from './host/sockets.ts';
+import type { ProcFile } from './proc-file.ts';
 import type { QueueListener } from './queue.ts';
 import type { Sets } from './sets/index.ts';
 import type { ServerOptions } from './synproxy/synproxy.ts';
@@ -99,6 +100,8 @@ export interface VirtualConnection {
 
 /** The target SYNPROXY's other half. Bits and numbers: engine/synproxy/. */
 export interface SynProxies {
+  /** What it has met, a file of /proc while a rule has the target. */
+  readonly statistics: ProcFile;
   /** Undefined: the segment is neither a first SYN nor an ACK. */
   answer(pkt: Packet, server: ServerOptions): Verdict | undefined;
 }

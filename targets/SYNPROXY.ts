@@ -48,8 +48,9 @@ export const SYNPROXY = defineTarget({
   placement: { hooks: ['INPUT', 'FORWARD'], protocols: [IPPROTO_TCP] },
   needsTracking: true,
   proxies: true,
-  compile(checked, { services: { synProxy } }) {
+  compile(checked, { services: { synProxy }, shared }) {
     const server = serverOf(checked);
+    if (synProxy) shared('SYNPROXY statistics', () => synProxy.statistics, 'both');
     return (pkt) => {
       if (synProxy) return synProxy.answer(pkt, server) ?? CONTINUE;
       pkt.reason = 'nobody to open connections';

@@ -45,6 +45,13 @@ export const daemon: CommandFamily = (program, set) => {
     );
 
   program
+    .command('synproxy')
+    .description('what SYNPROXY has met, as /proc/net/stat/synproxy shows it')
+    .option('--json', 'as JSON')
+    .action((options) => set(import('../proc-files.ts').then(({ synproxy }) => synproxy(options))))
+    .addHelpText('after', examples('sekisho synproxy', 'sekisho synproxy --json | jq .cookie_invalid'));
+
+  program
     .command('attach')
     .description("adds the matches and targets of a file to the daemon's language, while packets flow")
     .argument('<file>', 'a JavaScript module (docs/own-extensions.md)')

@@ -41,6 +41,7 @@ import {
   WSCALE,
 } from './options.ts';
 import { segment } from './segment.ts';
+import { SynProxyStatistics } from './statistics.ts';
 
 /** What a rule says of the server. */
 export interface ServerOptions {
@@ -71,6 +72,7 @@ export interface SynProxyParts {
 }
 
 export class SynProxy {
+  readonly statistics = new SynProxyStatistics();
   private readonly parts: SynProxyParts;
   private readonly cookies: SynCookies;
 
@@ -89,6 +91,7 @@ export class SynProxy {
     if (!options) return drop(pkt, 'TCP header cut short');
     const flags = tcp.flags(bytes, l4) & (tcp.SYN | tcp.ACK | tcp.FIN | tcp.RST);
     if (flags === tcp.SYN) {
+      this.statistics.synReceived++;
       this.challenge(pkt, options, server);
       return STOLEN;
     }
@@ -121,7 +124,11 @@ export class SynProxy {
   private open(pkt: Packet, options: SynOptions, late: number): boolean {
     const { bytes, l4 } = pkt;
     const mss = this.cookies.check(pkt);
-    if (mss === 0) return false;
+    if (mss === 0) {
+      this.statistics.cookieInvalid++;
+      return false;
+    }
+    this.statistics.cookieValid++;
     options.mss = mss;
     options.present |= MSS;
     if (options.present & TIMESTAMP) findInTime(options);
@@ -151,6 +158,7 @@ export class SynProxy {
     } else if (state === CLOSE && (flags & (tcp.SYN | tcp.ACK)) === tcp.SYN && direction === 0) {
       // Opened again: what the two halves differ by is found out anew.
       tracker.proxied.set(id, { timeShift: 0 });
+      this.statistics.connReopened++;
       const verdict = this.begin(pkt, flags);
       if (verdict !== ACCEPT) return verdict;
     } else if (state === SYN_SENT) {
@@ -177,7 +185,9 @@ export class SynProxy {
     if (!options) return drop(pkt, 'TCP header cut short');
     // A keep-alive repeats the last octet; here that is the SYN.
     if ((flags & (tcp.SYN | tcp.ACK)) === tcp.ACK && direction === 0) {
-      return this.open(pkt, options, 1) ? STOLEN : drop(pkt, 'no SYN cookie of ours');
+      if (!this.open(pkt, options, 1)) return drop(pkt, 'no SYN cookie of ours');
+      this.statistics.cookieRetrans++;
+      return STOLEN;
     }
     tracker.proxied.set(id, { firstSequence: tcp.acknowledgment(bytes, l4) });
     if (options.present & TIMESTAMP) tracker.proxied.set(id, { firstTime: options.echo });

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hashlimitEntry, recentEntry } from '../../bin/proc-files.ts';
+import { hashlimitEntry, recentEntry, synproxyCounts } from '../../bin/proc-files.ts';
+import { SynProxyStatistics } from '../../engine/synproxy/statistics.ts';
 import { type Ran, sekisho } from './program.ts';
 
 let folder: string;
@@ -150,5 +151,19 @@ test('lines of -m recent and -m hashlimit, taken apart', () => {
     credit: 1600,
     credit_cap: 3200,
     cost: 320,
+  });
+});
+
+test('the counts of SYNPROXY, taken apart', () => {
+  const statistics = new SynProxyStatistics();
+  statistics.synReceived = 26;
+  statistics.cookieValid = 1;
+  expect(synproxyCounts(statistics.read())).toEqual({
+    entries: 0,
+    syn_received: 26,
+    cookie_invalid: 0,
+    cookie_valid: 1,
+    cookie_retrans: 0,
+    conn_reopened: 0,
   });
 });

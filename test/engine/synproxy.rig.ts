@@ -56,7 +56,7 @@ export function talk(name: string, family: Family, text: string, steps: readonly
     name,
     [family === 4 ? 'v4rules' : 'v6rules']: text,
     sysctls: { 'net.netfilter.nf_conntrack_tcp_loose': 0 },
-    steps: [...steps, { counters: true }, { ct: true }],
+    steps: [...steps, { counters: true }, { ct: true }, { read: '/proc/net/stat/synproxy' }],
   };
 }
 
@@ -68,7 +68,7 @@ interface Drawn {
   readonly times: number[];
 }
 
-/** A line for each packet, counter and connection. */
+/** A line for each packet, counter and connection, and one for the counts of all. */
 export function told({ steps }: Result): string[] {
   const drawn: Drawn = { cookies: [], times: [] };
   return steps.flatMap((one, index) => [
@@ -76,8 +76,19 @@ export function told({ steps }: Result): string[] {
     ...(one.err === undefined ? [] : [`${index} ${one.err}`]),
     ...(one.v4_text ?? '').split('\n').filter((line) => line !== ''),
     ...(one.v6_text ?? '').split('\n').filter((line) => line !== ''),
+    ...(one.text === undefined ? [] : [`statistics ${summed(one.text)}`]),
     ...(one.ct ?? []).map(({ timeout, state, flags }) => `${state} ${Math.round((timeout ?? 0) / 5) * 5} ${flags}`),
   ]);
+}
+
+/** The kernel has a line of counts for each processor. */
+function summed(text: string): string {
+  const sums: number[] = [];
+  for (const line of text.trimEnd().split('\n').slice(1))
+    line.split('\t').forEach((count, index) => {
+      sums[index] = (sums[index] ?? 0) + Number.parseInt(count, 16);
+    });
+  return sums.join(' ');
 }
 
 function describe({ out, hex }: Emitted, drawn: Drawn): string {

@@ -22,6 +22,7 @@ describe.skipIf(!may)('SYNPROXY', () => {
   beforeEach(async () => {
     site = new Site();
     await site.start('--sysctl', 'net.netfilter.nf_conntrack_tcp_loose=0');
+    expect(site.sekisho('synproxy').stderr).toContain('no rule has the target SYNPROXY');
     for (const program of ['iptables', 'ip6tables']) {
       site.sekisho(`${program} -t raw -A PREROUTING -p tcp --dport ${PORT}:${CLOSED} --syn -j CT --notrack`);
       const match = `-p tcp --dport ${PORT}:${CLOSED} -m conntrack --ctstate INVALID,UNTRACKED`;
@@ -44,6 +45,8 @@ describe.skipIf(!may)('SYNPROXY', () => {
       const { stdout: table, stderr } = site.sekisho('connections');
       expect(stderr).toBe('');
       expect(table).toMatch(new RegExp(`dport=${PORT} .*\\[ASSURED\\]`));
+      const counts = JSON.parse(site.sekisho('synproxy --json').stdout);
+      expect(counts).toMatchObject({ syn_received: 1, cookie_invalid: 0, cookie_valid: 1 });
     });
   }
 
