@@ -3,7 +3,10 @@
 //   npm run bench:track [-- COUNT]      1,000,000 connections unless said otherwise; as root, the kernel's figures beside them
 //
 // Memory, of the leanest of three runs, is what the process has more of with the connections than without them, index included. Times are of the processor, for others
-// may be at work on the machine. "Born" is a new connection from its packet to the table, "met" a packet of an established one.
+// may be at work on the machine. "Hot" is a lookup among 1,024 connections, "random" one anywhere, "end" the cost of a connection that expires; "born"
+// is a new connection from its packet to the table, "met" a packet of an established one.
+//
+// The kernel has no lookup that could be called alone: its figures are what tracking adds to a packet (track-kernel.ts), up to 200,000 connections.
 
 import { execFileSync } from 'node:child_process';
 import { addressWords } from '../../conntrack/nat/range.ts';
@@ -18,7 +21,8 @@ import { parseAddress } from '../../packet/address.ts';
 import { ip, tcp, udp } from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
-import { kernelFigures } from './track-kernel.ts';
+import { describe, keep, machine, spentNs } from './results.ts';
+import { type KernelFigures, kernelFigures, kernelTable } from './track-kernel.ts';
 
 type Family = 4 | 6;
 
@@ -32,11 +36,8 @@ const random = (): number => {
 };
 
 /** Milliseconds of the processor. */
-const spent = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000;
-};
-const perPiece = (ms: number, count: number): string => `${((ms * 1e6) / count).toFixed(0)} ns`;
+const spent = (): number => spentNs() / 1e6;
+const perPiece = (ms: number, count: number): number => Math.round((ms * 1e6) / count);
 const collect = (globalThis as { gc?: () => void }).gc ?? (() => undefined);
 
 // --- The table ------------------------------------------------------------------------------------------------------
@@ -63,7 +64,16 @@ function fill(tracker: ConnectionTracker, tuple: Tuple, index: number): void {
 
 const outside = family === 4 ? '10.9.9.9' : 'fd00::9';
 
-function memory(count: number): string {
+/** Octets and nanoseconds, each of one connection; a sweep of all in milliseconds. */
+interface Figures {
+  readonly resident: number;
+  readonly hot: number;
+  readonly random: number;
+  readonly sweepMs: number;
+  readonly end: number;
+}
+
+function memory(count: number): Figures {
   collect();
   const before = process.memoryUsage().rss;
   const tracker = new ConnectionTracker(random);
@@ -116,15 +126,14 @@ function memory(count: number): string {
   const expireFrom = spent();
   tracker.advance(3_000_000);
   const expire = spent() - expireFrom;
-  return [
-    `IPv${family} ${kind}`.padEnd(14),
-    `${resident.toFixed(0)} octets`.padStart(11),
-    perPiece(hot, lookups).padStart(12),
-    perPiece(cold, lookups).padStart(12),
-    `${sweep.toFixed(2)} ms`.padStart(12),
-    perPiece(expire, count).padStart(12),
-    sum < 0 ? '?' : '',
-  ].join(' ');
+  if (sum < 0) throw new Error('nothing was found');
+  return {
+    resident: Math.round(resident),
+    hot: perPiece(hot, lookups),
+    random: perPiece(cold, lookups),
+    sweepMs: sweep,
+    end: perPiece(expire, count),
+  };
 }
 
 // --- Packets --------------------------------------------------------------------------------------------------------
@@ -157,7 +166,7 @@ function firewall(): Firewall {
 }
 
 /** A SYN from one more client each time; the packet is written over. */
-function born(): string {
+function born(): number {
   const made = firewall();
   const octets = ip(family, { src: client(1), dst: SERVER }, udp({ sport: 1_024, dport: 80, data: 18 }));
   const pkt = new Packet(2_048);
@@ -176,11 +185,11 @@ function born(): string {
     made.receive('a', pkt);
   }
   if (made.tracker.table.count !== count) throw new Error(`${made.tracker.table.count} connections`);
-  return `IPv${family} born: ${perPiece(spent() - from, count)} through the whole walk`;
+  return perPiece(spent() - from, count);
 }
 
 /** TCP segments of 1,024 established flows, in turn. */
-function met(): string {
+function met(): number {
   const made = firewall();
   const segment = (from: string, to: string, sport: number, dport: number, flags: string, seq: number, ack: number) =>
     ip(family, { src: from, dst: to }, tcp({ sport, dport, flags, seq, ack, window: 60_000 }));
@@ -214,32 +223,73 @@ function met(): string {
     }
     walk = spent() - from - walk;
   }
-  return `IPv${family} met: ${perPiece(walk, rounds * packets.length)} through the whole walk, 1,024 flows`;
+  return perPiece(walk, rounds * packets.length);
 }
 
 // --- The run --------------------------------------------------------------------------------------------------------
 
-const again = (...words: string[]): string =>
-  execFileSync(process.execPath, ['--expose-gc', process.argv[1], String(COUNT), ...words], {
-    encoding: 'utf8',
-  }).trim();
+/** What one measurement, in a process of its own, says. */
+function again<Said>(...words: (string | number)[]): Said {
+  const argv = ['--expose-gc', process.argv[1], String(COUNT), ...words.map(String)];
+  return JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8' })) as Said;
+}
 
 /** The leanest of three: what the compiler and the collector have at the time differs by some octets a connection. */
-const leanest = (...words: string[]): string => {
-  const octets = (line: string): number => Number(/(\d+) octets/.exec(line)?.[1]);
-  return [1, 2, 3].map(() => again(...words)).reduce((best, line) => (octets(line) < octets(best) ? line : best));
-};
+const leanest = (version: Family, one: string): Figures =>
+  [1, 2, 3]
+    .map(() => again<Figures>('memory', version, one))
+    .reduce((best, next) => (next.resident < best.resident ? next : best));
+
+const kernel = (version: Family, one: string): KernelFigures | string => again('kernel', version, one);
+
+const cells = (numbers: readonly number[], unit: string, digits = 0): string =>
+  numbers.map((number) => `${number.toFixed(digits)} ${unit}`.padStart(9)).join('');
+
+function compareKinds(): object[] {
+  console.log(`${COUNT} connections; ${describe(machine())}`);
+  console.log(`${' '.repeat(14)}    ours                                      the kernel`);
+  console.log(
+    `${' '.repeat(14)}  octets      hot   random    sweep      end   octets      hot   random      end     born`,
+  );
+  const rows: object[] = [];
+  for (const one of Object.keys(PROTOCOLS)) {
+    for (const version of [4, 6] as const) {
+      const ours = leanest(version, one);
+      const theirs = kernel(version, one);
+      const left = `${cells([ours.resident], '')}${cells([ours.hot, ours.random], 'ns')}${cells([ours.sweepMs], 'ms', 1)}${cells([ours.end], 'ns')}`;
+      const right =
+        typeof theirs === 'string'
+          ? `  left out: ${theirs}`
+          : `${cells([theirs.slab], '')}${cells([theirs.hot, theirs.random, theirs.end, theirs.born], 'ns')}`;
+      console.log(`IPv${version} ${one}`.padEnd(14) + left + right);
+      rows.push({ kind: one, family: version, count: COUNT, ...ours });
+      if (typeof theirs !== 'string')
+        rows.push({ kind: `${one}, the kernel`, family: version, count: COUNT, ...theirs });
+    }
+  }
+  const table = kernelTable();
+  if (table !== undefined) console.log(`the kernel's hash table, whatever is in it: ${table / 1_024} KB`);
+  return rows;
+}
+
+function comparePackets(): object[] {
+  return ([4, 6] as const).map((version) => {
+    const [fresh, old] = [again<number>('born', version), again<number>('met', version)];
+    const second = Math.round(1e9 / fresh).toLocaleString('en');
+    console.log(`IPv${version}, the whole walk: born ${fresh} ns (${second} a second), met ${old} ns, 1,024 flows`);
+    return { kind: 'the whole walk', family: version, born: fresh, met: old };
+  });
+}
 
 if (what === 'memory') {
   // The first, small one is for the compiler, whose own memory is not the table's.
   memory(20_000);
-  console.log(memory(COUNT));
+  console.log(JSON.stringify(memory(COUNT)));
 } else if (what === 'born') console.log(born());
 else if (what === 'met') console.log(met());
-else {
-  console.log(`${COUNT} connections     resident   hot lookup       random  sweep of all  end of one`);
-  for (const one of Object.keys(PROTOCOLS))
-    for (const version of ['4', '6']) console.log(leanest('memory', version, one));
-  for (const one of ['born', 'met']) for (const version of ['4', '6']) console.log(again(one, version));
-  console.log(await kernelFigures());
-}
+else if (what === 'kernel') {
+  const said = await kernelFigures(family, kind, COUNT).catch((error: Error) => error.message);
+  console.log(JSON.stringify(said));
+  // Its devices may hold the process.
+  process.exit();
+} else keep('track', [...compareKinds(), ...comparePackets()]);
