@@ -262,9 +262,9 @@ function compareKinds(): object[] {
           ? `  left out: ${theirs}`
           : `${cells([theirs.slab], '')}${cells([theirs.hot, theirs.random, theirs.end, theirs.born], 'ns')}`;
       console.log(`IPv${version} ${one}`.padEnd(14) + left + right);
-      rows.push({ kind: one, family: version, count: COUNT, ...ours });
+      rows.push({ kind: one, family: version, connections: COUNT, ...ours });
       if (typeof theirs !== 'string')
-        rows.push({ kind: `${one}, the kernel`, family: version, count: COUNT, ...theirs });
+        rows.push({ kind: `${one}, the kernel`, family: version, connections: COUNT, ...theirs });
     }
   }
   const table = kernelTable();
