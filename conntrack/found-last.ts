@@ -4,11 +4,11 @@
 
 import type { Tuple } from './tuple.ts';
 
-const BITS = 11;
+const BITS = 13;
 
 export class FoundLast {
-  private readonly tags = new Int32Array(1 << BITS);
-  private readonly ids = new Int32Array(1 << BITS).fill(-1);
+  /** Tag and id of each place. */
+  private readonly places = new Int32Array(2 << BITS).fill(-1);
 
   tag({ family, protocol, words, keys }: Tuple): number {
     let mix = (words[0] + Math.imul(words[4], 0x9e37_79b1) + protocol) | 0;
@@ -23,13 +23,13 @@ export class FoundLast {
 
   /** The connection that was put there under that tag, or -1. It may be another's, or gone. */
   get(tag: number): number {
-    const place = tag >>> (32 - BITS);
-    return this.tags[place] === tag ? this.ids[place] : -1;
+    const place = 2 * (tag >>> (32 - BITS));
+    return this.places[place] === tag ? this.places[place + 1] : -1;
   }
 
   put(tag: number, id: number): void {
-    const place = tag >>> (32 - BITS);
-    this.tags[place] = tag;
-    this.ids[place] = id;
+    const place = 2 * (tag >>> (32 - BITS));
+    this.places[place] = tag;
+    this.places[place + 1] = id;
   }
 }
