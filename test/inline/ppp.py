@@ -2,9 +2,11 @@
 #
 #   ppp.py answer                                as pptpd starts it, the line on standard input: says each frame back with " heard" behind it
 #   ppp.py call SERVER FRAMES SECONDS SOURCE...  calls from each of its addresses; says so many frames on each line, each again until it comes back or
-#                                                SECONDS are over; prints "SOURCE: FRAMES heard" or what was not, and stays on the line
+#                                                SECONDS are over; prints "SOURCE: FRAMES heard" or what was not, and stays on the line; at SIGUSR1
+#                                                says them again
 import asyncio
 import os
+import signal
 import socket
 import sys
 import time
@@ -70,26 +72,31 @@ async def say(line, text, seconds):
     raise TimeoutError
 
 
-async def call(server, frames, seconds, source):
+async def call(server, frames, seconds, source, again):
     ours, theirs = socket.socketpair()
     await asyncio.create_subprocess_exec(
         'pptp', server, '--nolaunchpppd', '--debug', '--nohostroute', '--localbind', source, stdin=theirs, stdout=asyncio.subprocess.DEVNULL
     )
     theirs.close()
     line = await asyncio.open_connection(sock=ours)
-    try:
-        for number in range(frames):
-            # Of many lengths, and with octets that are escaped.
-            await say(line, f'{source} {number} '.encode() + bytes([ESCAPE, FLAG, 0]) * (number % 100), seconds)
-        print(f'{source}: {frames} heard', flush=True)
-    except TimeoutError:
-        print(f'{source}: frame {number} not heard', flush=True)
+    while True:
+        try:
+            for number in range(frames):
+                # Of many lengths, and with octets that are escaped.
+                await say(line, f'{source} {number} '.encode() + bytes([ESCAPE, FLAG, 0]) * (number % 100), seconds)
+            print(f'{source}: {frames} heard', flush=True)
+        except TimeoutError:
+            print(f'{source}: frame {number} not heard', flush=True)
+        # Until this process is ended: then the lines are closed, and pptp hangs up.
+        await again.wait()
+        again.clear()
 
 
 async def call_all(server, frames, seconds, *sources):
-    await asyncio.gather(*(call(server, int(frames), float(seconds), source) for source in sources))
-    # Until this process is ended: then the lines are closed, and pptp hangs up.
-    await asyncio.Event().wait()
+    agains = [asyncio.Event() for _ in sources]
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: [again.set() for again in agains])
+    calls = (call(server, int(frames), float(seconds), *one) for one in zip(sources, agains))
+    await asyncio.gather(*calls)
 
 
 if sys.argv[1] == 'call':

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PROGRAM } from '../bin/program.ts';
 import { probe, ready } from '../kernel/support.ts';
-import { Site } from './running.ts';
-import { CLIENT, ends, natRules, ROUTED, SERVER, type Translation } from './translations.ts';
+import { type Running, Site } from './running.ts';
+import { CLIENT, CLIENT_TOO, ends, natRules, ROUTED, SERVER, type Translation } from './translations.ts';
 
 const may = ready('PPTP through the daemon', probe('ip', 'pptp', 'pptpd', 'python3', 'ss', 'mount'));
 
 const PPP = fileURLToPath(new URL('ppp.py', import.meta.url));
-const CALLERS = [CLIENT[4], '10.77.0.3'];
+const CALLERS = [CLIENT[4], CLIENT_TOO];
 const FRAMES = 300;
 /** The id of every call, for pptp takes it from /dev/random. */
 const CALL_ID = 0x4241;
@@ -33,16 +33,18 @@ COMMIT
 
 describe.skipIf(!may)('PPTP', () => {
   let site: Site;
+  let daemon: Running;
+  const run = async (): Promise<void> => {
+    daemon = site.spawn(
+      ...[PROGRAM, 'run', ...ROUTED.mode],
+      ...['--inside', site.device('client') + ROUTED.client],
+      ...['--outside', site.device('server') + ROUTED.server],
+    );
+    await daemon.serves();
+  };
   beforeAll(async () => {
     site = new Site();
-    await site
-      .spawn(
-        ...[PROGRAM, 'run', ...ROUTED.mode],
-        ...['--inside', site.device('client') + ROUTED.client],
-        ...['--outside', site.device('server') + ROUTED.server],
-      )
-      .serves();
-    site.lab.run('client', ['ip', 'address', 'add', `${CALLERS[1]}/32`, 'dev', site.deviceName('client')]);
+    await run();
     const pppd = site.file('pppd');
     writeFileSync(pppd, `#!/bin/sh\nexec python3 ${PPP} answer\n`);
     chmodSync(pppd, 0o755);
@@ -60,28 +62,33 @@ describe.skipIf(!may)('PPTP', () => {
     expect(site.sekisho('conntrack -F').status).toBe(0);
   };
 
-  const callers: ChildProcess[] = [];
+  let callers: ChildProcess | undefined;
+  let said = '';
   afterEach(() => {
-    for (const one of callers.splice(0)) one.kill();
+    callers?.kill();
+    said = '';
   });
 
-  /** All callers at once; what they heard of their frames. Their lines are still up then. */
-  async function call(to: string, frames: number, seconds = 20): Promise<string[]> {
+  /** All callers at once. */
+  function call(to: string, frames: number, seconds = 20): void {
     const line = `mount --bind ${site.file('random')} /dev/random && exec python3 ${PPP} call ${to} ${frames} ${seconds}`;
-    const child = site.lab.start('client', ['sh', '-c', [line, ...CALLERS].join(' ')]);
-    callers.push(child);
-    let said = '';
-    await new Promise<void>((resolve) => {
-      const listen = (text: Buffer): void => {
-        said += text;
-        if (said.split('\n').length > CALLERS.length) resolve();
-      };
-      child.stdout?.on('data', listen);
-      child.stderr?.on('data', listen);
-      child.on('close', () => resolve());
-    });
-    return said.trim().split('\n').toSorted();
+    callers = site.lab.start('client', ['sh', '-c', [line, ...CALLERS].join(' ')]);
+    const listen = (text: Buffer): void => {
+      said += text;
+    };
+    callers.stdout?.on('data', listen);
+    callers.stderr?.on('data', listen);
   }
+
+  /** What they heard of their frames, each once. Their lines are still up then. */
+  async function heard(): Promise<string[]> {
+    while (said.split('\n').length <= CALLERS.length && callers?.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const lines = said.trim().split('\n').toSorted();
+    said = '';
+    return lines;
+  }
+  const all = CALLERS.map((caller) => `${caller}: ${FRAMES} heard`);
 
   /** Of each call: the keys that its client sends and hears. */
   const keys = (): [sent: number, heard: number][] =>
@@ -90,13 +97,14 @@ describe.skipIf(!may)('PPTP', () => {
       .stdout.trim()
       .split('\n')
       .map((line) => {
-        const [sent, , , heard] = [...line.matchAll(/key=(\S+)/g)].map(([, key]) => Number(key));
-        return [sent, heard];
+        const [sent, , , back] = [...line.matchAll(/key=(\S+)/g)].map(([, key]) => Number(key));
+        return [sent, back];
       });
 
   test.each(['none', 'source', 'masquerade', 'destination'] as const)('two calls, translation of: %s', async (how) => {
     load(how);
-    expect(await call(ends(4, how).called, FRAMES)).toEqual(CALLERS.map((caller) => `${caller}: ${FRAMES} heard`));
+    call(ends(4, how).called, FRAMES);
+    expect(await heard()).toEqual(all);
     const [first, second] = keys();
     expect([first[0], second[0]]).toEqual([CALL_ID, CALL_ID]);
     // The kernel gives another id to every call of a translated connection, be it the server's address only.
@@ -104,8 +112,21 @@ describe.skipIf(!may)('PPTP', () => {
     else expect(new Set([CALL_ID, first[1], second[1]]).size).toBe(3);
   });
 
+  test('calls go on over a restart of the daemon', async () => {
+    load('source');
+    call(SERVER[4], FRAMES);
+    expect(await heard()).toEqual(all);
+    const before = keys();
+    expect(await daemon.end('SIGTERM')).toBe(0);
+    await run();
+    callers?.kill('SIGUSR1');
+    expect(await heard()).toEqual(all);
+    expect(keys().toSorted()).toEqual(before.toSorted());
+  });
+
   test('without the helper no frame passes', async () => {
     load('none', false);
-    expect(await call(SERVER[4], 1, 3)).toEqual(CALLERS.map((caller) => `${caller}: frame 0 not heard`));
+    call(SERVER[4], 1, 3);
+    expect(await heard()).toEqual(CALLERS.map((caller) => `${caller}: frame 0 not heard`));
   });
 });

@@ -29,9 +29,12 @@ export const natRules = (family: Family, translation: Translation, outside: stri
     destination: `-A PREROUTING -d ${VIRTUAL[family]} -j DNAT --to-destination ${SERVER[family]}`,
   })[translation];
 
+/** A second address of the client's host. */
+export const CLIENT_TOO = '10.77.0.3';
+
 /** Words for a daemon that routes between the two hosts. */
 export const ROUTED = {
   mode: ['--mode', 'router'],
-  client: `,route=${CLIENT[4]}/32,route=10.77.0.3/32,route=${CLIENT[6]}/128`,
+  client: `,host=${CLIENT_TOO}/32,route=${CLIENT[4]}/32,route=${CLIENT_TOO}/32,route=${CLIENT[6]}/128`,
   server: `,address=${ROUTER[4]}/32,address=${ROUTER[6]}/128,route=${SERVER[4]}/32,route=${SERVER[6]}/128`,
 } as const;
