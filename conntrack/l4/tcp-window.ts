@@ -45,7 +45,9 @@ export const CLOSE_INIT = 0x04; // sent the first FIN
 export const BE_LIBERAL = 0x08; // its violations pass
 export const DATA_UNACKNOWLEDGED = 0x10;
 export const MAXACK_SET = 0x20;
-export const EXP_CHALLENGE_ACK = 0x40;
+export const EXP_CHALLENGE_ACK = 0x40; // of LAST_FLAGS
+/** Ours, of a side: packets went by unseen before its next one. Differs: the kernel has no such state. */
+export const MISSED = 0x40;
 export const SIMULTANEOUS_OPEN = 0x80;
 
 /** Verdicts of the window. */
@@ -306,7 +308,11 @@ function meet(
   } else if (sack === ((words[receiver + END] + 1) | 0)) {
     // The answer to a keep-alive, most likely.
     words[receiver + END]++;
+  } else if (octets[4 * record + FLAGS + direction] & MISSED && after(sack, words[receiver + END])) {
+    // The other side has been heard first, with old data once more; this acknowledges what was sent while nobody looked.
+    words[receiver + END] = sack;
   }
+  octets[4 * record + FLAGS + direction] &= ~MISSED;
   return false;
 }
 

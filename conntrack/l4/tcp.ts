@@ -434,10 +434,12 @@ export function forgetWindows({ table }: Tracking, id: number): void {
 /** The same after packets that we have missed for a while: what was acknowledged says nothing about resets any more. */
 export function missedPackets(tracking: Tracking, id: number): void {
   const { table } = tracking;
+  if (table.state(id) !== ESTABLISHED) return;
   forgetWindows(tracking, id);
   const { octets } = table.slabs[IPPROTO_TCP]!;
   const flags = 4 * table.own[id] * win.WORDS + win.FLAGS;
-  for (const direction of [0, 1]) octets[flags + direction] &= ~win.MAXACK_SET;
+  for (const direction of [0, 1])
+    octets[flags + direction] = (octets[flags + direction] & ~win.MAXACK_SET) | win.MISSED;
 }
 
 /** A reset that a rule sends in our name ends the connection, although the tracker does not see it. nf_conntrack_tcp_set_closing() */

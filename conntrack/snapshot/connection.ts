@@ -38,8 +38,8 @@ const DEVICE = 1 << 13;
 /** Opened by SYNPROXY. */
 const PROXIED = 1 << 14;
 const CONTEXT = 1 << 15;
-/** Not 1 << 4: the number of a security context, which said nothing to anybody else. */
-const KNOWN = 0xffff & ~(1 << 4);
+/** Of earlier programs: the number of a security context, which says nothing to anybody else. Read, and passed over. */
+const CONTEXT_NUMBER = 1 << 4;
 
 /** Status bits that mean something to a new table. */
 const LASTING =
@@ -217,7 +217,6 @@ function writeWords(out: OctetWriter, tracker: ConnectionTracker, id: number): v
 /** Reads the next connection into `image`. Throws a SnapshotError for what no table could have written. */
 export function readConnection(from: OctetReader, { l4s }: ConnectionTracker, image: ConnectionImage): void {
   const flags = from.u16();
-  if (flags & ~KNOWN) throw new SnapshotError(`a connection with flags 0x${flags.toString(16)}`);
   const { original, reply } = image;
   const family = flags & FAMILY_6 ? 6 : 4;
   const protocol = from.u8();
@@ -234,6 +233,7 @@ export function readConnection(from: OctetReader, { l4s }: ConnectionTracker, im
   if (image.replyDiffers) readEnds(from, reply, family, protocol, l4s);
   else reply.invert();
   image.mark = flags & MARK ? from.i32() : 0;
+  if (flags & CONTEXT_NUMBER) from.i32();
   image.secctx = flags & CONTEXT ? from.text() : '';
   image.labels = flags & LABELS ? Array.from({ length: 4 }, () => from.i32()) : undefined;
   image.counters = flags & COUNTERS ? Array.from({ length: 4 }, () => from.f64()) : undefined;

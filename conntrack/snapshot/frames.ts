@@ -10,7 +10,11 @@ export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
-/** `SKSHCT`, then the version of the format. */
+/**
+ * `SKSHCT`, then the version of the format. A program reads what earlier ones of its version wrote: what is new gets a bit of its own in the flags of a
+ * connection, or a kind of frame, and what is old is still read (test/data/snapshots has files of earlier programs). A change that cannot be made so
+ * gets the next version, and its reader has to know the one before it.
+ */
 export const MAGIC = Uint8Array.of(0x53, 0x4b, 0x53, 0x48, 0x43, 0x54, 0, 1);
 
 const encoder = new TextEncoder();
