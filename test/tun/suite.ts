@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ip4, ip6, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import { pseudoSum } from '../../packet/checksum.ts';
-import { GSO_TCP6, Packet } from '../../packet/packet.ts';
+import { GSO_TCP6, GSO_UDP, Packet } from '../../packet/packet.ts';
 import { BUFFER_LENGTH, type Device } from '../../tun/device.ts';
 
 export interface Bench {
@@ -97,6 +97,18 @@ export function deviceSuite(name: string, open: () => Bench): void {
       pkt.gsoType = GSO_TCP6;
       bench.device.write(pkt);
       expect(bench.far.receive().map((octets) => toHex(octets))).toEqual(hexes(...segments));
+    });
+
+    test('a UDP super-packet arrives as its datagrams', () => {
+      const datagram = (from: number, to: number): Uint8Array =>
+        ip6({ src: 'fd00::2', dst: 'fd00::3' }, udp({ sport: 1, dport: 2, data: payload.subarray(from, to) }));
+      const pkt = unfinished(datagram(0, 2500), 6);
+      pkt.gsoSize = 1000;
+      pkt.gsoType = GSO_UDP;
+      bench.device.write(pkt);
+      expect(bench.far.receive().map((octets) => toHex(octets))).toEqual(
+        hexes(datagram(0, 1000), datagram(1000, 2000), datagram(2000, 2500)),
+      );
     });
 
     test('it counts packets and octets both ways', () => {
