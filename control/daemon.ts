@@ -194,7 +194,7 @@ export class Daemon {
     if (row <= 2) await this.connections.giveBack(ask, row <= 1 ? lastWords?.connections : undefined);
     else this.options.say('started without the connections: they may be what it fails on');
     await ask({ op: 'watch', kinds: [...this.bus.kinds] });
-    for (const device of this.settings.devices) placeDevice(device, this.settings.namespace);
+    for (const device of this.settings.devices) await placeDevice(device, this.settings.namespace);
     await ask({ op: 'host', facts: hostFacts(this.settings) });
   }
 

@@ -1,6 +1,7 @@
 // The machine's side of our TUN devices: moved to where they belong, given addresses, set up.
 
-import { libc } from '../tun/libc.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { EEXIST, libc, SystemError } from '../tun/libc.ts';
 import { inNamespace, openNamespace, provideNamespace } from '../tun/namespace.ts';
 import { withNetlink } from '../tun/netlink.ts';
 
@@ -18,9 +19,32 @@ export interface HostSide {
  * Moves the device to its namespace, and brings it up there with its addresses and routes. It was made in `madeIn`, or else in this
  * thread's namespace.
  */
-export function placeDevice(device: HostSide, madeIn: string | undefined): void {
-  if (madeIn === undefined) place(device);
-  else inNamespace(provideNamespace(madeIn), () => place(device));
+export async function placeDevice(device: HostSide, madeIn: string | undefined): Promise<void> {
+  const there = (work: () => void): void =>
+    madeIn === undefined ? work() : inNamespace(provideNamespace(madeIn), work);
+  if (device.netns === undefined) {
+    there(() => configure(device));
+    return;
+  }
+  const home = provideNamespace(device.netns);
+  await untilFree(() => there(() => move(device.name, home)));
+  inNamespace(home, () => configure(device));
+}
+
+/** Tries, and milliseconds between two: the kernel takes a moment to remove the devices of a daemon that was killed. */
+const TRIES = 100;
+const PAUSE = 20;
+
+async function untilFree(work: () => void): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      work();
+      return;
+    } catch (error) {
+      if (tries === TRIES || !(error instanceof SystemError) || error.errno !== EEXIST) throw error;
+      await pause(PAUSE);
+    }
+  }
 }
 
 /** Groups of devices by name, as the kernel has them where they are; those that cannot be found are in none. */
@@ -38,26 +62,22 @@ export function groupsOf(devices: readonly HostSide[], madeIn: string | undefine
   return groups;
 }
 
-function place({ name, netns, hosts, hostRoutes = [], mtu }: HostSide): void {
-  const configure = (): void =>
-    withNetlink((netlink) => {
-      const index = netlink.linkIndex(name);
-      // A TUN device has no link layer: no listener reports or router solicitations that nobody answers.
-      netlink.setLink(index, { multicast: false, mtu });
-      netlink.setLink(index, { up: true });
-      for (const address of hosts) netlink.addAddress(index, address);
-      for (const route of hostRoutes) netlink.addRoute(index, route);
-    });
-  if (netns === undefined) {
-    configure();
-    return;
-  }
-  const home = provideNamespace(netns);
+function move(name: string, home: string): void {
   const target = openNamespace(home);
   try {
     withNetlink((netlink) => netlink.setLink(netlink.linkIndex(name), { namespace: target }));
   } finally {
     libc().close(target);
   }
-  inNamespace(home, configure);
+}
+
+function configure({ name, hosts, hostRoutes = [], mtu }: HostSide): void {
+  withNetlink((netlink) => {
+    const index = netlink.linkIndex(name);
+    // A TUN device has no link layer: no listener reports or router solicitations that nobody answers.
+    netlink.setLink(index, { multicast: false, mtu });
+    netlink.setLink(index, { up: true });
+    for (const address of hosts) netlink.addAddress(index, address);
+    for (const route of hostRoutes) netlink.addRoute(index, route);
+  });
 }

@@ -107,13 +107,23 @@ describe.skipIf(!may)('the daemon', () => {
     site.sekisho('ip6tables -P FORWARD DROP');
     expect(await site.pings(2)).toBe(2);
     await first.end('SIGKILL');
-    expect([site.linked('client'), site.linked('server')]).toEqual([false, false]);
+    await site.unlinked();
     // With nobody on the socket that is left, the tools work on the stored rules.
     expect(rules()).toBe('-P FORWARD DROP\n-A FORWARD -p ipv6-icmp -j ACCEPT\n');
     expect(site.sekisho('ip6tables -A FORWARD -p tcp -j ACCEPT').status).toBe(0);
     expect(site.sekisho('status').status).toBe(69);
     await site.start();
     expect(rules()).toBe('-P FORWARD DROP\n-A FORWARD -p ipv6-icmp -j ACCEPT\n-A FORWARD -p tcp -j ACCEPT\n');
+    expect(await site.pings(2)).toBe(2);
+  });
+
+  test('a device of that name that is about to go, as after a kill, is waited for', async () => {
+    const name = site.deviceName('client');
+    expect(site.lab.run('client', ['ip', 'link', 'add', name, 'type', 'bridge']).status).toBe(0);
+    const daemon = site.run();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    site.lab.run('client', ['ip', 'link', 'delete', name]);
+    await daemon.serves();
     expect(await site.pings(2)).toBe(2);
   });
 

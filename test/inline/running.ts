@@ -71,6 +71,13 @@ export class Site {
     return this.lab.run(host, ['ip', 'link', 'show', deviceName(host)]).status === 0;
   }
 
+  /** Resolves when neither host has its device any more, which after a kill takes the kernel a moment. */
+  async unlinked(): Promise<void> {
+    for (let tries = 0; tries < 100 && (this.linked('client') || this.linked('server')); tries++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    if (this.linked('client') || this.linked('server')) throw new Error('the devices are still there');
+  }
+
   /** `first`: before the folder goes. */
   async close(first = (): void => {}): Promise<void> {
     for (const each of this.running) await each.end('SIGKILL');
