@@ -1,7 +1,7 @@
 // PPTP by pptpd and pptp through the daemon: frames pass in GRE only because the control connection agreed upon them.
 
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PROGRAM } from '../bin/program.ts';
@@ -31,9 +31,13 @@ COMMIT
 COMMIT
 `;
 
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
 describe.skipIf(!may)('PPTP', () => {
   let site: Site;
   let daemon: Running;
+  let server: ChildProcess | undefined;
   const run = async (): Promise<void> => {
     daemon = site.spawn(
       ...[PROGRAM, 'run', ...ROUTED.mode],
@@ -50,11 +54,15 @@ describe.skipIf(!may)('PPTP', () => {
     chmodSync(pppd, 0o755);
     const settings = site.file('pptpd.conf');
     writeFileSync(settings, `ppp ${pppd}\ndelegate\nlisten ${SERVER[4]}\npidfile ${site.file('pptpd.pid')}\n`);
-    site.lab.start('server', ['pptpd', '--fg', '--conf', settings]);
+    server = site.lab.start('server', ['pptpd', '--fg', '--conf', settings]);
     await site.lab.listening('server', 1_723);
     writeFileSync(site.file('random'), 'AB' /* CALL_ID */);
   });
-  afterAll(() => site.close());
+  afterAll(() => {
+    // A process of its own for each call: without the network it would wait for minutes.
+    if (server?.pid) for (const child of childrenOf(server.pid)) process.kill(child, 'SIGKILL');
+    return site.close();
+  });
 
   const load = (translation: Translation, helper = true): void => {
     const text = rules(translation, site.deviceName('server'), helper);
