@@ -1,11 +1,12 @@
 // FTP and TFTP by real programs through the daemon: a wall that lets nothing pass but control connections and what the helpers expect.
 
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
-import { Site } from './running.ts';
+import { type Running, Site } from './running.ts';
 import { ends, type Family, natRules, SERVER, type Translation } from './translations.ts';
 
 const may = ready(
@@ -55,14 +56,30 @@ l.settimeout(5)
 print(l.accept()[0].recv(100).decode())
 `;
 
+/** Two transfers by one control connection, whose sequence numbers PORT has shifted before the first; the second one after a signal. */
+const TWICE = `
+import ftplib, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+ftp = ftplib.FTP('${SERVER[4]}', timeout=20)
+ftp.login()
+ftp.set_pasv(False)
+for turn in range(2):
+    octets = []
+    ftp.retrbinary('RETR file', octets.append)
+    print(sum(map(len, octets)), flush=True)
+    if turn == 0:
+        signal.sigwait([signal.SIGUSR1])
+`;
+
 const FILE = 'a line of text\n'.repeat(20_000);
 
 describe.skipIf(!may)('real programs', () => {
   let site: Site;
+  let daemon: Running;
 
   beforeAll(async () => {
     site = new Site();
-    await site.start();
+    daemon = await site.start();
     const directory = site.file('served');
     mkdirSync(directory);
     writeFileSync(`${directory}/file`, FILE);
@@ -151,6 +168,23 @@ describe.skipIf(!may)('real programs', () => {
       expect(await fetch('tftp', family, 'none', '--max-time', '1.5')).toMatch(/^curl ended with \d+/);
     });
   }
+
+  test('a control connection goes on over a restart of the daemon', async () => {
+    load(4, 'source');
+    const client = site.lab.start('client', ['python3', '-c', TWICE]);
+    let said = '';
+    for (const pipe of [client.stdout, client.stderr]) {
+      pipe?.on('data', (text: Buffer) => {
+        said += text;
+      });
+    }
+    while (said === '') await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await daemon.end('SIGTERM')).toBe(0);
+    daemon = await site.start();
+    client.kill('SIGUSR1');
+    await once(client, 'close');
+    expect(said).toBe(`${FILE.length}\n${FILE.length}\n`);
+  });
 
   // examples/own-helper, with programs that speak its protocol.
   test("a helper of one's own is attached, used and detached while packets flow", async () => {
