@@ -48,7 +48,8 @@ const schedule = openSync('/proc/thread-self/schedstat', 'r');
 const digits = Buffer.alloc(64);
 
 /** Milliseconds of the processor that this thread took. */
-const threadMs = (): number => Number(digits.toString('latin1', 0, readSync(schedule, digits, 0, 64, 0)).split(' ')[0]) / 1e6;
+const threadMs = (): number =>
+  Number(digits.toString('latin1', 0, readSync(schedule, digits, 0, 64, 0)).split(' ')[0]) / 1e6;
 
 /** A firewall that rules are loaded into again and again, as a daemon has it. */
 class Loader {

@@ -21,7 +21,6 @@ const BENCHES = {
   track: ['100000'],
   load: ['--shapes', 'acl', '--counts', '5000', '--runs', '3'],
   reload: ['--shapes', 'acl', '--counts', '5000', '--edits', '5'],
-  reload: ['--shapes', 'acl', '--counts', '5000', '--edits', '5'],
   start: ['500', '5'],
   latency: ['--rounds', '1', '--asks', '500'],
   queues: ['--queues', '1,2', '--seconds', '1', '--rounds', '1'],
