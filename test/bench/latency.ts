@@ -40,7 +40,7 @@ const forwarders: readonly Forwarder[] = [
   bareLoop('our loop, io_uring', 'io_uring'),
   bareLoop('our loop, calls', 'calls'),
   sekisho(),
-  sekisho('sekisho run, busy-poll 100', ['--busy-poll', '100']),
+  sekisho('sekisho run, busy-poll 2000', ['--busy-poll', '2000']),
 ].filter(({ name }) => values.only === undefined || name.includes(values.only));
 
 interface Trips {
