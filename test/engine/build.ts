@@ -6,8 +6,8 @@ import { type Extensions, SharedState } from '../../engine/rule.ts';
 import { commit, type Table } from '../../engine/table.ts';
 import type { TableSpec } from '../../grammar/rule-spec.ts';
 
-/** Compiles `spec` in place of `earlier`. The extensions get no services. */
-export function build(spec: TableSpec, extensions: Extensions, earlier?: Table): Table {
+/** Compiles `spec` in place of `earlier`, which goes on working up to the commit: `between`. The extensions get no services. */
+export function build(spec: TableSpec, extensions: Extensions, earlier?: Table, between = (): void => {}): Table {
   const context = earlier?.context ?? {
     table: spec.name,
     extensions,
@@ -15,5 +15,7 @@ export function build(spec: TableSpec, extensions: Extensions, earlier?: Table):
     shared: new SharedState(),
     counts: new Counts(),
   };
-  return commit(plan(spec, context, earlier));
+  const planned = plan(spec, context, earlier);
+  between();
+  return commit(planned);
 }

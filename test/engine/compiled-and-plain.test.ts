@@ -149,12 +149,16 @@ describe.each(Object.keys(WAYS))('%s', (way) => {
               spec.chains.get(step.chain === 'FORWARD' ? 'INPUT' : 'u2')!.rules,
             );
             now = { ...now, chains: new Map(now.chains).set(step.chain, { ...chain, rules }) };
-            compiled = build(now, oddExtensions, compiled);
-            plain = build(now, oddExtensions, plain);
-            for (const packet of step.packets) {
-              const [one, other] = [packetOf(packet, 2), packetOf(packet, 2)];
-              expect(outcome(traverse(compiled, 2, one), one)).toBe(outcome(interpret(plain, 2, other), other));
-            }
+            const send = (): void => {
+              for (const packet of step.packets) {
+                const [one, other] = [packetOf(packet, 2), packetOf(packet, 2)];
+                expect(outcome(traverse(compiled, 2, one), one)).toBe(outcome(interpret(plain, 2, other), other));
+              }
+            };
+            compiled = build(now, oddExtensions, compiled, () => {
+              plain = build(now, oddExtensions, plain, send);
+            });
+            send();
             expect(counters(compiled)).toEqual(counters(plain));
           }
         }),
