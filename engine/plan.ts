@@ -4,7 +4,7 @@
 import { RuleError } from '../grammar/error.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, TABLES } from '../grammar/tables.ts';
-import type { Packet } from '../packet/packet.ts';
+import { BuiltTable } from './built-table.ts';
 import { contentInSteps, Program } from './classifier/program.ts';
 import { policyReason } from './reference.ts';
 import { type BindContext, Binder, type Rule } from './rule.ts';
@@ -12,7 +12,6 @@ import { RuleIndex } from './rule-index.ts';
 import { finish, MOST_AT_ONCE, SLICE, type Steps } from './steps.ts';
 import type { Chain, Planned, Table } from './table.ts';
 import { ACCEPT, DROP, type Verdict } from './verdict.ts';
-import { TRACING } from './wishes.ts';
 
 /** Jumps deeper than this would use up the JavaScript stack: such a table runs in the interpreter, which keeps its own. */
 const DEEPEST = 500;
@@ -116,7 +115,8 @@ export class Planner {
       if (!chain) throw new RuleError(`table ${spec.name}: no chain ${hook}`, undefined, undefined, 1);
       return chain;
     });
-    const table = tableOf(spec, this.context, chains, builtin, indexIsOld ? this.index : this.born, this.deep);
+    const ruleOf = indexIsOld ? this.index : this.born;
+    const table = new BuiltTable({ spec, context: this.context, chains, builtin, ruleOf, deep: this.deep });
     const goneSlots = (earlier?.builtin ?? []).flatMap((chain, hook) =>
       chain && builtin[hook]?.slot !== chain.slot ? [chain.slot] : [],
     );
@@ -363,45 +363,6 @@ export class Planner {
     this.freshSlots.push(slot);
     return slot;
   }
-}
-
-function tableOf(
-  spec: TableSpec,
-  context: BindContext,
-  chains: ReadonlyMap<string, Chain>,
-  builtin: readonly (Chain | undefined)[],
-  index: RuleIndex,
-  deep: boolean,
-): Table {
-  const { counts } = context;
-  const { family, name } = spec;
-  let specs: Map<string, ChainSpec> | undefined;
-  return {
-    spec: {
-      family,
-      name,
-      // For the interpreter and for copies; an edit among thousands of chains does without.
-      get chains() {
-        specs ??= new Map([...chains].map(([chain, made]) => [chain, made.spec]));
-        return specs;
-      },
-    },
-    family,
-    chains,
-    builtin,
-    ruleOf: index,
-    get traces() {
-      return index.wants(TRACING);
-    },
-    deep,
-    context,
-    bound: (rule) => index.get(rule)!,
-    count(counted: RuleSpec | ChainSpec, pkt: Packet) {
-      const slot = 'rules' in counted ? chains.get(counted.name)!.slot : index.get(counted)!.slot;
-      counts.packets[slot]++;
-      counts.bytes[slot] += pkt.end - pkt.l3;
-    },
-  };
 }
 
 const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
