@@ -43,14 +43,14 @@ const MAP_SHARED_POPULATE = 0x8001;
 
 export const OP_POLL_ADD = 6;
 export const OP_ASYNC_CANCEL = 14;
-export const OP_WRITE = 23;
+const OP_WRITE = 23;
 export const OP_READ_MULTISHOT = 49; // Linux 6.7
 export const POLL_ADD_MULTI = 1 << 0;
 export const CANCEL_ANY = 1 << 2;
 /** Flags of a request: its buffer comes from a group; it is only told of when it fails. */
 export const BUFFER_SELECT = 1 << 5;
-export const CQE_SKIP_SUCCESS = 1 << 6;
-export const RWF_NOWAIT = 8;
+const CQE_SKIP_SUCCESS = 1 << 6;
+const RWF_NOWAIT = 8;
 /** Flags of a completion: the upper half is the number of the buffer; more will come of the same request. */
 export const CQE_F_BUFFER_SHIFT = 16;
 export const CQE_F_MORE = 1 << 1;
@@ -161,7 +161,8 @@ export class Uring {
     wanted[3] = group | (PBUF_RING_MMAP << 16);
     must(this.register(REGISTER_PBUF_RING, wanted, 1), 'io_uring: buffers');
     const memory = this.map(Math.max(16 * count, 4_096), OFF_PBUF_RING + group * 2 ** PBUF_SHIFT);
-    return { words: new Int32Array(memory), halves: new Uint16Array(memory), mask: count - 1 };
+    // Of what was asked for, so that it lives until it was read.
+    return { words: new Int32Array(memory), halves: new Uint16Array(memory), mask: wanted[2] - 1 };
   }
 
   /** Requests that can still be made before the next enter(). */
