@@ -99,6 +99,11 @@ describe('the compiled programs', () => {
     writeFileSync(compiled(), kept);
   });
 
+  test('run under the name with .js, too', () => {
+    const { stdout } = ran(process.execPath, [join(copy, 'dist/bin/sekisho.js'), 'ip6tables', '-V'], {});
+    expect(stdout).toBe('ip6tables v1.8.9 (legacy)\n');
+  });
+
   test('are made again by `sekisho links`, for the Node that runs it', () => {
     const path = compiled();
     rmSync(path);
