@@ -12,7 +12,7 @@ const isBusy = ({ machine, bench }: Run): boolean => machine.load > (bench === '
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 /** From zero to the largest, so that heights compare. */
-function drawn(runs: readonly Run[], line: Line): string {
+function drawn(runs: readonly Run[], line: Line, name: string): string {
   const most = Math.max(...line.map((value) => value ?? 0)) || 1;
   const x = (index: number): number => EDGE + (index * (WIDTH - 2 * EDGE)) / Math.max(1, runs.length - 1);
   const y = (value: number): number => HEIGHT - EDGE - (Math.max(0, value) / most) * (HEIGHT - 2 * EDGE);
@@ -25,22 +25,22 @@ function drawn(runs: readonly Run[], line: Line): string {
     return `<circle cx="${cx}" cy="${cy}" r="2.5"${isBusy(run) ? ' class="busy"' : ''}><title>${title}</title></circle>`;
   });
   const size = `viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}"`;
-  return `<svg ${size}><polyline points="${path}"/>${circles.join('')}</svg>`;
+  return `<svg ${size}><title>${escaped(name)}</title><polyline points="${path}"/>${circles.join('')}</svg>`;
 }
 
-function cell(runs: readonly Run[], line: Line = []): string {
+function cell(runs: readonly Run[], name: string, line: Line = []): string {
   const known = line.filter((value) => value !== undefined);
   if (known.length === 0) return '<td></td>';
   const [first, last] = [known[0], known[known.length - 1]];
   const change = known.length > 1 && first !== 0 ? ` <small>x ${(last / first).toFixed(2)}</small>` : '';
-  return `<td>${drawn(runs, line)}<br>${short(last)}${change}</td>`;
+  return `<td>${drawn(runs, line, name)}<br>${short(last)}${change}</td>`;
 }
 
 function section(bench: string, runs: readonly Run[]): string {
   const rows = series(runs);
   const figures = [...new Set([...rows.values()].flatMap((row) => [...row.keys()]))];
   const body = [...rows].map(([name, row]) => {
-    const cells = figures.map((figure) => cell(runs, row.get(figure)));
+    const cells = figures.map((figure) => cell(runs, `${name}: ${figure}`, row.get(figure)));
     return `<tr><th>${escaped(name)}</th>${cells.join('')}</tr>`;
   });
   const machines = runs.map((run) => `<li>${escaped(`${when(run)}, ${describe(run.machine)}`)}</li>`);
