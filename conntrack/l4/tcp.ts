@@ -21,6 +21,7 @@ import {
   IPS_SEQ_ADJUST,
 } from '../status.ts';
 import { defineL4, INVALID, type Outcome, portKeys, REPEAT, swapKeys, type Tracking, VALID } from './l4.ts';
+import { judgeReset, RESET_CERTAIN, RESET_INEXACT, RESET_INVALID } from './tcp-reset.ts';
 import {
   ACK_SET,
   BAD,
@@ -326,52 +327,6 @@ const isChallengeAck = (octets: Uint8Array, record: number, direction: Direction
   win.lastDirection(octets, record) !== direction &&
   win.lastKind(octets, record) === SYN_SET &&
   (octets[4 * record + win.LAST_FLAGS] & win.EXP_CHALLENGE_ACK) !== 0;
-
-const RESET_TO_WINDOW = 0;
-/** No need to ask the window. */
-const RESET_CERTAIN = 1;
-/** The state stays: the receiver may answer with a challenge ACK (RFC 5961 3). */
-const RESET_INEXACT = 2;
-const RESET_INVALID = 4;
-
-function judgeReset(
-  { table, knobs }: Tracking,
-  { words, octets }: Slab,
-  record: number,
-  pkt: Packet,
-  id: number,
-  direction: Direction,
-): number {
-  const state = table.state(id);
-  const status = table.status(id);
-  // The ports may be in use again already; what is remembered of the window is of no value.
-  if (isClosing(state)) return RESET_CERTAIN;
-  const kind = win.lastKind(octets, record);
-  const seq = header.sequence(pkt.bytes, pkt.l4) | 0;
-  let judgment = RESET_TO_WINDOW;
-  // After a SYN that was let through, the highest acknowledgment may be of another connection.
-  if (octets[4 * record + win.FLAGS + 1 - direction] & win.MAXACK_SET && kind !== SYN_SET) {
-    const established = state === ESTABLISHED && (status & IPS_ASSURED) !== 0;
-    const acknowledged = words[record + 4 * (1 - direction) + win.MAXACK];
-    if (seq === 0 && !established) return RESET_TO_WINDOW;
-    if (((seq - acknowledged) | 0) < 0 && !knobs.tcpIgnoreInvalidRst) return RESET_INVALID;
-    if (!established || seq === acknowledged) return RESET_TO_WINDOW;
-    // Right behind data that the sender of the reset sent last.
-    if (kind === ACK_SET && win.lastDirection(octets, record) === direction && seq === win.lastEnd(words, record))
-      return RESET_TO_WINDOW;
-    judgment = RESET_INEXACT;
-  }
-  // The answer to a SYN of the other side, or to an ACK, that we let through and that was wrong.
-  const answersIgnored =
-    kind === SYN_SET
-      ? (status & IPS_SEEN_REPLY) !== 0 && win.lastDirection(octets, record) !== direction
-      : kind === ACK_SET && !(status & IPS_ASSURED);
-  if (answersIgnored && (header.acknowledgment(pkt.bytes, pkt.l4) | 0) === win.lastEnd(words, record))
-    return judgment | RESET_CERTAIN;
-  // The answer to a challenge ACK that was let through.
-  const challenged = state === SYN_SENT && kind === ACK_SET && win.lastDirection(octets, record) === 1;
-  return challenged && seq === words[record + win.LAST_ACK] ? judgment | RESET_CERTAIN : judgment;
-}
 
 /**
  * FIN and RST outside the window from both sides: the ends know something that we do not, and the entry shall not live for days.
