@@ -3,7 +3,7 @@
 
 import { formatAddress } from '../../packet/address.ts';
 import { putU16, putU32 } from '../../packet/bytes.ts';
-import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
+import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import * as udp from '../../packet/udp.ts';
 import type { Expectation, ExpectFunction } from '../expectation.ts';
 import type { HelperCall } from '../helper-call.ts';
@@ -113,9 +113,11 @@ export function mapMessage(message: Message, forced: number): string | undefined
   while (headerAddress(message, CONTACT, walk) === 'yes') if (!mapAddress(message, forced)) return 'SIP Contact header';
   for (const kind of [FROM, TO])
     if (headerAddress(message, kind) === 'yes' && !mapAddress(message, forced)) return 'SIP From or To header';
-  if (call.direction === 1 && forced !== 0 && call.pkt.protocol === IPPROTO_UDP) {
-    // A phone that sends from one port and listens at another: what its Via says is where it listens.
+  if (call.direction === 1 && forced !== 0) {
+    // A phone that sends from one port and listens at another: what its Via says is where it listens. In a stream the kernel takes the
+    // segment for a datagram, and loses it.
     const { pkt } = call;
+    if (pkt.protocol === IPPROTO_TCP) return 'SIP answer to another port';
     putU16(pkt.bytes, pkt.l4 + udp.DESTINATION_PORT_AT, forced);
     if (!call.mangle(call.from, 0, '', false)) return 'SIP answer';
   }

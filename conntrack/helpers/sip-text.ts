@@ -73,11 +73,10 @@ const media: Measure = (call, at, limit) => {
   return length + 1 + digits(call, at + length + 1, limit);
 };
 
-/** An address with its port, if there is one. epaddr_len() */
+/** An address with its port, if there is one: a header with a port that cannot be is passed over. epaddr_len() */
 const endpoint: Measure = (call, at, limit) => {
   const end = readAddress(call, at, limit, true);
-  if (end < 0) return 0;
-  return call.bytes[end] === COLON ? end + 1 + digits(call, end + 1, limit) - at : end - at;
+  return end < 0 || !readPort(call, end, limit) ? 0 : number.end - at;
 };
 
 /** The same behind "user@", if that is there. skp_epaddr_len() */
@@ -161,14 +160,15 @@ const isOfAddress = (octet: number): boolean =>
 
 const SIP_PORT = 5060;
 
-/** Sets found.port from what follows an address; false: no port that could be. */
-function readPort(call: HelperCall, end: number): boolean {
+const MOST_DIGITS = 5;
+
+/** Sets found.port from what follows an address, and number.end; false: no port that could be. sip_parse_port() */
+function readPort(call: HelperCall, end: number, limit: number): boolean {
   found.port = SIP_PORT;
   number.end = end;
-  if (call.bytes[end] !== COLON) return true;
-  const port = readNumber(call.bytes, end + 1, call.to);
-  found.port = port;
-  return port >= 1024 && port <= 65_535;
+  if (end >= limit || call.bytes[end] !== COLON) return true;
+  found.port = readNumber(call.bytes, end + 1, limit);
+  return number.end - end - 1 <= MOST_DIGITS && found.port >= 1024 && found.port <= 65_535;
 }
 
 // --- SIP -------------------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ function unfold(bytes: Uint8Array, at: number, limit: number): number {
 /** sip_skip_whitespace() */
 function skipBlanks(bytes: Uint8Array, at: number, limit: number): number {
   let here = at;
-  while (here < limit && bytes[here] === BLANK) here++;
+  while (here < limit && (bytes[here] === BLANK || bytes[here] === TAB)) here++;
   return here < limit && isLineEnd(bytes[here]) ? unfold(bytes, here, limit) : here;
 }
 
@@ -303,7 +303,7 @@ export function headerAddress(
   if (!nextHeader(message, walk, kind)) return 'no';
   const end = readAddress(message.call, found.at, message.to, true);
   if (end < 0) return 'bad';
-  if (!readPort(message.call, end)) return 'no';
+  if (!readPort(message.call, end, message.to)) return 'no';
   walk.at = number.end;
   return 'yes';
 }
@@ -325,7 +325,7 @@ export function requestAddress({ call, from, to }: Message): Sought {
   if (endpointOfUser(call, at, to) === 0) return 'no';
   at += shift;
   const end = readAddress(call, at, to, true);
-  if (end < 0 || !readPort(call, end)) return 'bad';
+  if (end < 0 || !readPort(call, end, to)) return 'bad';
   found.at = at;
   found.length = number.end - at;
   return 'yes';
@@ -362,7 +362,7 @@ export function addressParameter(message: Message, at: number, name: string, str
 export function numberParameter(message: Message, at: number, name: string): number | 'no' | 'bad' {
   const given = parameter(message, at, name);
   if (!given) return 'no';
-  const value = readNumber(message.call.bytes, given[0], message.call.to);
+  const value = readNumber(message.call.bytes, given[0], message.to);
   if (number.end === given[0]) return 'bad';
   found.at = given[0];
   found.length = number.end - given[0];

@@ -110,7 +110,7 @@ function transport(message: Message, at: number): number {
 }
 
 const seconds = (message: Message): number =>
-  header(message, message.from, EXPIRES) === 'yes' ? readNumber(message.call.bytes, found.at, message.call.to) : 0;
+  header(message, message.from, EXPIRES) === 'yes' ? readNumber(message.call.bytes, found.at, message.to) : 0;
 
 /** process_register_request() */
 function register(message: Message, state: State, cseq: number): string | undefined {
@@ -209,7 +209,7 @@ function readSession(message: Message): string | undefined {
       continue;
     }
     at += kind[0].length;
-    const port = readNumber(call.bytes, at, call.to);
+    const port = readNumber(call.bytes, at, message.to);
     if (port === 0) continue;
     if (port < 1024 || port > 65_535) return 'SDP has a wrong port';
     const own = sdpLine(message, at, 'connection', 'media') === 'yes';
@@ -296,7 +296,7 @@ const isMoved = ({ savedAddress, savedKey, tuple, destinationKey }: Expectation)
 /** The number behind CSeq; a string is why there is none. */
 function sequenceOf(message: Message): number | string {
   if (header(message, message.from, CSEQ) !== 'yes') return 'SIP CSeq cannot be read';
-  return readNumber(message.call.bytes, found.at, message.call.to);
+  return readNumber(message.call.bytes, found.at, message.to);
 }
 
 /** process_sip_request() */
@@ -320,7 +320,7 @@ function request(message: Message, state: State): string | undefined {
 function response(message: Message, state: State): string | undefined {
   const { call, from, to } = message;
   if (to - from < SHORTEST) return undefined;
-  const code = readNumber(call.bytes, from + 'SIP/2.0 '.length, call.to);
+  const code = readNumber(call.bytes, from + 'SIP/2.0 '.length, to);
   if (code === 0) return 'SIP answer has no code';
   const cseq = sequenceOf(message);
   if (typeof cseq === 'string') return cseq;
@@ -383,7 +383,7 @@ export const sip: Helper<State> = defineHelper<State>({
     { name: 'signalling', most: 1, timeoutMs: 180_000 },
     { name: 'audio', most: 4, timeoutMs: 180_000 },
     { name: 'video', most: 4, timeoutMs: 180_000 },
-    { name: 'image', most: 4, timeoutMs: 180_000 },
+    { name: 'image', most: 2, timeoutMs: 180_000 },
   ],
   open: () => ({ forcedPort: 0, inviteCseq: 0, registerCseq: 0 }),
   help,

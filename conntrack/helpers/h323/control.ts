@@ -26,19 +26,27 @@ import { readMessages } from './tpkt.ts';
 
 const EVEN = 0xfffe;
 
-/** What is found of channels, in the order of the message. */
+/** What is found of channels: of each its media, then T.120. process_olc(), process_olca() */
 export function expectChannels(call: HelperCall, state: State, found: readonly Found[]): string | undefined {
-  let t120 = false;
-  for (const one of found) {
+  let isT120 = false;
+  let stack: Found | undefined;
+  for (const one of [...found, END]) {
     let refused: string | undefined;
-    if (one.what === 't120OverLan') t120 = true;
-    else if (one.what === 'media') refused = expectMedia(call, state, one);
-    else if (one.what === 'stack' || (one.what === 'ownStack' && t120)) refused = expectT120(call, one);
-    if (one.what === 'ownStack') t120 = false;
+    if (one.what === 'media') refused = expectMedia(call, state, one);
+    else if (one.what === 't120OverLan') isT120 = true;
+    else if (one.what === 'stack' || (one.what === 'ownStack' && isT120)) stack = one;
+    else if (one.what === 'channel') {
+      if (stack) refused = expectT120(call, stack);
+      isT120 = false;
+      stack = undefined;
+    }
     if (refused !== undefined) return refused;
   }
   return undefined;
 }
+
+/** Ends the last channel. */
+const END: Found = { what: 'channel', family: 0, at: 0, value: 0 };
 
 /** expect_rtp_rtcp() */
 function expectMedia(call: HelperCall, state: State, at: Found): string | undefined {

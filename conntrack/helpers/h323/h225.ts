@@ -177,7 +177,7 @@ export const userInformation = sequence(
         choice([setup, underWay, connect, underWay, information, releaseComplete, facility], [progress]),
         optional(nonStandard),
       ],
-      [undefined, undefined, many(carrying(multimediaSystemControlMessage))],
+      [undefined, undefined, sequence([marked('tunnel', nothing), many(carrying(multimediaSystemControlMessage))])],
     ),
     optional(rest),
   ],
@@ -207,7 +207,7 @@ const gatekeeperRequest = message(
 const gatekeeperConfirm = message(
   'gatekeeperConfirm',
   [sequenceNumber, oid, optional(nonStandard), optional(identifier), rasAddress],
-  [],
+  [rest],
 );
 const registrationRequest = message(
   'registrationRequest',
@@ -223,7 +223,7 @@ const registrationRequest = message(
     optional(identifier),
     vendor,
   ],
-  [undefined, timeToLive],
+  [undefined, timeToLive, rest],
 );
 const registrationConfirm = message(
   'registrationConfirm',
@@ -236,7 +236,7 @@ const registrationConfirm = message(
     optional(identifier),
     identifier,
   ],
-  [undefined, timeToLive],
+  [undefined, timeToLive, rest],
 );
 const unregistrationRequest = message(
   'unregistrationRequest',
@@ -269,9 +269,13 @@ const admissionConfirm = message(
 const locationRequest = message(
   'locationRequest',
   [sequenceNumber, optional(identifier), aliases, optional(nonStandard), rasAddress],
+  [rest],
+);
+const locationConfirm = message(
+  'locationConfirm',
+  [sequenceNumber, signalAddress, transportAddress, optional(rest)],
   [],
 );
-const locationConfirm = message('locationConfirm', [sequenceNumber, signalAddress, rest, optional(rest)], []);
 const infoRequestResponse = message(
   'infoRequestResponse',
   [

@@ -227,8 +227,12 @@ const separateStack = (as: string): Type =>
     [],
   );
 
+/** Where what is said of a channel begins. */
+const begins = marked('channel', nothing);
+
 export const openLogicalChannel = sequence(
   [
+    begins,
     channelNumber,
     sequence([optional(port), dataType, choice([h222, h223, v76], [channel])], []),
     optional(sequence([dataType, optional(choice([h223, v76], [channel]))], [])),
@@ -237,7 +241,7 @@ export const openLogicalChannel = sequence(
 );
 
 const openLogicalChannelAck = sequence(
-  [channelNumber, optional(sequence([channelNumber, optional(port), optional(choice([h222], [channel]))], []))],
+  [begins, channelNumber, optional(sequence([channelNumber, optional(port), optional(choice([h222], [channel]))], []))],
   [separateStack('stack'), choice([acknowledged], [])],
 );
 

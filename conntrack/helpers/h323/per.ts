@@ -205,11 +205,10 @@ class Walk {
     return from + this.takeAligned(1 + this.take(bitsFor(most - 1)));
   }
 
-  /** X.691 11.9, without pieces: nothing that fits into a message here is longer than 16383. */
+  /** X.691 11.9, but for lengths of pieces, which the kernel does not know either. get_len() */
   private length(): number {
     const first = this.takeAligned(1);
     if (first < 0x80) return first;
-    if (first >= 0xc0) this.broken = true;
     return ((first & 0x3f) << 8) | this.takeAligned(1);
   }
 
@@ -233,6 +232,11 @@ class Walk {
     let bit = this.position;
     if (!this.skip(count)) return;
     for (const { type, optional: conditional } of components) {
+      // Where reading stops it does, also for one that is not there.
+      if (type.kind === 'rest') {
+        this.done = true;
+        return;
+      }
       if (conditional && !this.isSet(bit++)) continue;
       this.pass(type);
       if (this.over) return;
@@ -247,6 +251,10 @@ class Walk {
     if (count > 64) this.broken = true;
     if (!this.skip(count)) return;
     for (let index = 0; index < count && !this.broken; index++) {
+      if (additions[index]?.kind === 'rest') {
+        this.done = true;
+        return;
+      }
       if (this.isSet(from + index)) this.passOpen(additions[index]);
     }
   }

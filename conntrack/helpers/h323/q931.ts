@@ -56,8 +56,10 @@ function readCall(bytes: Uint8Array, from: number, to: number): readonly Found[]
 
 function processCall(call: HelperCall, state: State, found: readonly Found[]): string | undefined {
   const isForwarded = found.some(({ what }) => what === 'callForwarded');
-  // Of a message that forwards the call, only where to.
-  const heeded = isForwarded ? found.filter(({ what }) => what === 'alternative') : found;
+  const tunnel = found.findIndex(({ what }) => what === 'tunnel');
+  // Of a message that forwards the call, only where to, and what is in its tunnel.
+  const own = tunnel < 0 ? found : found.slice(0, tunnel);
+  const heeded = isForwarded ? own.filter(({ what }) => what === 'alternative') : own;
   for (const one of heeded) {
     let refused: string | undefined;
     if (one.what === 'h245Address') refused = expectControl(call, state, one);
@@ -66,7 +68,7 @@ function processCall(call: HelperCall, state: State, found: readonly Found[]): s
     else if (one.what === 'source') refused = writeEnd(call, one, destination(call.other), call.other.keys & 0xffff);
     if (refused !== undefined) return refused;
   }
-  return isForwarded ? undefined : expectChannels(call, state, found);
+  return expectChannels(call, state, isForwarded ? found.slice(own.length) : found);
 }
 
 /** expect_h245() */

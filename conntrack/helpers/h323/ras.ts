@@ -206,7 +206,6 @@ export const ras: AnyHelper = defineHelper<State>({
   open,
   help(call, state) {
     if (call.from >= call.to) return undefined;
-    call.readWhole();
     const found = findMarked(rasMessage, call.bytes, call.from, call.to);
     const handle = found?.length ? MESSAGES[found[0].what] : undefined;
     return handle?.(call, state, found!);

@@ -16,7 +16,6 @@ export type ReadMessage = (from: number, to: number) => string | false | undefin
 
 export function readMessages(call: HelperCall, state: State, read: ReadMessage): string | undefined {
   if (!call.established || call.from >= call.to) return undefined;
-  call.readWhole();
   const { from, to } = call;
   const alone = state.announced[call.direction];
   state.announced[call.direction] = 0;

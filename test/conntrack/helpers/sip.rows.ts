@@ -215,6 +215,21 @@ function stream(family: Family, outside: boolean): HelperRow {
   };
 }
 
+/** A phone that listens at another port than it sends from, as a Via for datagrams says: answers in its stream do not come through. */
+function listensElsewhere(family: Family): HelperRow {
+  const { client } = AT[family];
+  const sees = { address: HOSTS.outside[family], port: 40_000 };
+  const conversation = new Talk(family, end('client', family, 40_000), end('server', family, 5060, sees)).open();
+  conversation.client(request('OPTIONS', { family })).server(answer('200 OK', 'OPTIONS', { family }));
+  conversation.client(request('INVITE', { family, cseq: 2, via: `${client}:5061` }));
+  conversation.server(answer('180 Ringing', 'INVITE', { family, cseq: 2 }));
+  return {
+    name: `another port in Via, in a stream, masqueraded, over IPv${family}`,
+    scenario: { [`v${family}rules`]: rules('sip', 'tcp', 5060, NAT), steps: [...conversation.steps, look] },
+    expects: [],
+  };
+}
+
 const both = (make: (family: Family) => HelperRow): HelperRow[] => ([4, 6] as const).map(make);
 
 export const sipRows: readonly HelperRow[] = [
@@ -227,6 +242,12 @@ export const sipRows: readonly HelperRow[] = [
   ...once('a contact elsewhere', contactOf('<sip:a@OTHER:5060>;expires=60')),
   ...once('a contact with a low port', contactOf('<sip:a@CLIENT:80>;expires=60')),
   ...once('a contact without an address', contactOf('<sip:a@example.org>;expires=60')),
+  ...once(
+    'the second of two contacts, the first with a low port',
+    contactOf('<sip:a@OTHER:80>\r\nContact: <sip:a@CLIENT:5060>;expires=60'),
+    INACTIVE,
+  ),
+  ...once('a port of too many digits', contactOf('<sip:a@CLIENT:005060>;expires=60')),
   ...once('the second of two contacts', contactOf('<sip:example.org>, <sip:a@CLIENT:5060>;expires=60'), INACTIVE),
   ...once('a transport of another protocol', contactOf('<sip:a@CLIENT:5060;transport=TCP>;expires=60')),
   ...once('the transport of the connection', contactOf('<sip:a@CLIENT:5060;transport=udp>;expires=60'), INACTIVE),
@@ -241,6 +262,24 @@ export const sipRows: readonly HelperRow[] = [
     INACTIVE,
   ),
   ...once('a folded header', (family) => registration()(family).replace('Contact: ', 'Contact:\r\n  '), INACTIVE),
+  ...once('a tab behind the name', (family) => registration()(family).replace('CSeq: ', 'CSeq:\t'), INACTIVE),
+  ...once('a tab in front of the colon', (family) => registration()(family).replace('CSeq:', 'CSeq\t:'), INACTIVE),
+  ...both(listensElsewhere),
+  ...both((family) =>
+    row(
+      'two images at a time are one: the second takes the place of the first',
+      family,
+      talk(family, false, [
+        'client',
+        request('INVITE', {
+          family,
+          more: SDP,
+          body: sdp(family, AT[family].client, 'm=image 30000 udptl t38', 'm=image 30002 udptl t38'),
+        }),
+      ]),
+      [30_002, 30_003].map((port) => expected(family, 'server', 'client', port, 'image')),
+    ),
+  ),
   ...once('lines that end with a newline alone', (family) => registration()(family).replaceAll('\r\n', '\n'), INACTIVE),
   ...once('no CSeq', (family) => registration()(family).replace('CSeq', 'Seq')),
   ...once('a CSeq that is no number', (family) => registration()(family).replace('CSeq: 1', 'CSeq: x')),
