@@ -1,6 +1,7 @@
 // What differs between two versions of a table: what the engine is told of an edit, and what the journal keeps of it (rule-journal.ts). Rules
 // that stay are not in it. As everywhere, a rule is the same when its object is.
 
+import { commonEnds } from '../engine/common-ends.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
@@ -69,11 +70,7 @@ function chainChange(
   { name, builtin, policy, counters, rules }: ChainSpec,
 ): ChainChange {
   const earlier = before?.rules ?? [];
-  const shorter = Math.min(rules.length, earlier.length);
-  let from = 0;
-  while (from < shorter && rules[from] === earlier[from]) from++;
-  let behind = 0;
-  while (behind < shorter - from && rules[rules.length - 1 - behind] === earlier[earlier.length - 1 - behind]) behind++;
+  const [from, behind] = commonEnds(rules, earlier);
   const removed = earlier.length - behind - from;
   const added = rules.slice(from, rules.length - behind);
   return { name, builtin, policy, counters, isNew: before === undefined, from, removed, added };

@@ -6,6 +6,7 @@ import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, TABLES } from '../grammar/tables.ts';
 import { BuiltTable } from './built-table.ts';
 import { contentInSteps, Program } from './classifier/program.ts';
+import { commonEnds } from './common-ends.ts';
 import { policyReason } from './reference.ts';
 import { type BindContext, Binder, type Rule } from './rule.ts';
 import { RuleIndex } from './rule-index.ts';
@@ -208,14 +209,8 @@ export class Planner {
   private compare(chain: ChainSpec, earlier: Chain | undefined): Difference | undefined {
     const now = chain.rules;
     const before = earlier?.spec.rules ?? [];
-    const shorter = Math.min(now.length, before.length);
-    let from = 0;
-    while (from < shorter && now[from] === before[from]) from++;
+    const [from, behind] = commonEnds(now, before);
     if (from === now.length && from === before.length) return undefined;
-    let behind = 0;
-    while (behind < shorter - from && now[now.length - 1 - behind] === before[before.length - 1 - behind]) {
-      behind++;
-    }
     const removed = earlier?.rules.slice(from, before.length - behind) ?? [];
     const added = now.slice(from, now.length - behind);
     return { from, removed, added, bound: [], calls: new Set(), jumps: false, acting: 0 };
@@ -368,8 +363,13 @@ export class Planner {
 const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
 
 /** The same array when nothing changes. */
-const replaced = <T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] =>
-  removed + added.length === 0 ? (all as T[]) : all.slice(0, from).concat(added, all.slice(from + removed));
+function replaced<T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] {
+  if (removed + added.length === 0) return all as T[];
+  if (added.length > MOST_AT_ONCE) return all.slice(0, from).concat(added, all.slice(from + removed));
+  const copy = all.slice();
+  copy.splice(from, removed, ...added);
+  return copy;
+}
 
 const calleeOf = ({ target }: RuleSpec): string | undefined =>
   target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
