@@ -19,7 +19,7 @@ import type { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { bareServices } from '../../testing/bare-services.ts';
 import { packetFor, strayPacket } from './packets.ts';
-import { keep, median } from './results.ts';
+import { keep, median, spentNs } from './results.ts';
 import { Dice, type Shape, saveText } from './rulesets.ts';
 
 const { values } = parseArgs({
@@ -239,15 +239,9 @@ function rulesOf(shape: Shape, family: Family, count: number): Rules {
   return { rules, conditions, at };
 }
 
-/** Nanoseconds of the processor: others may be at work on the machine. */
-const spent = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) * 1_000;
-};
-
 function nanoseconds(packets: readonly Packet[], find: Find): number {
   const once = (rounds: number): number => {
-    const start = spent();
+    const start = spentNs();
     for (let round = 0; round < rounds; round++) {
       for (let at = 0; at < packets.length; at++) {
         fillKey(packets[at]);
@@ -255,7 +249,7 @@ function nanoseconds(packets: readonly Packet[], find: Find): number {
         find(packets[at]);
       }
     }
-    return (spent() - start) / (rounds * packets.length);
+    return (spentNs() - start) / (rounds * packets.length);
   };
   once(2);
   const rounds = Math.max(1, Math.round(20e6 / (once(1) * packets.length)));
@@ -274,9 +268,9 @@ for (const shape of values.shapes.split(',') as Shape[]) {
       const strays = Array.from({ length: 512 }, () => strayPacket(family, dice, networks));
       for (const [name, { most, build }] of Object.entries(APPROACHES)) {
         if (count > most) continue;
-        const start = spent();
+        const start = spentNs();
         const built = build(all);
-        const buildMs = (spent() - start) / 1e6;
+        const buildMs = (spentNs() - start) / 1e6;
         const row = {
           shape,
           family,

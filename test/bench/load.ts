@@ -25,6 +25,7 @@ import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 import { keep, median, spread } from './results.ts';
 import { type Shape, saveText } from './rulesets.ts';
+import { translated } from './translated.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -117,16 +118,14 @@ function beyond(runs: number, before: string, script: string, ...files: string[]
   return base !== undefined && all !== undefined ? all - base : undefined;
 }
 
-/** The same rules as nft would have them. Its translator knows no DNAT of ip6tables' nat table in some versions: then there is none. */
-function translated(save: string): string | undefined {
-  const { status, stdout } = spawnSync('ip6tables-restore-translate', ['-f', save], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 30,
-  });
-  if (status !== 0 || stdout.includes('\n# -')) return undefined;
-  const file = `${save}.nft`;
-  writeFileSync(file, stdout);
-  return file;
+/** A file of the same rules for nft. Its translator knows no DNAT of ip6tables' nat table in some versions: then there is none. */
+function nftFile(file: string, text: string): string | undefined {
+  try {
+    writeFileSync(file, translated(text));
+    return file;
+  } catch {
+    return undefined;
+  }
 }
 
 const EDITS = 10;
@@ -144,7 +143,7 @@ function measure(shape: Shape, count: number) {
   const warm = Array.from({ length: runs }, () => loader.load(text));
   const [table, chain] = shape === 'kube' ? ['nat', 'KUBE-SERVICES'] : ['filter', 'FORWARD'];
   const edits = Array.from({ length: 30 }, (_, index) => loader.edit(editLine(chain, index), table));
-  const nft = translated(save);
+  const nft = nftFile(`${save}.nft`, text);
   const appends = Array.from(
     { length: EDITS },
     (_, index) => `ip6tables-legacy -t ${table} -A ${chain} -s 2001:db8::${index} -j ACCEPT`,
