@@ -30,6 +30,7 @@ export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts'
 export type { AccountSpec, Quota } from './engine/host/accounts.ts';
 export type { HostFacts, IpsecFlow, IpsecTransform, VirtualService } from './engine/host/facts.ts';
 export type { SocketSpec } from './engine/host/sockets.ts';
+export type { Installation } from './engine/installation.ts';
 export { ProcFile } from './engine/proc-file.ts';
 export {
   defineQueue,
