@@ -173,9 +173,9 @@ export class Extensions {
     this.nomatches[id] = options.nomatch ? 1 : 0;
   }
 
-  /** A member that a packet put in or renewed: it counts that packet. */
-  setByPacket(id: number, timeout: number | undefined, octets: number, now: number): void {
-    this.set(id, { timeout }, true, now);
+  /** A member that a packet put in or renewed: it counts that packet. `renewed`: one of a hash, which keeps what was said about it. */
+  setByPacket(id: number, timeout: number | undefined, octets: number, now: number, renewed = false): void {
+    this.set(id, { timeout, comment: renewed ? this.comments[id] : undefined }, true, now);
     if (!this.header.counters) return;
     this.packets.add(id, 1);
     this.bytes.add(id, octets);

@@ -240,10 +240,12 @@ export class MemberSet {
     this.cutAsPacketsAre();
     const { now } = pkt;
     let row = this.find();
-    if (row >= 0 && !exist && !this.extensions.expired(row, now)) return false;
+    const there = this.visible(row, now) >= 0;
+    if (there && !exist) return false;
     if (row < 0) row = this.insert(now);
     if (row < 0) return false;
-    this.extensions.setByPacket(row, timeout, pkt.end - pkt.l3, now);
+    const renewed = there && this.type.storage === 'hash';
+    this.extensions.setByPacket(row, timeout, pkt.end - pkt.l3, now, renewed);
     return true;
   }
 

@@ -76,6 +76,26 @@ export const setScenarios: readonly Scenario[] = [
     steps: [inA('10.1.7.1'), inA('10.1.7.9'), save],
   },
   {
+    name: 'a packet that renews a member of a hash leaves its comment, one of a bitmap does not',
+    setup: ipset(
+      'create h hash:ip timeout 600 comment counters skbinfo',
+      'create n hash:net comment',
+      'create b bitmap:ip range 10.1.0.0/24 timeout 600 comment',
+      'create m bitmap:ip,mac range 10.1.0.0/24 comment',
+      'add h 10.1.0.1 comment x timeout 50 packets 7 bytes 9 skbmark 0x3',
+      'add n 10.1.0.1 comment y',
+      'add b 10.1.0.1 comment z timeout 50',
+      'add m 10.1.0.1 comment m',
+    ),
+    v4rules: mangle(
+      ...['h', 'n', 'b'].map((name) => `PREROUTING -j SET --add-set ${name} src --exist`),
+      // Packets of these devices have no MAC address.
+      'PREROUTING -m set --match-set m src,src',
+      'PREROUTING -j SET --add-set m src,src --exist',
+    ),
+    steps: [inA('10.1.0.1'), inA('10.1.0.2'), save, counters],
+  },
+  {
     name: 'counters of lists and of their members',
     setup: ipset(
       'create a hash:ip counters',
