@@ -77,7 +77,7 @@ export const BASE_OPTIONS: readonly BaseOption[] = [
   option('o', 1, 'out-interface'),
   option('v', 0, 'verbose'),
   option('w', 'glued', 'wait'),
-  option('W', 1, 'wait-interval'),
+  option('W', 'glued', 'wait-interval'),
   option('x', 0, 'exact'),
   option('f', 0, 'fragments'),
   option('V', 0, 'version'),

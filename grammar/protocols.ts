@@ -1,7 +1,7 @@
 // Protocol names. IANA "Assigned Internet Protocol Numbers" under the short names of /etc/protocols (as Debian ships it), and the names
 // that the tools know by themselves. The host's own names come first, as with getprotobyname() and getprotobynumber().
 
-import type { Family } from '../packet/numbers.ts';
+import { type Family, IPPROTO_AH, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_ROUTING } from '../packet/numbers.ts';
 import type { Names } from './names.ts';
 import { wholeNumber } from './scan.ts';
 
@@ -106,3 +106,10 @@ export const numericProtocolName = (number: number): string | undefined => (numb
 export const protocolNames = (_family: Family): readonly string[] => [
   ...new Set([...OWN_NUMBERS.keys(), ...HOST_NUMBERS.keys()]),
 ];
+
+/** Extension headers that the kernel looks behind when it looks for the protocol. ip6tables.c is_exthdr() */
+const LOOKED_BEHIND: readonly number[] = [IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_DSTOPTS];
+
+/** Whether no packet has that as its protocol for the rules. */
+export const neverLast = (protocol: number, family: Family): boolean =>
+  family === 6 && LOOKED_BEHIND.includes(protocol);

@@ -14,7 +14,7 @@ import { type NamedOption, spellings, wants } from './loaded.ts';
 import type { AnySyntax, Lookup } from './lookup.ts';
 import type { Names } from './names.ts';
 import type { Given, RuleScope, ValueScope } from './options.ts';
-import { protocolName, protocolNumber } from './protocols.ts';
+import { neverLast, protocolName, protocolNumber } from './protocols.ts';
 import { quickAddress } from './quick-address.ts';
 import type { Counters, InterfaceSpec, MaskedAddress, MatchSpec, RuleSpec, TargetSpec } from './rule-spec.ts';
 import { wholeNumber } from './scan.ts';
@@ -255,7 +255,9 @@ export class QuickReader {
     const known = this.protocols.get(key);
     if (known) return known;
     const number = protocolNumber(text, this.context.names);
-    if (number === undefined || (number === 0 && inverted)) return refuse();
+    // Of one that is never there the grammar warns.
+    if (number === undefined || (number === 0 && inverted) || (!inverted && neverLast(number, this.context.family)))
+      return refuse();
     return remember(this.protocols, key, { number, inverted });
   }
 

@@ -25,7 +25,7 @@ import {
 import { Loaded, type NamedOption } from './loaded.ts';
 import type { Lookup } from './lookup.ts';
 import type { Names } from './names.ts';
-import { protocolName, protocolNames, protocolNumber } from './protocols.ts';
+import { neverLast, protocolName, protocolNames, protocolNumber } from './protocols.ts';
 import type { Counters, InterfaceSpec, MaskedAddress, MatchSpec, Origin, RuleSpec, TargetSpec } from './rule-spec.ts';
 import { wholeNumber } from './scan.ts';
 import { didYouMean } from './suggest.ts';
@@ -159,7 +159,7 @@ export class Reader {
     const { letter } = reading.last.base;
     if ('LSZ'.includes(letter)) return reading.glued ? 1 : 2;
     if ('FX'.includes(letter)) return reading.glued ? 0 : 1;
-    if (letter === 'w') return reading.glued ? 0 : 1;
+    if (letter === 'w' || letter === 'W') return reading.glued ? 0 : 1;
     if (letter === 'c') return 1;
     return 'DRIEP'.includes(letter) ? 1 : 0;
   }
@@ -237,6 +237,10 @@ export class Reader {
           throw new RuleError(`unknown protocol "${lower}" specified`, value, didYouMean(lower, protocolNames(family)));
         }
         if (number === 0 && inverted) throw new RuleError('rule would never match protocol', value);
+        if (!inverted && neverLast(number, family)) {
+          const lower = value.text.toLowerCase();
+          this.warn(`Warning: never matched protocol: ${lower}. use extension match instead.`);
+        }
         this.protocol = { number, inverted };
         this.protocolWord = value;
         break;
@@ -280,11 +284,7 @@ export class Reader {
         this.waiting(word, value);
         break;
       case 'W':
-        if (this.context.restore) throw new RuleError("You cannot use `-W' from iptables-restore", word);
-        if (wholeNumber(value.text, 0, 0x7fff_ffff) === undefined)
-          throw new RuleError('wait interval not numeric', value);
-        this.warnings.push('Ignoring deprecated --wait-interval option.');
-        this.waitInterval = true;
+        this.pausing(word, value);
         break;
       case 'h':
         this.finished ??= { kind: 'help', inverted };
@@ -313,6 +313,9 @@ export class Reader {
       case 'w':
         this.waiting(word, operands[0]);
         break;
+      case 'W':
+        this.pausing(word, operands[0]);
+        break;
       case 'V':
         this.finished ??= { kind: 'version', inverted: this.inverted !== undefined };
         break;
@@ -336,6 +339,15 @@ export class Reader {
   private waiting(word: Word, value: Word | undefined): void {
     if (this.context.restore) throw new RuleError("You cannot use `-w' from iptables-restore", word);
     this.wait = waitSeconds(value);
+  }
+
+  /** The interval between two looks at the lock, which the kernel's own waiting has made needless. */
+  private pausing(word: Word, value: Word | undefined): void {
+    if (this.context.restore) throw new RuleError("You cannot use `-W' from iptables-restore", word);
+    if (!value) throw new RuleError('wait interval value required', word);
+    if (wholeNumber(value.text, 0, 0x7fff_ffff) === undefined) throw new RuleError('wait interval not numeric', value);
+    this.warnings.push('Ignoring deprecated --wait-interval option.');
+    this.waitInterval = true;
   }
 
   private device(letter: 'i' | 'o', word: Word, value: Word): InterfaceSpec {

@@ -65,7 +65,9 @@ export class WordClasses {
     const last = this.vocabulary.find(name);
     if (!last) return { kind: 'unknown', said: word.text };
     if (equals < 0) return { kind: 'options', flags: [], last, glued: undefined };
-    if (wordsAfter(last) === 0) return { kind: 'unknown', said: word.text };
+    // `--list=INPUT`, too, whose argument may be left out.
+    const takes = last.kind === 'base' ? last.base.argument !== 0 : wordsAfter(last) > 0;
+    if (!takes) return { kind: 'unknown', said: word.text };
     return { kind: 'options', flags: [], last, glued: rest(word, equals + 1) };
   }
 

@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { statePaths } from '../../control/paths.ts';
 import { runOnStoredRules } from '../../control/stored-tool.ts';
 import { Dice } from './dice.ts';
+import { operatorCalls, ROWS } from './operator-calls.ts';
 import { type Call, RandomCalls } from './random-calls.ts';
 import { type Outcome, outcome, runRealCalls } from './real-calls.ts';
 import { probeTwin, ready } from './support.ts';
@@ -65,6 +66,14 @@ async function shrunk(calls: readonly Call[]): Promise<readonly Call[]> {
 
 const told = (calls: readonly Call[]): string =>
   calls.map(({ program, argv, stdin }) => `${[program, ...argv].join(' ')}${stdin ? ` <<\n${stdin}` : ''}`).join('\n');
+
+describe.skipIf(!may)('calls that people make', () => {
+  const real = may ? runRealCalls(ROWS.map(operatorCalls)) : [];
+  it.each(ROWS.map((row, index) => [row.join('; '), index] as const))('%s', async (_, index) => {
+    const calls = operatorCalls(ROWS[index]);
+    expect(await runOurs(calls), told(calls)).toEqual(real[index]);
+  });
+});
 
 describe.skipIf(!may)(`the real programs (SEKISHO_SEED=${seed})`, () => {
   for (const [kind, mistakes] of [
