@@ -1,5 +1,6 @@
 // Real programs through our loop: a client and a server that only it joins.
 
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DataPlane } from '../../tun/data-plane.ts';
 import { bundleProgram, probe, ready } from '../kernel/support.ts';
@@ -86,6 +87,8 @@ describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
       await lab.listening('server', 8080);
       const { stdout, status } = await lab.finish('client', ['curl', '-s', '-m', '10', `http://${address}:8080/`]);
       server.kill();
+      // The next one listens on the same port.
+      await once(server, 'exit');
       expect([status, stdout.length]).toEqual([0, 1_000_000]);
     });
 
