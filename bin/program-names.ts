@@ -5,6 +5,9 @@ import { TOOLS } from '../control/protocol.ts';
 /** Programs that can tell the two kinds of tools apart (ferm) ask for these. */
 const LEGACY_TOOLS = TOOLS.map((name) => name.replace('tables', 'tables-legacy'));
 
+/** All of iptables in one program, as it is installed: the first word says which. */
+export const MULTI = 'xtables-legacy-multi';
+
 export const PROGRAM_NAMES: readonly string[] = [
   ...TOOLS,
   ...LEGACY_TOOLS,
@@ -13,4 +16,5 @@ export const PROGRAM_NAMES: readonly string[] = [
   'iptables-xml',
   'conntrack',
   'ipset',
+  MULTI,
 ];

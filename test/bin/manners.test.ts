@@ -87,6 +87,14 @@ describe('the command line', () => {
     expect(stderr).toMatch(new RegExp(`[Dd]id you mean "?${meant}"?\\?`));
   });
 
+  test('xtables-legacy-multi is what its first word says', () => {
+    expect(sekisho(['xtables-legacy-multi', 'ip6tables-save', '-V']).stdout).toBe('ip6tables-save v1.8.9 (legacy)\n');
+    expect(sekisho(['xtables-legacy-multi'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^ERROR: No valid subcommand given\.\nValid subcommands:\n \* iptables\n/),
+    });
+  });
+
   test('a command that is none brings the nearest one to mind: 2', () => {
     const { code, stdout, stderr } = sekisho(['tracee']);
     expect([code, stdout]).toEqual([2, '']);
