@@ -7,10 +7,10 @@ import { restoreSnapshot, Snapshot, wholeSnapshot } from '../conntrack/snapshot/
 import { Firewall, type Mode } from '../engine/firewall.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
 import { runNfacct } from '../engine/host/nfacct.ts';
+import type { PackedCounters } from '../engine/installed.ts';
 import type { LogRecord, WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
 import type { Names } from '../grammar/names.ts';
-import type { Counters } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Engine, EngineHost } from '../tun/data-plane.ts';
@@ -29,14 +29,10 @@ export interface RulePlaces {
   rules: readonly number[];
 }
 
-/**
- * Counters of one table: by chain, the policy's (built-in chains) and, packets and octets by turns, those of its rules. In a row they
- * cost the data plane a copy of memory, where as objects a hundred thousand rules would keep it from its packets for a tenth of a second.
- */
-export interface TableCounters {
-  family: Family;
-  name: TableName;
-  chains: Map<string, { policy: Counters | undefined; rules: Float64Array }>;
+/** What one table has counted. */
+export interface TableCounters extends PackedCounters {
+  readonly family: Family;
+  readonly name: TableName;
 }
 
 export type EngineRequest =
@@ -217,10 +213,7 @@ function editProc(firewall: Firewall, path: string, writes: readonly string[] = 
 function* readCounters(firewall: Firewall): Generator<TableCounters> {
   for (const family of [4, 6] as const) {
     for (const name of firewall.tables(family)) {
-      const chains = [...firewall.packedCounters(family, name)].map(
-        ({ chain, policy, rules }) => [chain.name, { policy, rules }] as const,
-      );
-      yield { family, name, chains: new Map(chains) };
+      yield { family, name, ...firewall.packedCounters(family, name) };
     }
   }
 }

@@ -271,16 +271,19 @@ export class LiveRules {
   }
 
   private note(counters: readonly TableCounters[]): void {
-    for (const { family, name, chains } of counters) {
+    for (const { family, name, chains, lengths, numbers } of counters) {
       const table = this.inForce.get(keyOf({ family, name }));
-      for (const chain of table?.chains.values() ?? []) {
-        const counted = chains.get(chain.name);
-        if (!counted) continue;
-        if (counted.policy) this.counters.set({ chain }, counted.policy);
-        chain.rules.forEach((rule, index) => {
-          const at = 2 * index;
-          this.counters.set({ rule }, { packets: counted.rules[at], bytes: counted.rules[at + 1] });
+      let at = 0;
+      for (const [index, chainName] of chains.entries()) {
+        const chain = table?.chains.get(chainName);
+        if (chain?.builtin) this.counters.set({ chain }, { packets: numbers[at], bytes: numbers[at + 1] });
+        // Another than it was when the engine was asked: the next time.
+        const rules = chain?.rules.length === lengths[index] ? chain.rules : [];
+        rules.forEach((rule, place) => {
+          const own = at + 2 + 2 * place;
+          this.counters.set({ rule }, { packets: numbers[own], bytes: numbers[own + 1] });
         });
+        at += 2 + 2 * lengths[index];
       }
     }
   }

@@ -28,7 +28,7 @@ import {
   readFacts,
 } from './host/facts.ts';
 import type { Installation } from './installation.ts';
-import { type InstalledChain, InstalledTables } from './installed.ts';
+import { type InstalledChain, InstalledTables, type PackedCounters } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
 import { notePolicy } from './policies.ts';
@@ -251,8 +251,8 @@ export class Firewall {
     return this.installed.chains(family, name);
   }
 
-  /** As chains(), with the counters of each chain's rules in a row: packets and octets by turns. */
-  packedCounters(family: Family, name: TableName): ReturnType<InstalledTables['packedCounters']> {
+  /** All counters of a table in a row: a hundred thousand objects would keep packets waiting. */
+  packedCounters(family: Family, name: TableName): PackedCounters {
     return this.installed.packedCounters(family, name);
   }
 

@@ -27,6 +27,15 @@ export interface InstalledChain {
   readonly rules: readonly Counters[];
 }
 
+/** What a table has counted, chain after chain. */
+export interface PackedCounters {
+  readonly chains: readonly string[];
+  /** How many rules each has. */
+  readonly lengths: Uint32Array;
+  /** Packets and octets by turns: of a chain's policy (0 for user chains), then of its rules. */
+  readonly numbers: Float64Array;
+}
+
 export class InstalledTables {
   private readonly registry: Registry;
   private readonly services: Services;
@@ -186,19 +195,23 @@ export class InstalledTables {
     );
   }
 
-  /** The counters of a chain's rules in a row, packets and octets by turns: for who wants those of many rules at once. */
-  *packedCounters(
-    family: Family,
-    name: TableName,
-  ): Generator<{ chain: ChainSpec; policy?: Counters; rules: Float64Array }> {
-    for (const { spec, rules, slot } of this.table(family, name)?.chains.values() ?? []) {
-      const packed = new Float64Array(2 * rules.length);
-      rules.forEach(({ slot: own }, index) => {
-        packed[2 * index] = this.counts.packets[own];
-        packed[2 * index + 1] = this.counts.bytes[own];
-      });
-      yield { chain: spec, policy: slot < 0 ? undefined : this.countersAt(slot), rules: packed };
+  /** Firewall.packedCounters() */
+  packedCounters(family: Family, name: TableName): PackedCounters {
+    const { packets, bytes } = this.counts;
+    const chains = [...(this.table(family, name)?.chains.values() ?? [])];
+    const total = chains.reduce((sum, { rules }) => sum + 1 + rules.length, 0);
+    const numbers = new Float64Array(2 * total);
+    let at = 0;
+    for (const { rules, slot } of chains) {
+      numbers[at++] = slot < 0 ? 0 : packets[slot];
+      numbers[at++] = slot < 0 ? 0 : bytes[slot];
+      for (const rule of rules) {
+        numbers[at++] = packets[rule.slot];
+        numbers[at++] = bytes[rule.slot];
+      }
     }
+    const lengths = Uint32Array.from(chains, ({ rules }) => rules.length);
+    return { chains: chains.map(({ spec }) => spec.name), lengths, numbers };
   }
 
   /** Live counters by rule and chain. What is not installed has those of its spec. */
