@@ -15,6 +15,9 @@ export const HEADROOM = 16;
 /** Longest IP packet that can come in, with room for what rewrites may add (an MSS option, a longer address in FTP). */
 export const BUFFER_LENGTH = HEADROOM + 65_535 + 40 + 1_024;
 
+/** From one buffer to the next where many lie in a row: an odd number of cache lines, so that they do not all fall into the same sets of the cache. */
+export const SLOT_LENGTH = 64 * 1_043;
+
 export interface Device {
   /** As rules and people see it. */
   readonly name: string;

@@ -14,12 +14,10 @@
 //
 // The cursors only go on, and wrap at 32 bits; a place in a row is their low bits.
 
-import { BUFFER_LENGTH, HEADROOM } from './device.ts';
+import { BUFFER_LENGTH, HEADROOM, SLOT_LENGTH } from './device.ts';
 
 /** A power of 2. As many packets as one turn takes at most; of many more, super-packets would not stay in the cache. */
 export const SLOTS = 64;
-/** Octets; an odd number of cache lines, so that the slots do not all fall into the same sets of the cache. */
-export const SLOT_LENGTH = 64 * 1_043;
 const COPIES_AT = SLOTS * SLOT_LENGTH;
 const COPIES_LENGTH = 512 * 1_024; // octets
 const DESCRIPTORS = 1_024;

@@ -1,7 +1,7 @@
 // A queue read and written in batches: one system call a turn (uring-ports.ts).
 
-import { DeviceCounters } from './device.ts';
-import { type QueueEnd, SLOT_LENGTH, SLOTS, slotAt } from './lane.ts';
+import { DeviceCounters, SLOT_LENGTH } from './device.ts';
+import { type QueueEnd, SLOTS, slotAt } from './lane.ts';
 import { libc } from './libc.ts';
 import type { Carrier, QueueStart } from './queue.ts';
 import type { RingRemains } from './uring.ts';

@@ -8,7 +8,7 @@
 // with the next wait(). A packet from elsewhere, and whoever leaves a second time, is copied first: its owner may reuse it at once.
 
 import { Packet } from '../packet/packet.ts';
-import { BUFFER_LENGTH, copyPacket, HEADROOM } from './device.ts';
+import { BUFFER_LENGTH, copyPacket, HEADROOM, SLOT_LENGTH } from './device.ts';
 import { libc } from './libc.ts';
 import { openDescriptor, type TunOptions } from './linux.ts';
 import { OffloadDevice } from './offload-device.ts';
@@ -17,8 +17,6 @@ import { type UringPort, UringPorts } from './uring-ports.ts';
 
 /** Of each device, a power of 2. What a turn takes at most; more of them would not stay in the cache when super-packets come. */
 const SLOTS = 32;
-/** Octets; an odd number of cache lines, so that the slots do not all fall into the same sets of the cache. */
-const SLOT_LENGTH = 64 * 1_043;
 /** Memory that is not touched costs nothing. */
 const MOST_DEVICES = 4;
 const COPIES_AT = MOST_DEVICES * SLOTS * SLOT_LENGTH;
