@@ -87,6 +87,8 @@ function help(call: HelperCall, state: State): string | undefined {
 function clientSays(state: State, message: number, bytes: Uint8Array, body: number): boolean {
   switch (message) {
     case START_REQUEST:
+      // Not again, until its end was agreed on.
+      if (state.session !== NO_SESSION) return false;
       state.session = SESSION_ASKED;
       return true;
     case STOP_REQUEST:

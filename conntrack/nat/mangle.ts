@@ -22,7 +22,7 @@ export function mangle(pkt: Packet, at: number, length: number, replacement: Uin
   const growth = replacement.length - length;
   if (pkt.length + growth > MOST_OCTETS) return false;
   const before = pkt.end - pkt.l4;
-  pull(pkt, pkt.length);
+  pull(pkt, pkt.length + Math.max(growth, 0));
   // The parts of a UDP packet without checksum stay without.
   const sumAt = transportChecksumAt(pkt);
   if (growth > 0) makeRoom(pkt, growth);

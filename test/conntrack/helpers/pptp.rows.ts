@@ -136,6 +136,14 @@ export const pptpRows: readonly HelperRow[] = [
     ['client', outRequest()],
     ['server', outReply()],
   ]),
+  row('a session that is asked for again goes on', [...START, ['client', startRequest], ...OUT_CALL.slice(2)], BOTH),
+  row('nothing of a session that is asked for while it ends', [
+    ['client', startRequest],
+    ['client', message(3, 4, 0x0100)],
+    ['client', startRequest],
+    ['server', startReply()],
+    ...OUT_CALL.slice(2),
+  ]),
   row('nothing of a session that is refused', [
     ['client', startRequest],
     ['server', startReply(0x0200)],
