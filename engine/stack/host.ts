@@ -6,7 +6,7 @@ import type { Defragmenter } from '../../conntrack/defrag/defragmenter.ts';
 import type { Fragments } from '../../conntrack/defrag/types.ts';
 import { addressAt } from '../../packet/address.ts';
 import { icmp, icmp6, ip4, ip6, tcp as tcpLayer } from '../../packet/build.ts';
-import { u32 } from '../../packet/bytes.ts';
+import { putU16, u16, u32 } from '../../packet/bytes.ts';
 import { pseudoSum, sum } from '../../packet/checksum.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
@@ -160,7 +160,11 @@ export class Host {
       const src = addressAt(bytes, l3 + ipv6.DESTINATION_AT, 6);
       const dst = addressAt(bytes, l3 + ipv6.SOURCE_AT, 6);
       const trafficClass = ipv6.trafficClass(bytes, l3) & 0xfc;
-      this.parts.reply(ip6({ src, dst, hopLimit: TTL, trafficClass }, layer), pkt);
+      const reset = ip6({ src, dst, hopLimit: TTL, trafficClass }, layer);
+      // Summed by the device, which writes 0 as all ones: skb_checksum_help(). That of IPv4 is summed by ip_send_unicast_reply(), and may be 0.
+      const at = ipv6.LENGTH + tcp.CHECKSUM_AT;
+      if (u16(reset, at) === 0) putU16(reset, at, 0xffff);
+      this.parts.reply(reset, pkt);
     }
   }
 
