@@ -8,8 +8,8 @@ import { type PackedChange, Unpacker } from './packed-change.ts';
 import { ChangedTable } from './table-change.ts';
 
 export type InstallRequest =
-  /** A piece; `begin`: the first one. `install`: a number of the sender's. */
-  | { op: 'change'; install: number; begin: boolean; change: PackedChange }
+  /** A piece; `begin`: the first one; `end`: the last one, answered as `prepare`. `install`: a number of the sender's. */
+  | { op: 'change'; install: number; begin: boolean; end: boolean; change: PackedChange }
   /** After the last piece: true when all is ready, else this is to be asked again. Rejects when the tables are refused, which ends it. */
   | { op: 'prepare'; install: number }
   /** Puts the tables in place. */
@@ -36,7 +36,7 @@ export class IncomingTables {
     this.firewall = firewall;
   }
 
-  change({ install, begin, change }: InstallRequest & { op: 'change' }): void {
+  change({ install, begin, end, change }: InstallRequest & { op: 'change' }): boolean {
     if (begin) {
       this.incoming?.installation?.abandon();
       this.incoming = { install, unpacker: new Unpacker(), tables: new Map() };
@@ -46,9 +46,10 @@ export class IncomingTables {
     let table = tables.get(key);
     if (!table) tables.set(key, (table = new ChangedTable(this.tables.get(key), change)));
     table.make(unpacker.unpack(change));
+    return end && this.prepare(install);
   }
 
-  prepare({ install }: InstallRequest & { op: 'prepare' }): boolean {
+  prepare(install: number): boolean {
     const incoming = this.at(install);
     incoming.installation ??= this.firewall.prepare([...incoming.tables.values()].map(({ spec }) => spec));
     const until = performance.now() + SLICE_MS;

@@ -227,14 +227,13 @@ export class LiveRules {
     if (changes.length === 0) return;
     const install = ++this.installs;
     const packer = new Packer();
-    let begin = true;
-    for (const change of changes) {
-      for (const piece of piecesOf(change, PIECE)) {
-        await ask({ op: 'change', install, begin, change: packer.pack(piece) });
-        begin = false;
-      }
+    const pieces = changes.flatMap((change) => [...piecesOf(change, PIECE)]);
+    let ready: unknown = false;
+    for (const [index, piece] of pieces.entries()) {
+      const [begin, end] = [index === 0, index === pieces.length - 1];
+      ready = await ask({ op: 'change', install, begin, end, change: packer.pack(piece) });
     }
-    while (!(await ask({ op: 'prepare', install })));
+    while (!ready) ready = await ask({ op: 'prepare', install });
     await ask({ op: 'swap', install });
   }
 
