@@ -238,14 +238,20 @@ export function randomFlows(seed: number, { packets, every }: FlowOptions): Rand
   const meanwhile = whatHappens(dice, { v4: withoutNat(tables(4)), v6: withoutNat(tables(6)) });
   for (const step of jumps ? [{ sleep_ms: JUMP_MS }] : meanwhile)
     steps.splice(dice.int(0, steps.length), 0, step, { ct: true });
+  const rest = { sysctls: sysctlsOf(dice, jumps), ...topologyOf(dice, families) };
+  // What is broken may look like IPv6, which a device without it does not take.
+  const only = rest.topology && families.length === 1 ? families[0] : undefined;
   return {
     seed,
     v4: tables(4),
     v6: tables(6),
-    rest: { sysctls: sysctlsOf(dice, jumps), ...topologyOf(dice, families) },
-    steps: [...steps, { counters: true }, { ct: true }],
+    rest,
+    steps: [...steps.filter((step) => !isOther(step, only)), { counters: true }, { ct: true }],
   };
 }
+
+const isOther = (step: RandomCase['steps'][number], only: 4 | 6 | undefined): boolean =>
+  only !== undefined && 'in' in step && [step.hex].flat()[0][0] === String(10 - only);
 
 /** Old flows stay translated, and new ones are not. */
 const withoutNat = (tables: TableText[]): TableText[] =>

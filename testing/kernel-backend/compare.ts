@@ -151,7 +151,10 @@ function drawnPort(kernel: Uint8Array, ours: Uint8Array, seen: InputFields | und
   if (isIcmp && quote + 20 < end && kernel[quote] >>> 4 === family) {
     const quoted = Packet.of(withOwnLength(kernel.subarray(quote, end)));
     const at = quote + quoted.l4;
-    const fields = [at, at + 2].flatMap((port) => drawnField(kernel, ours, port, quoted.protocol, seen));
+    const isQuery = quoted.protocol === protocol;
+    const fields = (isQuery ? [at + 4] : [at, at + 2]).flatMap((port) =>
+      drawnField(kernel, ours, port, quoted.protocol, seen),
+    );
     return fields.length === 0 ? [] : [...fields, sumField(at, quoted.protocol, end), sumField(l4, protocol, end)];
   }
   const field = drawnField(kernel, ours, l4 + (isIcmp ? 4 : 0), protocol, seen);
