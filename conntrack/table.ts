@@ -100,7 +100,9 @@ export class ConnectionTable {
       const found = this.findIn(tuple, zoneOriginal);
       return found >= 0 ? found : this.findIn(tuple, zoneReply);
     }
-    // No two connections in the table have one tuple in one zone: whichever has it is the one.
+    // Beside zones of one direction two connections may have one tuple, of which the index finds the right one.
+    if (this.asymmetric > 0) return this.findIn(tuple, zoneOriginal);
+    // Else no two have one tuple in one zone: whichever has it is the one.
     const { foundLast } = this;
     const tag = foundLast.tag(tuple);
     const last = foundLast.get(tag);
