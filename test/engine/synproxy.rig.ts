@@ -99,9 +99,15 @@ function describe({ out, hex }: Emitted, drawn: Drawn): string {
   const flags = header.flags(bytes, l4);
   const time = header.timestamps(bytes, l4, end);
   const sequence = header.sequence(bytes, l4);
-  if (flags & header.ACK && flags & header.SYN && relative(sequence, drawn.cookies, 'cookie') === String(sequence)) {
-    drawn.cookies.push(sequence);
-    if (time >= 0) drawn.times.push(u32(bytes, time + 2) & ~0x3f);
+  if (flags & header.ACK && flags & header.SYN) {
+    const known = drawn.cookies.indexOf(sequence);
+    const tick = time < 0 ? undefined : u32(bytes, time + 2) & ~0x3f;
+    // A SYN that came again is answered by the cookie of before, and by the clock as it is now.
+    if (known >= 0 && tick !== undefined && known in drawn.times) drawn.times[known] = tick;
+    else if (relative(sequence, drawn.cookies, 'cookie') === String(sequence)) {
+      drawn.cookies.push(sequence);
+      if (tick !== undefined) drawn.times.push(tick);
+    }
   }
   const rest = family === 4 ? toHex(bytes, 0, 4).concat(' ', toHex(bytes, 4, 10)) : toHex(bytes, 0, 8);
   return [
@@ -118,8 +124,12 @@ function describe({ out, hex }: Emitted, drawn: Drawn): string {
   ].join(' ');
 }
 
-/** Numbers near what was drawn are said by that; and numbers of the server that were shifted without having been so before. */
+/**
+ * Numbers near what was drawn are said by that; and numbers of the server that were shifted without having been so before. The two ends'
+ * own come first: one cookie in a hundred is so small that they could be said by it.
+ */
 function relative(value: number, bases: readonly number[], name: string): string {
+  if ([0, CLIENT_SEQUENCE, SERVER_SEQUENCE].some((own) => Math.abs((value - own) | 0) < 2 ** 10)) return String(value);
   const index = bases.findIndex((base) => Math.abs((value - base) | 0) < 2 ** 22);
   if (index >= 0) return `${name}${index}${signed(value - bases[index])}`;
   const taken = bases.findIndex((base) => (value + base) >>> 0 < 2 ** 25);
