@@ -8,6 +8,7 @@ import { firewall, fragments, icmp, KernelDifference, NotOnKernel, tcp, udp } fr
 import { hurried } from '../../testing/kernel-backend/time.ts';
 import { parseSuite } from '../../testing/suite.ts';
 import { runSuite } from '../../testing/suite-run.ts';
+import { askedAgain } from './beside.ts';
 import { probe, ready } from './support.ts';
 
 const EXAMPLES = ['home-router', 'web-server', 'ipv6-border', 'kubernetes-node'];
@@ -29,19 +30,32 @@ describe.skipIf(!ready('the kernel backend', probe('iptables-legacy-restore', 'i
     });
     const wall = (v4: string) => firewall({ v4 });
 
-    test.each(EXAMPLES)('examples/%s, the table', (name) => {
+    // Limits of the examples fill up by the kernel's clock, which does not stop for a busy machine: then it is asked again.
+    test.each(EXAMPLES)('examples/%s, the table', async (name) => {
       const file = `${root}examples/${name}/test.yaml`;
-      const { rows } = runSuite(parseSuite(readFileSync(file, 'utf8'), file));
-      expect(rows.flatMap(({ failure, line }) => (failure === undefined ? [] : [`${line}: ${failure}`]))).toEqual([]);
+      const failures = await askedAgain(file, async () => {
+        const { rows } = runSuite(parseSuite(readFileSync(file, 'utf8'), file));
+        return rows.flatMap(({ failure, line }) => (failure === undefined ? [] : [`${line}: ${failure}`]));
+      });
+      expect(failures).toEqual([]);
     });
 
-    test('the examples in TypeScript', () => {
-      const { status, stdout, stderr } = spawnSync(
-        process.execPath,
-        ['node_modules/vitest/vitest.mjs', 'run', '--project', 'pure', ...EXAMPLES.map((name) => `examples/${name}/`)],
-        { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } },
-      );
-      expect(status, `${stdout}\n${stderr}`).toBe(0);
+    test('the examples in TypeScript', async () => {
+      const failures = await askedAgain('the examples in TypeScript', async () => {
+        const { status, stdout, stderr } = spawnSync(
+          process.execPath,
+          [
+            'node_modules/vitest/vitest.mjs',
+            'run',
+            '--project',
+            'pure',
+            ...EXAMPLES.map((name) => `examples/${name}/`),
+          ],
+          { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } },
+        );
+        return status === 0 ? [] : `${stdout}\n${stderr}`.split('\n');
+      });
+      expect(failures).toEqual([]);
     });
 
     test('the own namespace is that of before', () => {
@@ -103,7 +117,8 @@ describe.skipIf(!ready('the kernel backend', probe('iptables-legacy-restore', 'i
       const fw = wall(
         filter(
           ESTABLISHED,
-          '-A FORWARD -p icmp -m limit --limit 10/sec --limit-burst 2 -j ACCEPT',
+          // Slow: what the kernel's clock gives back between two packets is nothing.
+          '-A FORWARD -p icmp -m limit --limit 1/sec --limit-burst 2 -j ACCEPT',
           '-A FORWARD -i inside -p udp -j ACCEPT',
         ),
       );

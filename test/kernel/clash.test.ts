@@ -4,9 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import { play } from '../../testing/scenario.ts';
 import type { Scenario, Step } from '../../testing/scenario-format.ts';
-import { compareResults } from './compare.ts';
+import { beside } from './beside.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 
@@ -67,9 +66,7 @@ describe.skipIf(!ready('connections whose tuples meet, beside the kernel', probe
       for (const order of ORDERS) {
         const steps = [...stepsOf(order, layer), { counters: true } as const];
         const scenario: Scenario = { name: `${name}, ${protocol}: ${order}`, v4rules: RAW + nat, steps };
-        expect([scenario.name, ...compareResults(await twin.run(scenario), play(scenario), scenario)]).toEqual([
-          scenario.name,
-        ]);
+        expect([scenario.name, ...(await beside(twin, scenario))]).toEqual([scenario.name]);
       }
     }
   });

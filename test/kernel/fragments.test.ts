@@ -3,9 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import { play } from '../../testing/scenario.ts';
 import type { Scenario, Side, Step } from '../../testing/scenario-format.ts';
-import { compareResults } from './compare.ts';
+import { beside } from './beside.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 
@@ -179,7 +178,7 @@ describe.skipIf(!ready('fragments beside the kernel', probeTwin()))('fragments',
     for (const rules of [COUNTING, UNTRACKED]) {
       const steps = [...row.steps, { counters: true } as const, { ct: true } as const];
       const scenario: Scenario = { ...row, v4rules: rules, v6rules: rules, steps };
-      expect(compareResults(await twin.run(scenario), play(scenario), scenario)).toEqual([]);
+      expect(await beside(twin, scenario)).toEqual([]);
     }
   });
 });

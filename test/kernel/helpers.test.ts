@@ -1,11 +1,10 @@
 // The rows of the helpers, asked of the real kernel: the same packets out, the same connections, the same expectations.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { play } from '../../testing/scenario.ts';
 import { given, rulesOf } from '../conntrack/helpers/given.rows.ts';
 import { sheets } from '../conntrack/helpers/sheets.ts';
 import type { HelperRow } from '../conntrack/helpers/talk.ts';
-import { compareResults } from './compare.ts';
+import { beside } from './beside.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 
@@ -17,8 +16,8 @@ describe.skipIf(!ready('helpers beside the kernel', probeTwin()))('the kernel', 
   afterAll(() => twin.stop());
 
   describe.each(sheets)('$helper', ({ rows }) => {
-    const differences = async ({ scenario, kernelSetup: setup }: HelperRow): Promise<string[]> =>
-      compareResults(await twin.run({ ...scenario, setup }), play(scenario), scenario);
+    const differences = ({ scenario, kernelSetup: setup }: HelperRow): Promise<string[]> =>
+      beside(twin, scenario, { setup });
 
     test.each(rows.filter((row) => row.differs === undefined))('$name', async (row) => {
       expect(await differences(row)).toEqual([]);

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { icmp, icmp6, ip4, ip6, type Layer, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
-import { play } from '../../testing/scenario.ts';
-import type { Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
+import { beside, unlike } from './beside.ts';
 import { compareResults } from './compare.ts';
 import { probe, probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
@@ -44,11 +44,12 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
 
   /** `setup` runs beside the kernel alone. */
   async function same(scenario: Scenario, setup: Scenario['setup'] = scenario.setup): Promise<void> {
-    const kernel = await twin.run({ ...scenario, setup });
-    expect(compareResults(kernel, play(scenario), scenario)).toEqual([]);
-    for (const [index, step] of kernel.steps.entries()) {
-      if (step.stdout !== undefined) expect(play(scenario).steps[index].stdout).toBe(step.stdout);
-    }
+    const stdout = ({ steps }: Result): string[] => steps.map((step) => step.stdout ?? '');
+    const compare = (kernel: Result, ours: Result): string[] => [
+      ...compareResults(kernel, ours, scenario),
+      ...unlike(stdout(kernel), stdout(ours)),
+    ];
+    expect(await beside(twin, scenario, { setup, compare })).toEqual([]);
   }
 
   test('connlabel: labels are set, seen in both directions, and have no room in older connections', async () => {

@@ -11,7 +11,7 @@ import { restore } from '../../engine/restore.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
 import { noNames } from '../../grammar/names.ts';
 import { connlabel } from '../../matches/connlabel.ts';
-import { probe, ready } from './support.ts';
+import { probe, ready, toolEnvironment } from './support.ts';
 
 const CONF = `# comment
 0	eth0-in
@@ -65,7 +65,11 @@ describe.skipIf(!ready('connlabel.conf beside the real tool', tools))('connlabel
 
   function real(word: string): string {
     const script = `mount --bind ${folder} ${PLACE} && ip6tables-legacy-restore && ip6tables-legacy-save`;
-    const done = spawnSync('unshare', ['-nm', 'sh', '-c', script], { input: document(word), encoding: 'utf8' });
+    const done = spawnSync('unshare', ['-nm', 'sh', '-c', script], {
+      input: document(word),
+      encoding: 'utf8',
+      env: toolEnvironment(),
+    });
     return done.status === 0 ? rulesIn(done.stdout) : `refused ${done.status}`;
   }
 

@@ -3,13 +3,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import { play } from '../../testing/scenario.ts';
 import type { Scenario } from '../../testing/scenario-format.ts';
 import { type Family, type Made, packetOf, type Trace } from '../conntrack/player.ts';
 import { flowTraces } from '../conntrack/rows-flows.ts';
 import { sctpTraces } from '../conntrack/rows-sctp.ts';
 import { tcpTraces } from '../conntrack/rows-tcp.ts';
 import { tcpCells } from '../conntrack/tcp-cells.ts';
+import { beside } from './beside.ts';
 import { compareResults } from './compare.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
@@ -84,9 +84,11 @@ describe.skipIf(!ready('lines about invalid packets beside the kernel', probeTwi
     test.each([4, 6] as const)('255: what is said of every row, IPv%i', { timeout: 60_000 }, async (family) => {
       let lines = 0;
       for (const scenario of together(family)) {
-        const kernel = await twin.run(scenario);
-        lines += kernel.steps.flatMap(({ log = [] }) => log).length;
-        expect(compareResults(kernel, play(scenario), scenario)).toEqual([]);
+        const compare: typeof compareResults = (kernel, ...more) => {
+          lines += kernel.steps.flatMap(({ log = [] }) => log).length;
+          return compareResults(kernel, ...more);
+        };
+        expect(await beside(twin, scenario, { compare })).toEqual([]);
       }
       expect(lines).toBeGreaterThan(80);
     });
@@ -96,7 +98,7 @@ describe.skipIf(!ready('lines about invalid packets beside the kernel', probeTwi
         const name = 'not to the one who is quoted';
         for (const trace of [...tcpCells.slice(0, 3), ...flowTraces.filter((one) => one.name === name)]) {
           const scenario = scenarioOf(trace, 4, logged);
-          expect(compareResults(await twin.run(scenario), play(scenario), scenario)).toEqual([]);
+          expect(await beside(twin, scenario)).toEqual([]);
         }
       }
     });

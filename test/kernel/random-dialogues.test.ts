@@ -3,8 +3,7 @@
 //   SEKISHO_TWIN_SCENARIOS, SEKISHO_TWIN_SEED   how many, and where to begin, as in random.test.ts
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { play } from '../../testing/scenario.ts';
-import { compareResults } from './compare.ts';
+import { beside } from './beside.ts';
 import { randomDialogue } from './random-dialogues.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
@@ -27,7 +26,7 @@ describe.skipIf(!ready('random dialogues beside the kernel', probeTwin()))('rand
     for (let seed = first; seed < first + count && reports.length < SHOWN; seed++) {
       const scenario = randomDialogue(seed);
       packets += scenario.steps.length;
-      const differences = compareResults(await twin.run(scenario), play(scenario), scenario);
+      const differences = await beside(twin, scenario);
       if (differences.length > 0)
         reports.push([`seed ${seed}:`, scenario.v4rules ?? scenario.v6rules, ...differences].join('\n'));
     }

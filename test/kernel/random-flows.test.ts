@@ -6,7 +6,8 @@
 // A scenario that differs is shrunk and printed so that it can be given to `sekisho play`.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { play } from '../../testing/scenario.ts';
+import type { Result, Scenario } from '../../testing/scenario-format.ts';
+import { beside } from './beside.ts';
 import { compareResults } from './compare.ts';
 import { minimise, type RandomCase, scenarioOf } from './random.ts';
 import { randomFlows } from './random-flows.ts';
@@ -31,12 +32,9 @@ describe.skipIf(!ready('random flows beside the kernel', probeTwin()))('random f
   });
   afterAll(() => twin.stop());
 
-  /** We take as long for each step as the kernel did: on a busy machine connections end in between. */
-  async function differences(given: RandomCase): Promise<string[]> {
-    const scenario = scenarioOf(given);
-    const kernel = await twin.run(scenario);
-    return compareResults(kernel, play(scenario, { times: kernel.times }), scenario, SLACK_SECONDS);
-  }
+  const compare = (kernel: Result, ours: Result, scenario: Scenario): string[] =>
+    compareResults(kernel, ours, scenario, SLACK_SECONDS);
+  const differences = (given: RandomCase): Promise<string[]> => beside(twin, scenarioOf(given), { compare });
 
   test(`${wanted} packets from seed ${first} on`, { timeout: 7_200_000 }, async () => {
     const reports: string[] = [];

@@ -3,8 +3,7 @@
 //   SEKISHO_TWIN_SCENARIOS, SEKISHO_TWIN_SEED   how many, and where to begin, as in random.test.ts
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { play } from '../../testing/scenario.ts';
-import { compareResults } from './compare.ts';
+import { beside } from './beside.ts';
 import { randomSignalling } from './random-signalling.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
@@ -27,8 +26,7 @@ describe.skipIf(!ready('random signalling beside the kernel', probeTwin()))('ran
     for (let seed = first; seed < first + count && reports.length < SHOWN; seed++) {
       const scenario = randomSignalling(seed);
       packets += scenario.steps.length;
-      const kernel = await twin.run(scenario);
-      const differences = compareResults(kernel, play(scenario, { times: kernel.times }), scenario);
+      const differences = await beside(twin, scenario);
       if (differences.length > 0)
         reports.push([`seed ${seed}:`, scenario.v4rules ?? scenario.v6rules, ...differences].join('\n'));
     }

@@ -10,7 +10,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { play } from '../../testing/scenario.ts';
+import type { Result, Scenario } from '../../testing/scenario-format.ts';
 import { force } from '../engine/ways.ts';
+import { askedAgain } from './beside.ts';
 import { compareResults } from './compare.ts';
 import { minimise, type RandomCase, randomCase, scenarioOf } from './random.ts';
 import { probeTwin, ready } from './support.ts';
@@ -28,6 +30,14 @@ const without = SEKISHO_TWIN_WITHOUT.split(',');
 /** Shrinking takes time: of many that differ, these are enough to go on with. */
 const SHOWN = 5;
 
+function playOrRefuse(scenario: Scenario, times?: readonly number[]): Result | Error {
+  try {
+    return play(scenario, { times });
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 describe.skipIf(!ready('random scenarios beside the kernel', probeTwin()))('random scenarios', () => {
   let twin: Twin;
   let restore: () => void;
@@ -41,18 +51,16 @@ describe.skipIf(!ready('random scenarios beside the kernel', probeTwin()))('rand
   });
 
   /** What differs between the kernel and us; a ruleset that both refuse is no difference. */
-  async function differences(given: RandomCase): Promise<string[]> {
+  function differences(given: RandomCase): Promise<string[]> {
     const scenario = scenarioOf(given);
-    const [kernel, ours] = await Promise.all([
-      twin.run(scenario).catch((error: Error) => error),
-      Promise.resolve()
-        .then(() => play(scenario))
-        .catch((error: Error) => error),
-    ]);
-    if (kernel instanceof Error && ours instanceof Error) return [];
-    if (kernel instanceof Error) return [`only the kernel refuses: ${kernel.message}`];
-    if (ours instanceof Error) return [`only we refuse: ${ours.stack ?? ours.message}`];
-    return compareResults(kernel, ours, scenario);
+    return askedAgain(`seed ${given.seed}`, async () => {
+      const kernel = await twin.run(scenario).catch((error: Error) => error);
+      const ours = playOrRefuse(scenario, kernel instanceof Error ? undefined : kernel.times);
+      if (kernel instanceof Error && ours instanceof Error) return [];
+      if (kernel instanceof Error) return [`only the kernel refuses: ${kernel.message}`];
+      if (ours instanceof Error) return [`only we refuse: ${ours.stack ?? ours.message}`];
+      return compareResults(kernel, ours, scenario);
+    });
   }
 
   test(`from seed ${first} on, the kernel and we do the same`, { timeout: 3_600_000 }, async () => {

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Call } from './random-calls.ts';
+import { toolEnvironment } from './support.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -42,7 +43,7 @@ export function runRealCalls(sequences: readonly (readonly Call[])[]): Outcome[]
       return `unshare -n sh ${at}.sh\n`;
     });
     writeFileSync(join(folder, 'all.sh'), all.join(''));
-    spawnSync('sh', ['all.sh'], { cwd: folder });
+    spawnSync('sh', ['all.sh'], { cwd: folder, env: toolEnvironment() });
     const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
     return sequences.map((calls, at) =>
       calls.map((_call, index) => {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Family } from '../../packet/numbers.ts';
-import { findProgram } from './support.ts';
+import { findProgram, toolEnvironment } from './support.ts';
 
 export interface Taken {
   /** Save text without `-A CHAIN`. */
@@ -115,7 +115,7 @@ function attempt(family: Family, rules: readonly string[], place: Place): Taken[
     input: lines.join('\n'),
     encoding: 'utf8',
     maxBuffer: 1 << 26,
-    env: { ...process.env, ...kernel },
+    env: { ...toolEnvironment(), ...kernel },
   });
   if (run.status !== 0) {
     const line = /Error occurred at line: (\d+)/.exec(run.stderr);

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Family } from '../../packet/numbers.ts';
+import { toolEnvironment } from './support.ts';
 
 export interface Document {
   readonly family: Family;
@@ -49,7 +50,7 @@ export function runReal(documents: readonly Document[]): Restored[] {
       if (document.before !== undefined) writeFileSync(join(folder, `${index}.before`), document.before);
     });
     writeFileSync(join(folder, 'list'), `${list.join('\n')}\n`);
-    const done = spawnSync('bash', ['-c', SCRIPT], { cwd: folder, encoding: 'utf8' });
+    const done = spawnSync('bash', ['-c', SCRIPT], { cwd: folder, encoding: 'utf8', env: toolEnvironment() });
     if (done.status !== 0) throw new Error(`the real tools could not be run: ${done.stderr}`);
     const read = (index: number, kind: string): string => readFileSync(join(folder, `${index}.${kind}`), 'utf8');
     return documents.map((_document, index) => ({
@@ -87,7 +88,7 @@ export function runRealCommands(family: Family, sequences: readonly (readonly (r
     });
     const all = scripts.map((_script, at) => `unshare -n sh ${at}.sh\n`).join('');
     writeFileSync(join(folder, 'all.sh'), all);
-    spawnSync('sh', ['all.sh'], { cwd: folder });
+    spawnSync('sh', ['all.sh'], { cwd: folder, env: toolEnvironment() });
     const read = (at: number, index: number, kind: string): string =>
       readFileSync(join(folder, `${at}.${index}.${kind}`), 'utf8');
     return sequences.map((commands, at) =>

@@ -3,6 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -35,6 +36,15 @@ export function ready(what: string, machine: Machine): boolean {
   if (machine.missing !== '') console.warn(`left out: ${what}: ${machine.missing}`);
   return machine.missing === '';
 }
+
+/**
+ * What real tools are started with: a lock file of their own. Who holds the usual one, in whatever namespace, would make them wait, or give up
+ * where they are not told to.
+ */
+export const toolEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  XTABLES_LOCKFILE: join(tmpdir(), `sekisho-xtables-${process.pid}.lock`),
+});
 
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/bin'];

@@ -4,8 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TcpFields } from '../../packet/build-transport.ts';
 import type { Family } from '../../packet/numbers.ts';
-import { play } from '../../testing/scenario.ts';
-import type { Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
 import {
   CLIENT_SEQUENCE,
   CLIENT_TIME,
@@ -19,6 +18,7 @@ import {
   told,
 } from '../engine/synproxy.rig.ts';
 import { talks } from '../engine/synproxy.talks.ts';
+import { beside, unlike } from './beside.ts';
 import { Dice } from './dice.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
@@ -138,6 +138,8 @@ function randomTalk(dice: Dice, index: number): Scenario {
   return talk(`talk ${index}`, family, rules(text.join(' '), dice.chance(0.8)), steps);
 }
 
+const compare = (kernel: Result, ours: Result): string[] => unlike(told(kernel), told(ours));
+
 const machine = probeTwin();
 describe.skipIf(!ready('SYNPROXY beside the kernel', machine))('SYNPROXY', () => {
   let twin: Twin;
@@ -147,14 +149,13 @@ describe.skipIf(!ready('SYNPROXY beside the kernel', machine))('SYNPROXY', () =>
   afterAll(() => twin.stop());
 
   test.each(talks.map((one) => [one.name, one] as const))('%s', async (_, scenario) => {
-    expect(told(play(scenario))).toEqual(told(await twin.run(scenario)));
+    expect(await beside(twin, scenario, { compare })).toEqual([]);
   });
 
   test(`${count} random talks from seed ${seed} on`, { timeout: 120_000 }, async () => {
     for (let index = 0; index < count; index++) {
       const scenario = randomTalk(new Dice(seed + index), seed + index);
-      const kernel = told(await twin.run(scenario));
-      expect(told(play(scenario)), JSON.stringify(scenario)).toEqual(kernel);
+      expect(await beside(twin, scenario, { compare }), JSON.stringify(scenario)).toEqual([]);
     }
   });
 });

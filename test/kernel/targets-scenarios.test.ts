@@ -1,9 +1,8 @@
 // The scenarios of test/targets, here and on the kernel: packets that leave, counters, log lines.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { play } from '../../testing/scenario.ts';
 import { hmark, tee, tproxy } from '../targets/scenarios.ts';
-import { compareResults } from './compare.ts';
+import { beside } from './beside.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 
@@ -20,13 +19,7 @@ describe.skipIf(!ready('scenarios of targets beside the kernel', probeTwin()))('
     ['HMARK', hmark],
   ] as const)('-j %s', (_target, scenarios) => {
     test.each(scenarios)('$name', async (scenario) => {
-      const kernel = await twin.run(scenario);
-      expect(kernel.error).toBeUndefined();
-      const ours = play(scenario);
-      expect({ ...scenario, differences: compareResults(kernel, ours, scenario) }).toEqual({
-        ...scenario,
-        differences: [],
-      });
+      expect({ ...scenario, differences: await beside(twin, scenario) }).toEqual({ ...scenario, differences: [] });
     });
   });
 });

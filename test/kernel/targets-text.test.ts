@@ -2,9 +2,6 @@
 // and bad. SEKISHO_SEED=n runs other combinations, SEKISHO_RUNS=n more of them for each target and family.
 
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { helpers } from '../../conntrack/helpers/index.ts';
 import { Registry } from '../../engine/registry.ts';
@@ -19,7 +16,7 @@ import { seeded } from '../../testing/bare-services.ts';
 import { unmark } from '../../testing/marks.ts';
 import { subjects } from '../targets/rows/index.ts';
 import { command, names, type Subject } from '../targets/rows/subject.ts';
-import { probe, ready } from './support.ts';
+import { probe, ready, toolEnvironment } from './support.ts';
 import { pools } from './targets-pools.ts';
 
 const machine = probe('iptables-legacy-restore', 'ip6tables-legacy-restore');
@@ -45,14 +42,12 @@ function ask(
   rules: readonly string[],
   list?: HookName,
 ): Answer {
-  const lock = join(tmpdir(), `sekisho-${process.pid}.lock`);
   const save = `${program(family, '-save')} -t ${table} | grep '^-A'`;
   const show = list ? `${program(family, '')} -t ${table} -L ${list}` : ':';
   const script = `${setup?.(family) ?? ':'}; ${program(family, '-restore')} || exit $?; ${save}; echo ===; ${show} -n; ${show}; exit 0`;
   const input = `*${table}\n${rules.join('\n')}\nCOMMIT\n`;
-  const env = { ...process.env, XTABLES_LOCKFILE: lock };
+  const env = toolEnvironment();
   const ran = spawnSync('unshare', ['-n', 'sh', '-c', script], { input, encoding: 'utf8', env });
-  rmSync(lock, { force: true });
   const [saved, listed = ''] = ran.stdout.split('===\n');
   return { code: ran.status ?? -1, errors: ran.stderr, saved: lines(saved), listed: lines(listed) };
 }
@@ -177,7 +172,7 @@ function compareListing(subject: Subject, family: Family): void {
 function compareEcho({ target, table, chain, lists }: Subject, family: Family): void {
   for (const [row, numeric] of lists) {
     const script = `${program(family, '')} -t ${table} -v -A ${chain} -j ${target.name} ${row}`;
-    const { stdout } = spawnSync('unshare', ['-n', 'sh', '-c', script], { encoding: 'utf8' });
+    const { stdout } = spawnSync('unshare', ['-n', 'sh', '-c', script], { encoding: 'utf8', env: toolEnvironment() });
     expect([row, tail(lines(stdout)[0] ?? '', numeric)]).toEqual([row, numeric]);
   }
 }
