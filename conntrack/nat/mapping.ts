@@ -85,8 +85,7 @@ export class Mapping {
     const { table } = this.parts;
     if (table.status(id) & IPS_CONFIRMED || this.isDone(id, manip)) return;
     const { present, chosen } = this;
-    table.readTuple(id, 1, present);
-    present.invert();
+    table.readAnswer(id, 1, present);
     this.choose(id, manip, range);
     if (!isSame(chosen, present)) {
       chosen.invert();
@@ -166,13 +165,12 @@ export class Mapping {
     const { chosen, present, sources, scratch } = this;
     const { table } = this.parts;
     const hash = table.hashes.ofSource(present);
-    for (let other = sources.first(hash); other >= 0; other = sources.next(other)) {
+    for (let other = sources.first(hash); other >= 0; other = sources.next(other, hash)) {
       if (other === id) continue;
       table.readTuple(other, 0, scratch);
       if (!hasSameSource(scratch, present)) continue;
-      table.readTuple(other, 1, scratch);
-      for (let word = 0; word < 4; word++) chosen.words[word] = scratch.words[4 + word];
-      scratch.invert();
+      table.readAnswer(other, 1, scratch);
+      for (let word = 0; word < 4; word++) chosen.words[word] = scratch.words[word];
       this.setKey(SOURCE, keyOf(scratch, SOURCE));
       if (isSourceInRange(chosen, range)) return true;
     }
@@ -238,7 +236,7 @@ export class Mapping {
 
   /**
    * The flow as it stands is taken; but if its rival is not translated and is the same one seen from the other end, both go on, and confirm()
-   * will see to it. nf_nat_used_tuple_new()
+   * will see to it. A rival that the flow is no answer to, its other direction being in another zone, stays in the way. nf_nat_used_tuple_new()
    */
   private isTakenByAnother(id: number): boolean {
     const { chosen, parts } = this;
@@ -250,6 +248,7 @@ export class Mapping {
       chosen.invert();
     }
     if (found < 0) return false;
+    if ((found & 1) === 0) return true;
     const rival = found >>> 1;
     if (parts.table.status(rival) & (IPS_SRC_NAT | IPS_DST_NAT | IPS_SEQ_ADJUST)) return true;
     return !(sameTuple(parts.table, rival, 0, id, 1) && sameTuple(parts.table, rival, 1, id, 0));
