@@ -33,10 +33,10 @@ describe('ip6tables-apply', () => {
   });
 
   it.each([
-    ['no', 'n', 'No affirmative response!'],
-    ['no answer', '', 'Timeout!'],
-  ])('brings the old rules back after %s', (_what, input, said) => {
-    const { code, stdout } = call(`ip6tables-apply -t 1 ${at('new')}`, input);
+    ['no', 'n', 60, 'No affirmative response!'],
+    ['no answer', '', 1, 'Timeout!'],
+  ])('brings the old rules back after %s', (_what, input, seconds, said) => {
+    const { code, stdout } = call(`ip6tables-apply -t ${seconds} ${at('new')}`, input);
     expect({ code, rules: rules() }).toEqual({ code: 255, rules: OLD });
     expect(stdout).toContain(said);
     expect(stdout).toContain('Reverting to old iptables rules... done.');

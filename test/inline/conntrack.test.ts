@@ -123,13 +123,16 @@ class Watching {
 
   /** It listens when a connection made by hand is told. */
   async ready(conntrack: (words: string) => unknown): Promise<void> {
-    while (!this.out.includes('id=')) {
-      conntrack('-D -s 10.255.0.1');
-      conntrack('-I -p icmp -s 10.255.0.1 -d 10.255.0.2 --icmp-type 8 --icmp-code 0 -t 600');
+    let last = '';
+    for (let number = 1; !this.out.includes('id='); number++) {
+      last = `10.255.1.${number % 256}`;
+      conntrack(`-I -p icmp -s 10.255.0.1 -d ${last} --icmp-type 8 --icmp-code 0 -t 600`);
+      conntrack(`-D -d ${last}`);
       await new Promise((resolve) => setTimeout(resolve, 150));
     }
-    conntrack('-D -s 10.255.0.1');
-    await this.says('10.255.0.1', '[DESTROY]');
+    // What comes before has come, then.
+    while (!new RegExp(`\\[DESTROY\\] .*dst=${last} .*\n`).test(this.out))
+      await new Promise((resolve) => setTimeout(resolve, 10));
     this.out = '';
   }
 

@@ -54,7 +54,7 @@ describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
     });
 
     test.skipIf(!may('ping', 'ping')).each([ADDRESS.server.v4, ADDRESS.server.v6])('ping %s', async (address) => {
-      const { status, stdout } = await lab.finish('client', ['ping', '-c', '5', '-i', '0.05', '-W', '2', address]);
+      const { status, stdout } = await lab.finish('client', ['ping', '-c', '5', '-i', '0.05', '-W', '30', address]);
       expect(stdout).toContain('5 packets transmitted, 5 received, 0% packet loss');
       expect(status).toBe(0);
     });
@@ -69,7 +69,7 @@ describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
           '-i',
           '0.05',
           '-W',
-          '2',
+          '30',
           '-s',
           '6000',
           address,
@@ -85,7 +85,7 @@ describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
       const serve = `require('http').createServer((q, r) => r.end('x'.repeat(1e6))).listen(8080, '::')`;
       const server = lab.start('server', [process.execPath, '-e', serve]);
       await lab.listening('server', 8080);
-      const { stdout, status } = await lab.finish('client', ['curl', '-s', '-m', '10', `http://${address}:8080/`]);
+      const { stdout, status } = await lab.finish('client', ['curl', '-s', '-m', '60', `http://${address}:8080/`]);
       server.kill();
       // The next one listens on the same port.
       await once(server, 'exit');
@@ -114,7 +114,7 @@ describe.skipIf(!may('programs through the forwarding loop')).each(WAYS)(
         const [a, b] = plane.deviceCounts();
         return a.receivedPackets - b.sentPackets - (b.drops.down ?? 0);
       };
-      await expect.poll(underWay).toBe(0);
+      await expect.poll(underWay, { timeout: 30_000 }).toBe(0);
     });
   },
 );

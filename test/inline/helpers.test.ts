@@ -52,7 +52,7 @@ l = socket.create_server(('', 5000))
 c = socket.create_connection(('${SERVER[4]}', 7000))
 c.recv(100)
 c.sendall(b'CALLBACK 5000\\n')
-l.settimeout(5)
+l.settimeout(30)
 print(l.accept()[0].recv(100).decode())
 `;
 
@@ -113,7 +113,8 @@ describe.skipIf(!may)('real programs', () => {
       site.lab.start('server', ['vsftpd', file]);
     }
     site.lab.start('server', ['in.tftpd', '--foreground', '--secure', '--address', ':69', directory]);
-    await site.lab.listening('server', 21);
+    await site.lab.listening('server', 21, { sockets: 2 });
+    await site.lab.listening('server', 69, { udp: true });
   });
   afterAll(() => site.close());
 

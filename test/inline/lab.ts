@@ -71,7 +71,7 @@ export class Lab {
   }
 
   /** Runs a program on a host until it ends. For what takes long and needs this thread meanwhile, start() it. */
-  run(host: Host, argv: readonly string[], timeout = 30_000): SpawnSyncReturns<string> {
+  run(host: Host, argv: readonly string[], timeout = 120_000): SpawnSyncReturns<string> {
     return spawnSync('ip', ['netns', 'exec', this.names[host], ...argv], { encoding: 'utf8', timeout });
   }
 
@@ -96,10 +96,11 @@ export class Lab {
     return child;
   }
 
-  /** Waits until something listens on a TCP port of the host. */
-  async listening(host: Host, port: number): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
-      if (this.run(host, ['ss', '-Hltn', `sport = :${port}`]).stdout !== '') return;
+  /** Waits until as many sockets as are meant listen on a port of the host. */
+  async listening(host: Host, port: number, { udp = false, sockets = 1 } = {}): Promise<void> {
+    for (let tries = 0; tries < 2_000; tries++) {
+      const found = this.run(host, ['ss', udp ? '-Hlun' : '-Hltn', `sport = :${port}`]).stdout;
+      if (found.split('\n').length > sockets) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     throw new Error(`nothing listens on port ${port} of the ${host}`);

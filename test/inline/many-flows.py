@@ -5,7 +5,10 @@ import select
 import socket
 import sys
 import threading
-import time
+
+
+# Seconds without anything that came, on a machine that does other things too.
+PATIENCE = 3
 
 
 def family(address):
@@ -80,8 +83,8 @@ def udp(address, port, count, each, size):
         for flow in flows:
             flow.send(number, size)
         # As fast as it goes, but never more than a few rounds ahead: a queue of a device holds 500 packets.
-        settle(flows, 1.5, number - 2)
-    settle(flows, 1.5, each)
+        settle(flows, PATIENCE, number - 2)
+    settle(flows, PATIENCE, each)
     return [{'seen': flow.seen, 'ports': sorted(flow.ports), 'refused': flow.refused} for flow in flows]
 
 
@@ -91,11 +94,11 @@ def tcp(address, port, count):
         one = socket.socket(family(address), socket.SOCK_STREAM)
         one.setblocking(False)
         made.append((one, one.connect_ex((address, port))))
-    time.sleep(0.8)
     results = []
     for one, _ in made:
+        # Refused ones are writable too.
+        _, writable, _ = select.select([], [one], [], 10 * PATIENCE)
         error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        _, writable, _ = select.select([], [one], [], 0)
         results.append('refused' if error else 'open' if writable else 'no answer')
     return results
 

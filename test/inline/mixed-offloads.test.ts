@@ -34,7 +34,9 @@ const RECEIVE_UDP = `
 import socket
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.bind(('::', ${PORT}))
-s.settimeout(10)
+s.settimeout(60)
+# SO_RCVBUFFORCE: all of them fit, however late they are taken.
+s.setsockopt(socket.SOL_SOCKET, 33, 8_000_000)
 print('ready', flush=True)
 seen = {}
 while sum(seen.values()) < 20 * 11:
@@ -69,17 +71,18 @@ describe.skipIf(!may).each(WAYS)('the client has offloads and the server none, $
   const other = (host: Host): Host => (host === 'client' ? 'server' : 'client');
   /** The counts when nothing is under way any more: a packet is counted where it came in before it is counted where it goes out. */
   async function settled(): Promise<ReturnType<typeof plane.deviceCounts>> {
-    for (let earlier = ''; ; ) {
+    for (let [earlier, same] = ['', 0]; ; ) {
       const counts = plane.deviceCounts();
-      if (JSON.stringify(counts) === earlier) return counts;
+      same = JSON.stringify(counts) === earlier ? same + 1 : 0;
+      if (same === 5) return counts;
       earlier = JSON.stringify(counts);
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
   /** By device, packets that came from the sender's and that went to the receiver's while `send` was at it. */
   async function counted(from: Host, send: () => Promise<void>): Promise<{ came: number; left: number }> {
-    const before = plane.deviceCounts();
+    const before = await settled();
     await send();
     const after = await settled();
     const [inward, outward] = from === 'client' ? [0, 1] : [1, 0];

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { PROGRAM } from '../bin/program.ts';
 import { ADDRESS, type Host, Lab } from './lab.ts';
 
+const ECHO = join(import.meta.dirname, 'echo.py');
+
 export class Site {
   readonly lab = new Lab();
   readonly directory = mkdtempSync(join(tmpdir(), 'sekisho-site-'));
@@ -60,10 +62,15 @@ export class Site {
     return spawnSync(process.execPath, [PROGRAM, ...words.split(' ')], { encoding: 'utf8', input, env: this.env });
   }
 
-  /** Pings that were answered, of so many. */
-  async pings(count: number, address: string = ADDRESS.server.v6): Promise<number> {
-    const { stdout } = await this.lab.finish('client', ['ping', '-c', `${count}`, '-i', '0.02', '-W', '5', address]);
-    return Number(/(\d+) received/.exec(stdout)?.[1]);
+  /** Pings that were answered, of so many, within as many seconds as nobody has to wait for who is answered. */
+  async pings(count: number, address: string = ADDRESS.server.v6, seconds = 30): Promise<number> {
+    const { stdout } = await this.lab.finish('client', ['python3', ECHO, address, `${count}`, `${seconds}`]);
+    return Number.parseInt(stdout, 10);
+  }
+
+  /** The same where no answer is to come: nobody waits long for it. */
+  lonelyPings(count: number, address?: string): Promise<number> {
+    return this.pings(count, address, 1);
   }
 
   /** Whether the host has its device. */
@@ -73,7 +80,7 @@ export class Site {
 
   /** Resolves when neither host has its device any more, which after a kill takes the kernel a moment. */
   async unlinked(): Promise<void> {
-    for (let tries = 0; tries < 100 && (this.linked('client') || this.linked('server')); tries++)
+    for (let tries = 0; tries < 1_000 && (this.linked('client') || this.linked('server')); tries++)
       await new Promise((resolve) => setTimeout(resolve, 20));
     if (this.linked('client') || this.linked('server')) throw new Error('the devices are still there');
   }

@@ -110,7 +110,7 @@ describe.skipIf(!may)('SIP', () => {
   }
 
   async function listening({ host, address }: End, transport: Transport, port: number): Promise<void> {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 2_000; tries++) {
       if (site.lab.run(host, ['ss', '-Hln', `--${transport}`, `src = ${hostPort(address, port)}`]).stdout !== '')
         return;
       await new Promise((resolve) => setTimeout(resolve, 25));

@@ -46,7 +46,9 @@ describe.skipIf(!may)('SYNPROXY', () => {
       expect(stderr).toBe('');
       expect(table).toMatch(new RegExp(`dport=${PORT} .*\\[ASSURED\\]`));
       const counts = JSON.parse(site.sekisho('synproxy --json').stdout);
-      expect(counts).toMatchObject({ syn_received: 1, cookie_invalid: 0, cookie_valid: 1 });
+      // A client that had to wait has asked twice.
+      expect(counts).toMatchObject({ cookie_invalid: 0 });
+      for (const name of ['syn_received', 'cookie_valid']) expect(counts[name], name).toBeGreaterThanOrEqual(1);
     });
   }
 

@@ -283,7 +283,7 @@ describe.skipIf(!may)('the conntrack tool', () => {
       differences.push(...(await compare([...SEED_COMMANDS, ...lines])));
     }
     expect(differences).toEqual([]);
-  }, 120_000);
+  });
 });
 
 /** Somebody is told of connections: a socket of netfilter (12) with groups. /proc/net/netlink */

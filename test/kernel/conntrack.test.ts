@@ -152,7 +152,7 @@ describe.skipIf(!ready('rows of the tracker in the kernel', machine))('the kerne
     test.each([
       ['TCP', tcpCells],
       ['SCTP', sctpCells],
-    ] as const)('every cell of %s', { timeout: 60_000 }, async (_, cells) => {
+    ] as const)('every cell of %s', async (_, cells) => {
       const scenarios = cells.map((trace) => scenarioOf(trace, family));
       const steps = scenarios.flatMap((scenario) => [{ flush_ct: true } as const, ...scenario.steps]);
       const { steps: results, times = [] } = await twin.run({ ...scenarios[0], steps });

@@ -1,7 +1,9 @@
 // Matches that ask the host, beside the kernel: what the kernel has of its own (sockets, processes, accounts, estimators) is told to ours as
 // facts. The counters of the rules, the packets that come out and the log lines must be the same.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { icmp, icmp6, ip4, ip6, type Layer, tcp, udp } from '../../packet/build.ts';
@@ -32,7 +34,7 @@ const rulesOf = (family: Family, rules: string): Pick<Scenario, 'v4rules' | 'v6r
 
 const FAMILIES = [4, 6] as const;
 const machine = probeTwin();
-const programs = probe('nfacct', 'nfnl_osf', 'timeout');
+const programs = probe('nfacct', 'nfnl_osf');
 const reason = { missing: machine.missing || programs.missing };
 
 describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))('host matches', () => {
@@ -142,6 +144,11 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
       'PREROUTING -m socket --transparent --nowildcard',
       'PREROUTING -j DROP',
     );
+    // 0A is a socket that listens; columns of /proc/net/tcp.
+    const listens = (port: string): string => `grep -qE '^ *[0-9]+: \\S+:${port} \\S+ 0A' /proc/net/tcp /proc/net/tcp6`;
+    const pid = join(tmpdir(), `sekisho-listening-${process.pid}`);
+    const before = `kill -9 $(cat ${pid} 2> /dev/null) 2> /dev/null`;
+    const server = `${before}; ${process.execPath} -e "${listen}" > /dev/null 2>&1 & echo $! > ${pid}`;
     await same(
       {
         host: {
@@ -152,15 +159,15 @@ describe.skipIf(!ready('matches that ask the host, beside the kernel', reason))(
         },
         ...rulesOf(family, rules),
         steps: [
-          { sleep_ms: 600 },
           ...[to(80, 'S'), to(81, 'S'), to(82, 'S'), to(80, 'A')],
           from(packet(client, router, udp({ sport: 5, dport: 80 }))),
           ...(family === 4 ? [error(3), error(8)] : [error(1), error(128)]),
           counters,
         ],
       },
-      [['sh', '-c', `timeout 10 ${process.execPath} -e "${listen}" > /dev/null 2>&1 &`]],
-    );
+      [['sh', '-c', `${server}; until ${listens('0050')} && ${listens('0051')}; do sleep 0.02; done`]],
+    ).finally(() => process.kill(Number(readFileSync(pid, 'utf8')), 'SIGKILL'));
+    rmSync(pid);
   });
 
   test.each(FAMILIES)('cgroup in IPv%i: packets of a process', async (family) => {

@@ -81,7 +81,7 @@ describe.skipIf(!ready('lines about invalid packets beside the kernel', probeTwi
       return [...groups.values()];
     }
 
-    test.each([4, 6] as const)('255: what is said of every row, IPv%i', { timeout: 60_000 }, async (family) => {
+    test.each([4, 6] as const)('255: what is said of every row, IPv%i', async (family) => {
       let lines = 0;
       for (const scenario of together(family)) {
         const compare: typeof compareResults = (kernel, ...more) => {

@@ -152,7 +152,7 @@ describe.skipIf(!ready('SYNPROXY beside the kernel', machine))('SYNPROXY', () =>
     expect(await beside(twin, scenario, { compare })).toEqual([]);
   });
 
-  test(`${count} random talks from seed ${seed} on`, { timeout: 120_000 }, async () => {
+  test(`${count} random talks from seed ${seed} on`, async () => {
     for (let index = 0; index < count; index++) {
       const scenario = randomTalk(new Dice(seed + index), seed + index);
       expect(await beside(twin, scenario, { compare }), JSON.stringify(scenario)).toEqual([]);

@@ -26,7 +26,7 @@ const bash = (script: string, env: Record<string, string> = {}): { status: numbe
   return { status: status ?? 1, out: `${stdout}${stderr}` };
 };
 
-test('docs/tutorial.md', { timeout: 60_000 }, () => {
+test('docs/tutorial.md', () => {
   let printed = '';
   for (const { language, name, text, line } of snippetsOf(`${root}docs/tutorial.md`)) {
     if (name !== '') {
@@ -62,7 +62,7 @@ describe('action.yml', () => {
     for (const input of Object.keys(given)) expect(Object.keys(action.inputs)).toContain(input);
   });
 
-  test('runs the tests, and mutants when they are asked for', { timeout: 60_000 }, () => {
+  test('runs the tests, and mutants when they are asked for', () => {
     const program = join(folder, 'node_modules/.bin/sekisho');
     mkdirSync(dirname(program), { recursive: true });
     writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${PROGRAM} "$@"\n`);
