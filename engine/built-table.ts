@@ -12,7 +12,7 @@ import { TRACING } from './wishes.ts';
 export interface TableParts {
   readonly spec: TableSpec;
   readonly context: BindContext;
-  readonly chains: ReadonlyMap<string, Chain>;
+  readonly chains: Map<string, Chain>;
   readonly builtin: readonly (Chain | undefined)[];
   readonly ruleOf: RuleIndex;
   readonly deep: boolean;
@@ -24,7 +24,8 @@ export class BuiltTable implements Table {
   readonly builtin: readonly (Chain | undefined)[];
   readonly ruleOf: RuleIndex;
   readonly context: BindContext;
-  readonly chains: ReadonlyMap<string, Chain>;
+  readonly chains: Map<string, Chain>;
+  readonly given: TableSpec;
   readonly spec: TableSpec;
 
   constructor({ spec, context, chains, builtin, ruleOf, deep }: TableParts) {
@@ -34,6 +35,7 @@ export class BuiltTable implements Table {
     this.ruleOf = ruleOf;
     this.context = context;
     this.chains = chains;
+    this.given = spec;
     this.spec = new BuiltSpec(spec, chains);
   }
 

@@ -5,8 +5,9 @@ import { RuleError } from '../grammar/error.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, TABLES } from '../grammar/tables.ts';
 import { BuiltTable } from './built-table.ts';
-import { contentInSteps, Program } from './classifier/program.ts';
-import { commonEnds } from './common-ends.ts';
+import { contentInSteps, coolWhere, isShort, Program, shortContent } from './classifier/program.ts';
+import { calleeOf, callsOf, type Difference, differenceOf, NO_DIFFERENCE } from './difference.ts';
+import { touchedSince } from './lineage.ts';
 import { policyReason } from './reference.ts';
 import { type BindContext, Binder, type Rule } from './rule.ts';
 import { RuleIndex } from './rule-index.ts';
@@ -16,31 +17,6 @@ import { ACCEPT, DROP, type Verdict } from './verdict.ts';
 
 /** Jumps deeper than this would use up the JavaScript stack: such a table runs in the interpreter, which keeps its own. */
 const DEEPEST = 500;
-
-/** Where two versions of a chain differ: rules between what they have in common in front and at the end. */
-interface Difference {
-  readonly from: number;
-  readonly removed: readonly Rule[];
-  readonly added: RuleSpec[];
-  /** What is added, bound. */
-  readonly bound: Rule[];
-  /** Chains that these jump to. */
-  readonly calls: Set<string>;
-  /** Some of them, or of the removed ones, jump. */
-  jumps: boolean;
-  /** By how many there are more rules that run an extension target. */
-  acting: number;
-}
-
-const NO_DIFFERENCE: Difference = {
-  from: 0,
-  removed: [],
-  added: [],
-  bound: [],
-  calls: new Set(),
-  jumps: false,
-  acting: 0,
-};
 
 /** State for rules that the earlier table does not have. */
 export type StatesOf = (rule: RuleSpec) => readonly unknown[] | undefined;
@@ -60,13 +36,17 @@ export class Planner {
   /** The fresh rules; with most rules changed also those that stay, and then it is the new index. */
   private readonly born: RuleIndex;
   private readonly binder: Binder;
-  private chains = new Map<string, Chain>();
+  /** Those that are made; the others of the earlier table stay where `keepsOthers`. */
+  private readonly made = new Map<string, Chain>();
+  private keepsOthers = false;
   private readonly programs = new Map<string, Program>();
   private readonly differences = new Map<string, Difference>();
   /** Rules of the earlier table that have not been found in the new one yet. */
   private readonly loose = new Set<Rule>();
   private readonly freshSlots: number[] = [];
   private readonly changes: (() => void)[] = [];
+  /** No rule stays: every chain gets a program of its own at once, and nothing is left to do to them at the commit. */
+  private anew = false;
   private work = 0;
 
   constructor(spec: TableSpec, context: BindContext, earlier: Table | undefined, statesOf: StatesOf = () => undefined) {
@@ -106,17 +86,18 @@ export class Planner {
     const { spec, earlier, fresh, freshSlots, loose, changes } = this;
     const touched = yield* this.compareChains();
     const indexIsOld = this.changed <= MOST_AT_ONCE && earlier !== undefined;
+    this.anew = loose.size === this.index.size && !indexIsOld;
     if (!indexIsOld) yield* this.indexKept();
     yield* this.bindAdded();
-    if (!this.sameJumps || !(yield* this.replaceChains(touched))) yield* this.buildChains();
-    const { chains } = this;
+    if (!this.sameNames || !(yield* this.replaceChains(touched))) yield* this.buildChains();
     const builtin = HOOKS.map((hook) => {
       if (!(TABLES[spec.name] as readonly string[]).includes(hook)) return undefined;
-      const chain = chains.get(hook);
+      const chain = this.chainOf(hook);
       if (!chain) throw new RuleError(`table ${spec.name}: no chain ${hook}`, undefined, undefined, 1);
       return chain;
     });
     const ruleOf = indexIsOld ? this.index : this.born;
+    const chains = this.takeOver();
     const table = new BuiltTable({ spec, context: this.context, chains, builtin, ruleOf, deep: this.deep });
     const goneSlots = (earlier?.builtin ?? []).flatMap((chain, hook) =>
       chain && builtin[hook]?.slot !== chain.slot ? [chain.slot] : [],
@@ -128,6 +109,28 @@ export class Planner {
     return { table, fresh, freshSlots, gone: loose, goneSlots, indexIsOld, changes };
   }
 
+  private chainOf(name: string): Chain | undefined {
+    return this.made.get(name) ?? (this.keepsOthers ? this.earlier?.chains.get(name) : undefined);
+  }
+
+  /** All chains of the table, by the commit at the latest: where few are others, the earlier table's map becomes ours. */
+  private takeOver(): Map<string, Chain> {
+    const { earlier, made } = this;
+    if (earlier && this.keepsOthers) {
+      this.changes.push(() => {
+        for (const [name, chain] of made) earlier.chains.set(name, chain);
+      });
+      return earlier.chains;
+    }
+    this.changes.push(() =>
+      coolWhere((program) => {
+        const isEarlier = earlier?.chains.get(program.chain)?.program === program;
+        return isEarlier && made.get(program.chain)?.program !== program;
+      }),
+    );
+    return made;
+  }
+
   /** After each piece of work: whether it is time for a step to end. */
   private worked(): boolean {
     return ++this.work % SLICE === 0;
@@ -136,30 +139,30 @@ export class Planner {
   // --- What is new ---------------------------------------------------------------------------------------------------
 
   private changed = 0;
-  private sameJumps = false;
+  private sameNames = false;
   private deep = false;
 
   /** Chains that are not what they were. */
   private *compareChains(): Steps<ChainSpec[]> {
     const { spec, earlier, differences } = this;
-    this.sameJumps = earlier?.chains.size === spec.chains.size;
+    const known = earlier && touchedSince(spec, earlier.given);
+    this.sameNames = known !== undefined || earlier?.chains.size === spec.chains.size;
     const touched: ChainSpec[] = [];
-    for (const chain of spec.chains.values()) {
+    for (const chain of (known ?? spec.chains).values()) {
       const before = earlier?.chains.get(chain.name);
-      const difference = this.compare(chain, before);
+      const difference = differenceOf(chain, before);
       if (difference) {
         differences.set(chain.name, difference);
         this.changed += difference.added.length;
         yield* this.loosen(difference.removed, difference);
       }
-      if (!before) this.sameJumps = false;
+      if (!before) this.sameNames = false;
       if (!before || difference || this.hasNewPolicy(chain, before)) touched.push(chain);
       if (this.worked()) yield;
     }
+    if (this.sameNames) return touched;
     for (const chain of earlier?.chains.values() ?? []) {
-      if (spec.chains.has(chain.spec.name)) continue;
-      yield* this.loosen(chain.rules, { ...NO_DIFFERENCE });
-      this.changes.push(() => chain.program.cool());
+      if (!spec.chains.has(chain.spec.name)) yield* this.loosen(chain.rules, { ...NO_DIFFERENCE });
     }
     return touched;
   }
@@ -189,31 +192,17 @@ export class Planner {
     for (const difference of this.differences.values()) {
       for (const spec of difference.added) {
         const rule = this.bind(spec);
-        const callee = calleeOf(spec);
         difference.bound.push(rule);
         if (rule.action) difference.acting++;
-        if (callee !== undefined) difference.calls.add(callee);
+        if (calleeOf(spec) !== undefined) difference.jumps = true;
         if (this.worked()) yield;
       }
-      if (difference.calls.size > 0) difference.jumps = true;
-      if (difference.jumps) this.sameJumps = false;
     }
   }
 
   /** Its counters begin anew with it. */
   private hasNewPolicy(chain: ChainSpec, before: Chain): boolean {
     return chain.builtin !== undefined && (before.given !== chain || before.policy !== policyOf(chain));
-  }
-
-  /** Undefined: the same rules. */
-  private compare(chain: ChainSpec, earlier: Chain | undefined): Difference | undefined {
-    const now = chain.rules;
-    const before = earlier?.spec.rules ?? [];
-    const [from, behind] = commonEnds(now, before);
-    if (from === now.length && from === before.length) return undefined;
-    const removed = earlier?.rules.slice(from, before.length - behind) ?? [];
-    const added = now.slice(from, now.length - behind);
-    return { from, removed, added, bound: [], calls: new Set(), jumps: false, acting: 0 };
   }
 
   private bind(spec: RuleSpec): Rule {
@@ -229,24 +218,37 @@ export class Planner {
 
   // --- Chains --------------------------------------------------------------------------------------------------------
 
-  /** Where all jumps are as they were, the other chains stay; false when some of them are concerned nevertheless. */
+  /** The touched chains, where nothing that others know of them has changed; else false, and all are to be built. */
   private *replaceChains(touched: readonly ChainSpec[]): Steps<boolean> {
     const earlier = this.earlier!;
-    for (const { name } of touched) {
-      const { acting } = earlier.chains.get(name)!;
-      if (acting > 0 !== this.actingIn(name) > 0) return false;
-    }
-    this.chains = new Map(earlier.chains);
+    if (this.anew || earlier.deep) return false;
+    const calls = touched.map((chain) => this.callsOf(chain));
+    if (!touched.every((chain, index) => this.looksTheSame(chain, calls[index]))) return false;
+    this.keepsOthers = true;
     this.deep = earlier.deep;
-    for (const chain of touched) {
-      this.chains.set(chain.name, yield* this.assemble(chain, earlier.chains.get(chain.name)!.calls));
+    for (const [index, chain] of touched.entries()) {
+      this.made.set(chain.name, yield* this.assemble(chain, calls[index]));
     }
+    this.noteActs();
     return true;
+  }
+
+  /** To the chains that jump to it, and so to all, if the chains that it jumps to do, too. */
+  private looksTheSame(chain: ChainSpec, calls: readonly string[]): boolean {
+    if (chain.builtin !== undefined) return true;
+    const chains = this.earlier!.chains;
+    const { acts, depth } = chains.get(chain.name)!;
+    const called = calls.map((name) => chains.get(name)!);
+    return this.actsIn(chain.name, called) === acts && depthOver(called) === depth;
   }
 
   /** Rules of a chain that run an extension target. */
   private actingIn(name: string): number {
     return (this.earlier?.chains.get(name)?.acting ?? 0) + (this.differences.get(name)?.acting ?? 0);
+  }
+
+  private actsIn(name: string, called: readonly (Chain | undefined)[]): boolean {
+    return this.actingIn(name) > 0 || called.some((callee) => callee?.acts ?? true);
   }
 
   /** Builds the chains, each after those that it jumps to. Chains that no packet can enter may go round in circles. */
@@ -265,37 +267,44 @@ export class Planner {
         const step = path[path.length - 1];
         if (step.next < step.calls.length) begin(step.calls[step.next++]);
         else {
-          this.chains.set(step.spec.name, yield* this.assemble(step.spec, step.calls));
+          this.made.set(step.spec.name, yield* this.assemble(step.spec, step.calls));
           path.pop();
         }
         if (this.worked()) yield;
       }
     }
-    let actsAnew = false;
-    for (const { program, acts, depth } of this.chains.values()) {
-      if (depth > DEEPEST) this.deep = true;
-      if (acts === program.acts) continue;
-      actsAnew = true;
-      this.changes.push(() => {
-        program.acts = acts;
-      });
+    this.noteActs();
+  }
+
+  private noteActs(): void {
+    const { made } = this;
+    const anew: Chain[] = [];
+    for (const chain of made.values()) {
+      if (chain.depth > DEEPEST) this.deep = true;
+      if (chain.acts === chain.program.acts) continue;
+      if (this.anew) chain.program.acts = chain.acts;
+      else anew.push(chain);
     }
-    // Generated code knows which of the chains that it jumps to act.
-    if (actsAnew) for (const { program } of this.chains.values()) this.changes.push(() => program.cool());
+    if (anew.length === 0) return;
+    this.changes.push(() => {
+      for (const { program, acts } of anew) program.acts = acts;
+      // Generated code knows which of the chains that it jumps to act.
+      coolWhere((program) => made.get(program.chain)?.program === program);
+    });
   }
 
   private callsOf(spec: ChainSpec): readonly string[] {
     const earlier = this.earlier?.chains.get(spec.name);
-    const difference = this.differences.get(spec.name);
-    const calls = earlier && !difference?.jumps ? earlier.calls : distinctCalls(spec, difference);
-    for (const name of calls) if (!this.spec.chains.has(name)) this.refuseJump(spec, name);
+    const calls = earlier && !this.differences.get(spec.name)?.jumps ? earlier.calls : callsOf(spec.rules);
+    const all = this.sameNames ? this.earlier!.chains : this.spec.chains;
+    for (const name of calls) if (!all.has(name)) this.refuseJump(spec, name);
     return calls;
   }
 
   private programOf(name: string): Program {
-    const known = this.earlier?.chains.get(name)?.program ?? this.programs.get(name);
+    const known = (this.anew ? undefined : this.earlier?.chains.get(name)?.program) ?? this.programs.get(name);
     if (known) return known;
-    const program = new Program(this.context.counts, `${this.spec.name} ${name} rule `);
+    const program = new Program(this.context.counts, this.spec.name, name);
     this.programs.set(name, program);
     return program;
   }
@@ -317,13 +326,14 @@ export class Planner {
     const program = this.programOf(spec.name);
     const rules = earlier ? replaced(earlier.rules, from, removed.length, bound) : bound;
     if (difference) yield* this.change(program, difference, rules);
-    const called = calls.map((name) => this.chains.get(name));
+    const called = calls.map((name) => this.chainOf(name));
     const acting = this.actingIn(spec.name);
-    const acts = acting > 0 || called.some((callee) => callee?.acts ?? true);
-    const depth = called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
+    const acts = this.actsIn(spec.name, called);
+    const depth = depthOver(called);
     const policy = policyOf(spec);
     const isEarlier = earlier && earlier.given === spec && earlier.policy === policy;
-    if (!difference && isEarlier && earlier.acts === acts && earlier.depth === depth) return earlier;
+    if (!difference && isEarlier && earlier.acts === acts && earlier.depth === depth && earlier.program === program)
+      return earlier;
     return {
       spec: {
         ...spec,
@@ -346,10 +356,13 @@ export class Planner {
     if (program.isSpliceable(removed.length, bound.length)) {
       const callees = bound.map(this.calleeOf);
       this.changes.push(() => program.splice(from, removed.length, bound, callees));
-    } else {
-      const content = yield* contentInSteps(rules, this.calleeOf);
-      this.changes.push(() => program.become(content));
+      return;
     }
+    const content = isShort(rules.length)
+      ? shortContent(rules, this.calleeOf)
+      : yield* contentInSteps(rules, this.calleeOf);
+    if (this.anew) program.become(content);
+    else this.changes.push(() => program.become(content));
   }
 
   /** Counters of a policy stay when its chain is edited, and start anew with another policy or another restore. */
@@ -360,6 +373,9 @@ export class Planner {
   }
 }
 
+const depthOver = (called: readonly (Chain | undefined)[]): number =>
+  called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
+
 const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
 
 /** The same array when nothing changes. */
@@ -369,17 +385,4 @@ function replaced<T>(all: readonly T[], from: number, removed: number, added: re
   const copy = all.slice();
   copy.splice(from, removed, ...added);
   return copy;
-}
-
-const calleeOf = ({ target }: RuleSpec): string | undefined =>
-  target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
-
-function distinctCalls({ rules }: ChainSpec, difference: Difference | undefined): readonly string[] {
-  if (difference?.added.length === rules.length) return [...difference.calls];
-  const calls = new Set<string>();
-  for (const rule of rules) {
-    const name = calleeOf(rule);
-    if (name !== undefined) calls.add(name);
-  }
-  return [...calls];
 }

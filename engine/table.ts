@@ -4,9 +4,9 @@
 // Birth: a Planner (plan.ts) binds what is new of a TableSpec, in steps between which packets go through the earlier table; it may throw RuleError, and
 // changes nothing that packets see. The caller then calls commit(), which cannot fail and takes no longer for many rules than for few, and
 // uses the new table, or lets the planner take it back with discard(). What the versions of a table share and commit() changes are the programs
-// (classifier/program.ts), one for each chain's name, and after small edits the index of rules: the earlier table is of no use then.
+// (classifier/program.ts) and, after small edits, the index of rules and the map of chains: the earlier table is of no use then.
 
-import type { ChainSpec } from '../grammar/rule-spec.ts';
+import type { ChainSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import type { Program } from './classifier/program.ts';
@@ -38,7 +38,10 @@ export interface Chain {
 
 export interface Table extends Interpreted {
   readonly family: Family;
-  readonly chains: ReadonlyMap<string, Chain>;
+  /** The spec that it was made of. */
+  readonly given: TableSpec;
+  /** The commit of a later version may change it. */
+  readonly chains: Map<string, Chain>;
   /** By hook number; undefined where the table has no chain. */
   readonly builtin: readonly (Chain | undefined)[];
   readonly ruleOf: RuleIndex;

@@ -3,10 +3,12 @@
 //   - by the tree (tree.ts), which gives the rules that may match: long chains;
 //   - generated code (../compile.ts): short chains that are hot, and the first rules of long ones, where the runtime lets us make code.
 //
-// A Program is what a jump refers to. It stays the same object for as long as the table has a chain of that name, so an edit of a
-// chain touches nothing that jumps to it. Only the commit of a table changes it (become, splice), which cannot fail. What a long chain is
-// going to become is made beforehand, in steps between which packets go through what it still is (contentInSteps).
+// A Program is what a jump refers to. It stays the same object for as long as rules that jump to it do, so an edit of a chain touches nothing
+// that jumps to it. Only the commit of a table changes it (become, splice), which cannot fail. What a long chain is going to become is made
+// beforehand, in steps between which packets go through what it still is (contentInSteps); a short one is laid out when the first packet
+// comes to it: of kube-proxy's thousands most see none for long.
 
+import type { TableName } from '../../grammar/tables.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { compileChain, type Run } from '../compile.ts';
 import type { Counts } from '../counters.ts';
@@ -43,21 +45,41 @@ let base = 0;
 const MOST_REWRITES = 8;
 
 /** Chains that are code now. */
-let codes = 0;
+const codes = new Set<Program>();
+/** For each of them: it is in use no more when `isGone` says so. */
+export function coolWhere(isGone: (program: Program) => boolean): void {
+  for (const program of codes) if (isGone(program)) program.cool();
+}
 
 /** Rules that are asked one by one before the tree, at most. */
 const MOST_IN_FRONT = 8;
 
 /** All that the rules of a chain come to. */
 export interface Content {
-  readonly conditions: ConditionList;
   readonly rules: (Rule | undefined)[];
   readonly callees: (Program | undefined)[];
+  /** Undefined for a short chain: it is laid out when it is walked first. */
+  readonly layout: Layout | undefined;
+}
+
+interface Layout {
+  readonly conditions: ConditionList;
   readonly order: Int32Array;
   readonly tree: Tree | undefined;
 }
 
-export function* contentInSteps(rules: readonly Rule[], calleeOf: (rule: Rule) => Program | undefined): Steps<Content> {
+type CalleeOf = (rule: Rule) => Program | undefined;
+
+/** Whether a chain of so many rules needs none of the steps of contentInSteps(). */
+export const isShort = (length: number): boolean => length <= tuning.walked;
+
+export const shortContent = (rules: readonly Rule[], calleeOf: CalleeOf): Content => ({
+  rules: rules.slice(),
+  callees: rules.map(calleeOf),
+  layout: undefined,
+});
+
+export function* contentInSteps(rules: readonly Rule[], calleeOf: CalleeOf): Steps<Content> {
   const { length } = rules;
   const callees: (Program | undefined)[] = [];
   const conditions = new ConditionList(length);
@@ -67,23 +89,27 @@ export function* contentInSteps(rules: readonly Rule[], calleeOf: (rule: Rule) =
     callees.push(calleeOf(rules[number]));
     if (number % SLICE === SLICE - 1) yield;
   }
-  const tree = length > tuning.walked ? yield* Tree.inSteps(conditions, order, false) : undefined;
-  return { conditions, rules: rules.slice(), callees, order, tree };
+  const tree = yield* Tree.inSteps(conditions, order, false);
+  return { rules: rules.slice(), callees, layout: { conditions, order, tree } };
 }
+
+const NO_CONDITIONS = new ConditionList(0);
+const NO_ORDER: Int32Array = new Int32Array(0);
 
 export class Program {
   /** Some rule in it, or reached from it, runs an extension target, which may rewrite the packet. Set at commit. */
   acts = false;
-  /** "filter FORWARD rule " */
-  readonly label: string;
+  readonly table: TableName;
+  readonly chain: string;
   private readonly counts: Counts;
-  private conditions = new ConditionList(0);
+  private laidOut = false;
+  private conditions = NO_CONDITIONS;
   /** By number of the rule; numbers of rules that are gone are used again. */
   private rules: (Rule | undefined)[] = [];
   private callees: (Program | undefined)[] = [];
   private free: number[] = [];
   /** Where the conditions of the rules begin, by position. From here on, that is what a rule is known by. */
-  private order: Int32Array = new Int32Array(0);
+  private order = NO_ORDER;
   private length = 0;
   /** Rules at the beginning that ask for no address: `ctstate ESTABLISHED`, which most packets go no further than, and the like. */
   private front = 0;
@@ -93,13 +119,14 @@ export class Program {
   private growing: Steps<Tree> | undefined = undefined;
   private generated: Run | undefined = undefined;
   /** By number of the rule: why a packet that it drops is dropped. */
-  private reasons: string[] = [];
+  private reasons: string[] | undefined = undefined;
   private walks = 0;
   private splices = 0;
 
-  constructor(counts: Counts, label: string) {
+  constructor(counts: Counts, table: TableName, chain: string) {
     this.counts = counts;
-    this.label = label;
+    this.table = table;
+    this.chain = chain;
   }
 
   // --- Running ------------------------------------------------------------------------------------------------------
@@ -120,6 +147,7 @@ export class Program {
 
   /** From position `from` on, with the key in place. */
   private walk(pkt: Packet, from: number): Verdict {
+    if (!this.laidOut) this.layOut();
     if (++this.walks === tuning.hot) this.heat();
     for (let rewrites = 0; ; rewrites++) {
       const { tree } = this;
@@ -285,14 +313,15 @@ export class Program {
   /** Built at the first drop, for the rule's place changes with edits before it. */
   private reasonOf(at: number): string {
     const { words } = this.conditions;
-    return (this.reasons[words[at + NUMBER]] ??= `${this.label}${words[at + POSITION] + 1}`);
+    this.reasons ??= [];
+    return (this.reasons[words[at + NUMBER]] ??= `${this.table} ${this.chain} rule ${words[at + POSITION] + 1}`);
   }
 
   /** The chain becomes code, if it may: V8 does not optimise giant functions, so of a long one only what stands in front of its tree does. */
   private heat(): void {
     const { length, conditions, counts } = this;
     const many = length > tuning.generated ? this.front : length;
-    if (many === 0 || codes >= tuning.codes) return;
+    if (many === 0 || codes.size >= tuning.codes) return;
     const chain = Array.from(this.order.subarray(0, many), (at) => ({
       rule: this.ruleAt(at),
       at,
@@ -303,31 +332,44 @@ export class Program {
       fillKey(pkt);
       return this.walk(pkt, from);
     });
-    if (this.generated !== undefined) codes++;
+    if (this.generated !== undefined) codes.add(this);
   }
 
   // --- Making -------------------------------------------------------------------------------------------------------
 
   /** The chain, or what its code took for granted, is not what it was. */
   cool(): void {
-    if (this.generated !== undefined) codes--;
-    this.reasons = [];
+    if (this.generated !== undefined) codes.delete(this);
+    this.reasons = undefined;
     this.generated = undefined;
     this.walks = 0;
   }
 
-  become({ conditions, rules, callees, order, tree }: Content): void {
+  become({ rules, callees, layout }: Content): void {
     this.cool();
-    this.conditions = conditions;
     this.rules = rules;
     this.callees = callees;
-    this.order = order;
-    this.length = order.length;
-    this.tree = tree;
+    this.length = rules.length;
     this.free = [];
     this.splices = 0;
-    this.front = this.measureFront();
     this.forgetBroken();
+    this.conditions = layout?.conditions ?? NO_CONDITIONS;
+    this.order = layout?.order ?? NO_ORDER;
+    this.tree = layout?.tree;
+    this.laidOut = layout !== undefined;
+    this.front = this.laidOut ? this.measureFront() : 0;
+  }
+
+  /** A short chain, when it is walked first. */
+  private layOut(): void {
+    const { length } = this;
+    this.conditions = new ConditionList(length);
+    this.order = new Int32Array(length);
+    for (let number = 0; number < length; number++) {
+      this.order[number] = this.conditions.add(this.rules[number]!, number, number);
+    }
+    this.front = this.measureFront();
+    this.laidOut = true;
   }
 
   /** Whether splice() may take so many rules out and in: it is short, and there is something to do it in. */
