@@ -25,7 +25,9 @@ import {
   type ConditionList,
   DESTINATION_PORT,
   EQUAL,
+  equalsAt,
   HEAD,
+  MANY,
   SOME_BIT,
   SOURCE_PORT,
   UNEQUAL,
@@ -163,7 +165,7 @@ class Conditions {
 
   /** Those of a rule, the one that says most first. */
   of(one: Compiled): string[] {
-    const many = this.words[one.at] & 0xffff;
+    const many = this.words[one.at] & MANY;
     const texts = this.list(one.at + HEAD, many);
     const first = this.firstOf(one);
     // Conditions in front of the groups are one text each.
@@ -173,12 +175,12 @@ class Conditions {
 
   /** Where the EQUAL conditions of a rule stand. */
   private equals({ at }: Compiled): number[] {
-    return Array.from({ length: this.words[at + 1] }, (_, index) => at + HEAD + 3 * index);
+    return Array.from({ length: equalsAt(this.words, at) }, (_, index) => at + HEAD + 3 * index);
   }
 
   private firstOf(one: Compiled): number | undefined {
     const { words, values } = this;
-    if ((words[one.at] & 0xffff) === 0) return undefined;
+    if ((words[one.at] & MANY) === 0) return undefined;
     const equals = this.equals(one);
     if (equals.length === 0) return one.at + HEAD;
     return equals.reduce((best, at) => (values[words[at]].size > values[words[best]].size ? at : best));

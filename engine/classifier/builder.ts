@@ -7,7 +7,7 @@
 // steps, and a node lies beside its tables.
 
 import { finish, type Steps } from '../steps.ts';
-import { type ConditionList, EQUALS, HEAD, isOfWhole } from './conditions.ts';
+import { type ConditionList, equalsAt, HEAD, isOfWhole } from './conditions.ts';
 import { WORDS } from './key.ts';
 import { hash, LEAF_HEAD, NODE_HEAD, type Pool } from './pool.ts';
 import { tuning } from './tuning.ts';
@@ -97,7 +97,7 @@ export class Builder {
   private note(rule: number): void {
     const { words, count } = this;
     const begin = this.at[rule];
-    for (let one = begin + HEAD, end = one + 3 * words[begin + EQUALS]; one < end; one += 3) {
+    for (let one = begin + HEAD, end = one + 3 * equalsAt(words, begin); one < end; one += 3) {
       const field = words[one] & 15;
       if (this.broken && isOfWhole(field)) continue;
       this.masks[field * count + rule] = words[one + 1];

@@ -5,9 +5,11 @@
 // declares nothing, which might drop the packet. A match that is said by conditions in full need not be asked any more, of a whole
 // packet; of any other packet its predicate is asked, and the words that only whole packets have are left out.
 //
-// In front of them stands what a walk needs of the rule once they hold, so that it touches little else: a long chain is not in the caches.
+// In front of them stands what a walk needs of the rule once they hold, so that it touches little else: thousands of rules are not in the caches.
+// Behind them, unless the rule is PLAIN, is which predicates have a say.
 //
-//   | how many + PLAIN, FINAL | how many of them, in front, are EQUAL | rule's number | position | counter slot | what it does | op, a, b | ...
+//   | how many + flags + how many of them, in front, are EQUAL << 20 | to | rule's number | position | counter slot | what it does | op, a, b | ...
+//   | ... | first predicate | behind the last |
 
 import type { InterfaceSpec, MaskedAddress, RuleSpec } from '../../grammar/rule-spec.ts';
 import { i32 } from '../../packet/bytes.ts';
@@ -47,12 +49,17 @@ export const ANY_NOT = 6;
 export const WILDCARD = 7;
 const NEVER = 8;
 
-/** In a rule's first word: no predicate has a say; and who gets past the conditions goes no further in the chain. */
+/** In a rule's first word: how many conditions it has; no predicate has a say; and who gets past the conditions goes no further in the chain. */
+export const MANY = 0xffff;
 export const PLAIN = 1 << 16;
 export const FINAL = 1 << 17;
+/** Some condition asks for an address. */
+export const ADDRESSED = 1 << 18;
+const EQUALS_SHIFT = 20;
 /** Words in front of the conditions, and which of them is what. */
 export const HEAD = 6;
-export const EQUALS = 1;
+/** Whoever has the list says what that is the number of. */
+export const TO = 1;
 export const NUMBER = 2;
 export const POSITION = 3;
 export const SLOT = 4;
@@ -60,21 +67,25 @@ export const SLOT = 4;
 export const DOES = 5;
 
 /** More ranges than this are left to the predicate. */
-const MANY = 16;
+const MOST_RANGES = 16;
 
 const NONE: readonly Predicate[] = [];
 
 /** Conditions of many rules, one after the other. */
 export class ConditionList {
   words: Int32Array;
-  used = 0;
+  used: number;
+  /** Those that have a say, rule by rule. */
+  readonly predicates: Predicate[] = [];
 
-  constructor(rules: number) {
-    this.words = new Int32Array(Math.max(64, rules * 24));
+  /** With room for some rules; nothing is to be at the first `from` words. */
+  constructor(rules: number, from = 0) {
+    this.words = new Int32Array(Math.max(64, from + rules * 24));
+    this.used = from;
   }
 
   /** Adds the conditions of `rule` and says where they begin. Sets `rule.asked`. */
-  add(rule: Rule, number: number, position: number): number {
+  add(rule: Rule, number: number, position: number, to = 0): number {
     const { spec } = rule;
     const { family, source, destination, inInterface, outInterface, protocol, fragment } = spec;
     const at = this.used;
@@ -88,7 +99,7 @@ export class ConditionList {
     if (fragment) this.push(EQUAL, LATER, -1, fragment.inverted ? 0 : 1);
     const ports = hasPorts(spec);
     if (ports) this.ports(rule.constraints);
-    this.words[at + EQUALS] = (this.used - at - HEAD) / 3;
+    const equals = (this.used - at - HEAD) / 3;
     if (source?.inverted) this.notAddress(source, SOURCE, family);
     if (destination?.inverted) this.notAddress(destination, DESTINATION, family);
     if (inInterface && !isPlain(inInterface)) this.device(inInterface, IN);
@@ -97,7 +108,14 @@ export class ConditionList {
     for (const constraints of rule.constraints) this.others(constraints, ports);
     rule.asked = askedOf(rule);
     const plain = rule.asked.length === 0;
-    this.words[at] = (this.used - at - HEAD) / 3 + (plain ? PLAIN : 0) + (plain && endsHere(rule) ? FINAL : 0);
+    this.words[at] =
+      (this.used - at - HEAD) / 3 +
+      (plain ? PLAIN : 0) +
+      (plain && endsHere(rule) ? FINAL : 0) +
+      (source || destination ? ADDRESSED : 0) +
+      (equals << EQUALS_SHIFT);
+    if (!plain) this.ask(rule.asked);
+    this.words[at + TO] = to;
     this.words[at + NUMBER] = number;
     this.words[at + POSITION] = position;
     this.words[at + SLOT] = rule.slot;
@@ -110,6 +128,27 @@ export class ConditionList {
     this.words[this.used++] = (op << 4) | field;
     this.words[this.used++] = a;
     this.words[this.used++] = b;
+  }
+
+  private ask(asked: readonly Predicate[]): void {
+    const { predicates } = this;
+    this.reserve(2);
+    this.words[this.used++] = predicates.length;
+    for (const predicate of asked) predicates.push(predicate);
+    this.words[this.used++] = predicates.length;
+  }
+
+  /** Room for `count` words more, all 0. */
+  take(count: number): number {
+    this.reserve(count);
+    const at = this.used;
+    this.used += count;
+    return at;
+  }
+
+  /** Nothing more comes. */
+  trim(): void {
+    this.words = this.words.slice(0, this.used);
   }
 
   private reserve(count: number): void {
@@ -168,7 +207,7 @@ export class ConditionList {
   }
 
   private ranges(ranges: readonly Range[], op: number): void {
-    if (ranges.length > MANY) return;
+    if (ranges.length > MOST_RANGES) return;
     if (ranges.length === 0) this.push(NEVER, PORTS, 0, 0);
     else if (ranges.length === 1 && isAligned(ranges)) return;
     else if (ranges.length > 1) this.push(ANY, PORTS, ranges.length, 0);
@@ -198,7 +237,7 @@ function isSaid(constraints: Constraints, ports: boolean): boolean {
   for (const name of Object.keys(constraints) as (keyof Constraints)[]) {
     if (constraints[name] === undefined || name === 'ctState') continue;
     if (name !== 'sourcePort' && name !== 'destinationPort') return false;
-    if (!ports || constraints[name].length > MANY) return false;
+    if (!ports || constraints[name].length > MOST_RANGES) return false;
   }
   return true;
 }
@@ -260,19 +299,18 @@ function learn(wildcard: number, number: number): boolean {
   return yes;
 }
 
-/** Whether the conditions at `at` ask for an address. */
-export function asksAddress(words: Int32Array, at: number): boolean {
-  for (let one = at + HEAD, end = one + 3 * (words[at] & 0xffff); one < end; one += 3) {
-    if ((words[one] & 15) < PROTOCOL) return true;
-  }
-  return false;
-}
+/** Of the conditions at `at`, how many in front are EQUAL. */
+export const equalsAt = (words: Int32Array, at: number): number => words[at] >>> EQUALS_SHIFT;
+
+/** Where the next rule of the list begins. */
+export const behind = (words: Int32Array, at: number): number =>
+  at + HEAD + 3 * (words[at] & MANY) + ((words[at] & PLAIN) === 0 ? 2 : 0);
 
 // --- Asking -------------------------------------------------------------------------------------------------------------
 
 /** Whether the conditions at `at` hold for the key, of a whole packet. */
 export function hold(words: Int32Array, at: number): boolean {
-  const end = at + HEAD + 3 * (words[at] & 0xffff);
+  const end = at + HEAD + 3 * (words[at] & MANY);
   for (at += HEAD; at < end; at += 3) {
     const code = words[at];
     if (code < 16) {
@@ -287,7 +325,7 @@ export function hold(words: Int32Array, at: number): boolean {
 
 /** The same for a packet that is not whole, so far as its key goes. */
 export function holdBroken(words: Int32Array, at: number): boolean {
-  const end = at + HEAD + 3 * (words[at] & 0xffff);
+  const end = at + HEAD + 3 * (words[at] & MANY);
   for (at += HEAD; at < end; at += 3) {
     const code = words[at];
     if (!isOfWhole(code & 15) && !holds(words, at)) return false;

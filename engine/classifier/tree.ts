@@ -9,7 +9,7 @@
 
 import { finish, type Steps } from '../steps.ts';
 import { Builder } from './builder.ts';
-import { type ConditionList, EQUALS, FINAL, HEAD, hold, holdBroken, isOfWhole, POSITION } from './conditions.ts';
+import { type ConditionList, equalsAt, FINAL, HEAD, hold, holdBroken, isOfWhole, POSITION } from './conditions.ts';
 import { key } from './key.ts';
 import { hash, LEAF_HEAD, NODE_HEAD, Pool, TABLE_HEAD } from './pool.ts';
 import { tuning } from './tuning.ts';
@@ -200,7 +200,7 @@ export class Tree {
     let mask = 0;
     let value = 0;
     if (this.broken && isOfWhole(field)) return { mask, value };
-    for (let one = rule + HEAD, end = one + 3 * words[rule + EQUALS]; one < end; one += 3) {
+    for (let one = rule + HEAD, end = one + 3 * equalsAt(words, rule); one < end; one += 3) {
       if ((words[one] & 15) !== field) continue;
       mask = words[one + 1];
       value = words[one + 2];

@@ -4,6 +4,8 @@
 export const tuning = {
   /** Rules up to which a chain is walked; above, it gets a tree. */
   walked: 24,
+  /** Words of a shelf from which on another one is begun: it lives for as long as one chain on it does, and nothing of it is moved. */
+  shelf: 1 << 16,
   /** Rules up to which a chain becomes generated code once it is hot. */
   generated: 64,
   /**

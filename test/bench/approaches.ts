@@ -5,7 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { helpers } from '../../conntrack/helpers/index.ts';
-import { ConditionList, EQUALS, HEAD, hold, POSITION } from '../../engine/classifier/conditions.ts';
+import { ConditionList, equalsAt, HEAD, hold, POSITION } from '../../engine/classifier/conditions.ts';
 import { fillAddresses, fillKey, key, WORDS } from '../../engine/classifier/key.ts';
 import { found, Tree } from '../../engine/classifier/tree.ts';
 import { compileChain } from '../../engine/compile.ts';
@@ -96,7 +96,7 @@ function tree(all: Rules): Built {
 function wants({ conditions: { words }, at }: Rules, rule: number): { masks: Int32Array; wanted: Int32Array } {
   const masks = new Int32Array(WORDS);
   const wanted = new Int32Array(WORDS);
-  for (let one = at[rule] + HEAD, end = one + 3 * words[at[rule] + EQUALS]; one < end; one += 3) {
+  for (let one = at[rule] + HEAD, end = one + 3 * equalsAt(words, at[rule]); one < end; one += 3) {
     masks[words[one] & 15] = words[one + 1];
     wanted[words[one] & 15] = words[one + 2];
   }

@@ -7,6 +7,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 export const WAYS: Readonly<Record<string, Partial<typeof tuning>>> = {
   'as it comes': {},
   'rule after rule': { walked: NEVER, hot: NEVER },
+  'on small shelves': { walked: NEVER, hot: NEVER, shelf: 300 },
+  'each chain on its own shelf': { walked: NEVER, hot: NEVER, shelf: 0 },
   'by the tree': { walked: 0, leaf: 1, hot: NEVER },
   'by trees with large leaves': { walked: 2, leaf: 4, hot: NEVER },
   'generated at once': { hot: 1, generated: NEVER, codes: NEVER },
