@@ -27,12 +27,14 @@ import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
 import { type BackOff, type Death, Keeper } from './keeper.ts';
+import { loadAll } from './later.ts';
 import { LiveConnections } from './live-connections.ts';
 import { LiveExtensions } from './live-extensions.ts';
 import { type AskEngine, LiveRules } from './live-rules.ts';
 import { LiveSets } from './live-sets.ts';
 import { Lock } from './lock.ts';
 import { type Facts, Observer } from './observer.ts';
+import { OwnProgram } from './own-program.ts';
 import { builtModule } from './package-root.ts';
 import { ensureDirectory, type StatePaths } from './paths.ts';
 import type { Request, ToolAnswer, ToolRequest } from './protocol.ts';
@@ -144,20 +146,23 @@ export class Daemon {
   private async begin(): Promise<void> {
     const { say, onGone, backOff } = this.options;
     const { devices, queues, io, busyPollUs, namespace, paths, saveEveryMs } = this.settings;
-    const engine: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
+    const { program = builtModule('tun/worker.js'), engine = builtModule('control/engine.js').href } = this.options;
+    const files = new OwnProgram([program, engine.startsWith('file:') ? new URL(engine) : engine]);
+    const options: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
       plane: {
-        program: this.options.program ?? builtModule('tun/worker.js'),
-        engine: this.options.engine ?? builtModule('control/engine.js').href,
+        program,
+        engine,
         devices: devices.map(({ name, mtu }) => ({ name, mtu, up: false })),
         queues,
         io,
         busyPollUs,
         namespace: namespace && provideNamespace(namespace),
-        options: engine,
+        options,
         onEvent: (event) => this.happened(event as EngineEvent),
       },
       prepare: (ask, lastWords, row) => this.prepare(ask, lastWords as LastWords | undefined, row),
+      unable: (lastWords) => (files.replaced ? this.leaveToNext(lastWords as LastWords | undefined) : undefined),
       say: (line) => {
         this.bus.publish({ kind: 'note', text: line });
         say(line);
@@ -173,6 +178,7 @@ export class Daemon {
     }
     this.saving = setInterval(() => void this.save(), saveEveryMs);
     this.saving.unref();
+    await loadAll();
   }
 
   /** Asks the engine; while it is being started again, waits for it. */
@@ -196,6 +202,19 @@ export class Daemon {
     await ask({ op: 'watch', kinds: [...this.bus.kinds] });
     for (const device of this.settings.devices) await placeDevice(device, this.settings.namespace);
     await ask({ op: 'host', facts: hostFacts(this.settings) });
+  }
+
+  /** Stores what a data plane left, for a daemon of the new build: what this one still is cannot talk to threads of that. Says so. */
+  private leaveToNext(lastWords: LastWords | undefined): string {
+    try {
+      if (lastWords) {
+        this.sets.keep(lastWords.sets);
+        this.connections.keep(lastWords.connections);
+      }
+    } catch (error) {
+      this.options.say(`what the data plane left could not be stored: ${(error as Error).message}`);
+    }
+    return 'the program on disk is another one than this daemon (upgraded?), which ends for a new one to be started';
   }
 
   private happened(event: EngineEvent): void {

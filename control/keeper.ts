@@ -16,6 +16,8 @@ export interface KeeperOptions {
    * failed in a row, this one to follow; 0 for the first of all.
    */
   prepare(ask: (request: EngineRequest) => Promise<unknown>, lastWords: unknown, row: number): Promise<void>;
+  /** Why there can be no other data plane now, if so; asked before each start but the first. `lastWords` as in prepare(). */
+  unable?(lastWords: unknown): string | undefined;
   /** Tells people. */
   say(line: string): void;
   /** No more tries. */
@@ -138,6 +140,8 @@ export class Keeper {
     for (;;) {
       await this.rest();
       if (this.stopping) throw new Error('the daemon ends');
+      const reason = this.options.unable?.(lastWords);
+      if (reason !== undefined) throw new Error(reason);
       this.failures++;
       try {
         const plane = await this.launch(lastWords);

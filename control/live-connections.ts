@@ -6,7 +6,7 @@
 import { renameSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Restored } from '../conntrack/snapshot/snapshot.ts';
-import { AtomicFile } from './atomic-file.ts';
+import { AtomicFile, writeAtomically } from './atomic-file.ts';
 import type { AskEngine } from './live-rules.ts';
 
 /** No snapshot of ours is longer: several million connections. */
@@ -49,6 +49,11 @@ export class LiveConnections {
     const aside = `${this.path}.refused`;
     renameSync(this.path, aside);
     this.say(`${this.path}: ${reason}; put aside as ${aside}, no connections are restored`);
+  }
+
+  /** Puts a snapshot into the file. */
+  keep(snapshot: Uint8Array): void {
+    writeAtomically(this.path, snapshot);
   }
 
   /** Writes all connections; one at a time. */

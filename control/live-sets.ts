@@ -72,6 +72,11 @@ export class LiveSets {
     this.write(answer.stdout);
   }
 
+  /** Stores the text that a data plane left. */
+  keep(text: string): void {
+    this.write(text);
+  }
+
   private note(families: IpsetDone['families']): void {
     if (families) this.sets = new Map(families.map(([name, family]) => [name, { family }]));
   }

@@ -6,6 +6,7 @@ import { Ruleset } from '../engine/ruleset.ts';
 import { orderedChains, type Printing, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import { theRestore } from './later.ts';
 import { isMoved, type TableChange } from './table-change.ts';
 
 export class NotStorable extends Error {}
@@ -131,7 +132,7 @@ function quickBack(reader: QuickReader, chain: string, rule: RuleSpec, printing:
 }
 
 async function parsedBack({ family, printing: { lookup, names } }: Ruleset, table: TableSpec): Promise<TableSpec> {
-  const { restore } = await import('../engine/restore.ts');
+  const { restore } = await theRestore();
   const printed = new Ruleset(family, { lookup, names });
   printed.adopt(table);
   const text = printed.save({ counters: true });

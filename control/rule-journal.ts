@@ -17,6 +17,7 @@ import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { Ruleset } from '../engine/ruleset.ts';
 import { type Printing, printConditions } from '../grammar/print.ts';
 import { readIfThere, syncDirectory, writeAtomically } from './atomic-file.ts';
+import { theRestore } from './later.ts';
 import { journalOf } from './paths.ts';
 import { isMoved, sizeOf, type TableChange } from './table-change.ts';
 
@@ -123,7 +124,7 @@ export function editText(change: TableChange, printing: Printing): string | unde
 /** Does to rules what editsSince() said. Throws Estranged where that cannot be. */
 export async function repeatEdits(path: string, edits: string, ruleset: Ruleset): Promise<void> {
   if (edits === '') return;
-  const { restore } = await import('../engine/restore.ts');
+  const { restore } = await theRestore();
   const program = ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
   const { diagnostics } = restore(edits, ruleset, { program, noflush: true, counters: true });
   if (diagnostics.length > 0) throw new Estranged(`${journalOf(path)} cannot be read: ${diagnostics[0].first}`);

@@ -10,6 +10,7 @@ import { orderedChains } from '../grammar/print.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { Family } from '../packet/numbers.ts';
 import { readIfThere, writeAtomically } from './atomic-file.ts';
+import { theJournal, theRestore } from './later.ts';
 import type { ParsedCache } from './parsed-cache.ts';
 import { journalOf } from './paths.ts';
 import { Readable } from './readable.ts';
@@ -83,7 +84,7 @@ export class StoredRules {
   }
 
   private async parse(text: string): Promise<void> {
-    const { restore } = await import('../engine/restore.ts');
+    const { restore } = await theRestore();
     const program = this.ruleset.family === 4 ? 'iptables-restore' : 'ip6tables-restore';
     const { diagnostics } = restore(inOrderOfUse(text), this.ruleset, { program, file: this.path, counters: true });
     if (diagnostics.length > 0) {
@@ -97,7 +98,7 @@ export class StoredRules {
 
   /** What a daemon has not come to write into the file. */
   private async repeat(text: string): Promise<void> {
-    const { editsSince, repeatEdits } = await import('./rule-journal.ts');
+    const { editsSince, repeatEdits } = await theJournal();
     try {
       await repeatEdits(this.path, editsSince(this.path, text), this.ruleset);
     } catch (error) {
@@ -127,7 +128,7 @@ export class StoredRules {
     if (!this.changed) return;
     await this.readable.check(this.ruleset);
     const text = this.ruleset.save({ counters: true });
-    if (existsSync(journalOf(this.path))) (await import('./rule-journal.ts')).storeWhole(this.path, text);
+    if (existsSync(journalOf(this.path))) (await theJournal()).storeWhole(this.path, text);
     else writeAtomically(this.path, text);
     this.keepParsed(text);
   }

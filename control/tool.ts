@@ -15,6 +15,7 @@ import { isTableName, TABLES } from '../grammar/tables.ts';
 import { wordsOf } from '../grammar/words.ts';
 import type { Family } from '../packet/numbers.ts';
 import { commandHelp, restoreHelp } from './help.ts';
+import { theParser, theRestore } from './later.ts';
 import type { ToolAnswer, ToolName } from './protocol.ts';
 import { quickCommand } from './quick-command.ts';
 import { isListing, listedJson, savedJson } from './rules-json.ts';
@@ -78,7 +79,7 @@ export async function parseCommandLine(
     });
   const ruleless = readRuleless(words, reader(), span);
   if (ruleless) return ruleless;
-  const { readCommand } = await import('../grammar/parser.ts');
+  const { readCommand } = await theParser();
   return readCommand(words, reader(), span);
 }
 
@@ -251,7 +252,7 @@ async function restoreRules(
   if (ended) return withWarnings(ended);
   if (words.has('wait-interval') && !words.has('wait'))
     return withWarnings(failed('Option --wait-interval requires option --wait\n', 1));
-  const { restore } = await import('../engine/restore.ts');
+  const { restore } = await theRestore();
   const result = restore(stdin, ruleset, {
     program,
     file: words.operands[0] ?? '',

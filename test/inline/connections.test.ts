@@ -2,7 +2,7 @@
 // addresses that they were given, go on.
 
 import type { ChildProcess } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PROGRAM } from '../bin/program.ts';
@@ -138,6 +138,24 @@ describe.skipIf(!may)('a restart of the daemon', () => {
     expect(await talker.speak()).toBe(COUNT);
     expect(peers()).toBe(COUNT);
     await expect.poll(transferred, PATIENCE).toBeGreaterThan(before + 1_000_000);
+  });
+
+  test('its files are gone or others, as in an upgrade: a daemon that runs does all that it did', async () => {
+    const older = olderBuild(site.file('older'));
+    await start(older);
+    rmSync(site.file('older'), { recursive: true });
+    const done = { status: 0, stderr: '' };
+    expect(
+      site.sekisho('iptables-restore -n', '*mangle\n-A FORWARD -p tcp --dport 7 -j ACCEPT\nCOMMIT\n'),
+    ).toMatchObject(done);
+    expect(site.sekisho('ip6tables -A FORWARD -p udp -m limit --limit 5/s -j LOG')).toMatchObject(done);
+    expect(site.sekisho('iptables -A FORWARD --nonsense').status).toBe(2);
+    expect(site.sekisho('ipset create friends hash:ip')).toMatchObject(done);
+    expect(site.sekisho('conntrack -L').status).toBe(0);
+    expect(site.sekisho('reload')).toMatchObject(done);
+    for (const words of ['status', 'metrics', 'top --once --interval 0.5', 'connections', 'recent', 'iptables-save'])
+      expect(site.sekisho(words)).toMatchObject(done);
+    expect(site.sekisho('stop').status).toBe(0);
   });
 
   test('killed: what is older than the interval goes on; without a snapshot nothing does', async () => {

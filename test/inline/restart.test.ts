@@ -1,6 +1,7 @@
 // The data plane fails under traffic: nothing passes, and then everything is as before.
 
 import { spawnSync } from 'node:child_process';
+import { appendFileSync, copyFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Status } from '../../control/daemon.ts';
 import { bundleProgram, probe, ready } from '../kernel/support.ts';
@@ -101,6 +102,27 @@ describe.skipIf(!may)('when the data plane fails', () => {
     expect(await site.pings(5)).toBe(5);
     expect(site.sekisho('connections').stdout).not.toContain('0bad');
     expect(status().dataPlane.restarts).toBe(2);
+  });
+
+  test('the program on disk has become another: the daemon ends, and the next one goes on with what was there', async () => {
+    const upgraded = site.file('engine.mjs');
+    copyFileSync(engine, upgraded);
+    const run = (): Running =>
+      site.spawn(program, threads, upgraded, site.device('client'), site.device('server'), '8', '1');
+    daemon = run();
+    await daemon.serves();
+    site.sekisho('ip6tables -A FORWARD -m conntrack --ctstate NEW -j ACCEPT');
+    site.sekisho('conntrack -I -p udp -s fd77::1 -d fd77::2 --sport 9 --dport 53 -t 600');
+    appendFileSync(upgraded, '// another one\n');
+    tell('fall over');
+    expect(await daemon.end()).toBe(1);
+    expect(daemon.said).toContain('the program on disk is another one than this daemon');
+    expect([site.linked('client'), site.linked('server')]).toEqual([false, false]);
+    daemon = run();
+    await daemon.serves();
+    expect(site.sekisho('ip6tables -S FORWARD').stdout).toContain('--ctstate NEW');
+    expect(site.sekisho('conntrack -L -p udp --sport 9').stdout).toContain('dport=53');
+    expect(await site.pings(3)).toBe(3);
   });
 
   test('one that does not come to life again: the daemon ends, nothing passes, rules are kept', async () => {
