@@ -51,7 +51,10 @@ export class IncomingTables {
 
   prepare(install: number): boolean {
     const incoming = this.at(install);
-    incoming.installation ??= this.firewall.prepare([...incoming.tables.values()].map(({ spec }) => spec));
+    incoming.installation ??= this.firewall.prepare(
+      [...incoming.tables.values()].map(({ spec }) => spec),
+      true,
+    );
     const until = performance.now() + SLICE_MS;
     do {
       if (incoming.installation.proceed()) return true;
@@ -62,7 +65,7 @@ export class IncomingTables {
   swap({ install }: InstallRequest & { op: 'swap' }): void {
     const { installation, tables } = this.at(install);
     installation?.commit();
-    for (const [key, { spec }] of tables) this.tables.set(key, spec);
+    for (const [key, table] of tables) this.tables.set(key, table.settled());
     this.incoming = undefined;
   }
 

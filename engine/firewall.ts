@@ -236,9 +236,12 @@ export class Firewall {
     installation.commit();
   }
 
-  /** The same in steps, between which packets may pass: for tables so long that packets would have to wait. */
-  prepare(tables: readonly TableSpec[]): Installation {
-    return this.installed.prepare(tables, () => this.changed());
+  /**
+   * The same in steps, between which packets may pass: for tables so long that packets would have to wait. `checked`: a Ruleset with the same extensions has
+   * committed them, so that they need no check here.
+   */
+  prepare(tables: readonly TableSpec[], checked = false): Installation {
+    return this.installed.prepare(tables, checked, () => this.changed());
   }
 
   /** The tables that were ever loaded, latest first. */

@@ -92,12 +92,12 @@ export class InstalledTables {
   // --- Installing ----------------------------------------------------------------------------------------------------
 
   /** Firewall.prepare(); `done` is told of the commit. */
-  prepare(specs: readonly TableSpec[], done: () => void): Installation {
+  prepare(specs: readonly TableSpec[], checked: boolean, done: () => void): Installation {
     if (this.planners) throw new Error('tables are being installed');
     const planners: Planner[] = [];
     this.planners = planners;
     return new Installation({
-      steps: this.planInSteps(specs, planners),
+      steps: this.planInSteps(specs, checked, planners),
       commit: (planned) => {
         for (const one of planned) this.put(commit(one));
         this.end();
@@ -110,13 +110,13 @@ export class InstalledTables {
     });
   }
 
-  private *planInSteps(specs: readonly TableSpec[], planners: Planner[]): Steps<Planned[]> {
+  private *planInSteps(specs: readonly TableSpec[], checked: boolean, planners: Planner[]): Steps<Planned[]> {
     const planned: Planned[] = [];
     for (const spec of specs) {
       if (planned.some(({ table }) => table.family === spec.family && table.spec.name === spec.name)) {
         throw new RuleError(`table ${spec.name} is given twice`);
       }
-      yield* this.loadCheck.inSteps(spec, this.registry);
+      if (!checked) yield* this.loadCheck.inSteps(spec, this.registry);
       const planner = new Planner(spec, this.contextFor(spec), this.table(spec.family, spec.name));
       planners.push(planner);
       planned.push(yield* planner.inSteps());

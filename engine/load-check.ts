@@ -10,10 +10,12 @@ import { orderedChains } from '../grammar/print.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, type HookName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
-import { commonEnds } from './common-ends.ts';
+import { type ChainFacts, factsOf, isSame, spread, walk } from './chain-facts.ts';
+import { calleeOf } from './difference.ts';
 import type { AnyMatch, AnyTarget, PlaceContext, Placement } from './extension.ts';
+import { type Touched, touchedSince } from './lineage.ts';
 import { Refusal } from './refusal.ts';
-import { finish, MOST_AT_ONCE, SLICE, type Steps } from './steps.ts';
+import { finish, SLICE, type Steps } from './steps.ts';
 
 export interface Extensions {
   match(name: string, family: Family): Pick<AnyMatch, 'placement'> | undefined;
@@ -23,10 +25,17 @@ export interface Extensions {
   timeoutPolicy?(name: string, protocol: number): boolean | undefined;
 }
 
+interface Passed {
+  readonly table: TableSpec;
+  readonly facts: Map<string, ChainFacts>;
+  /** Else of some chains more hooks are noted than reach them. */
+  isExact: boolean;
+}
+
 /** Checks tables, one version after the other: rules that passed are not looked at again as long as they are where they were. */
 export class LoadCheck {
-  /** By family and table, then by chain: what is known of its rules. */
-  private readonly known = new Map<string, Map<string, ChainFacts>>();
+  /** By family and table: what is known of its chains. */
+  private readonly passed = new Map<string, Passed>();
 
   /** Throws a Refusal at the rule that is wrong: a loop first, then places in the order of the table. */
   check(table: TableSpec, extensions: Extensions): void {
@@ -35,147 +44,90 @@ export class LoadCheck {
 
   *inSteps(table: TableSpec, extensions: Extensions): Steps<void> {
     const name = `${table.family} ${table.name}`;
-    const before = this.known.get(name);
+    const before = this.passed.get(name);
     // Known again when it has passed.
-    this.known.delete(name);
-    const facts = before ?? new Map<string, ChainFacts>();
-    const touched: ChainSpec[] = [];
-    let sameJumps = before?.size === table.chains.size;
-    let work = 0;
-    for (const chain of table.chains.values()) {
-      if (++work % SLICE === 0) yield;
-      const was = facts.get(chain.name);
-      if (was && was.from === was.to && was.extensions === extensions && isSame(chain.rules, was.rules)) continue;
-      const now = yield* factsOf(chain, was);
-      facts.set(chain.name, now);
-      touched.push(chain);
-      if (now.jumps !== was?.jumps) sameJumps = false;
+    this.passed.delete(name);
+    const touched = touchedSince(table, before?.table);
+    if (before && touched && (yield* checkTouched(touched, table, before, extensions))) {
+      this.passed.set(name, { ...before, table });
+      return;
     }
-    if (facts.size > table.chains.size)
-      for (const name of facts.keys()) if (!table.chains.has(name)) facts.delete(name);
-    if (!sameJumps) yield* this.walkAll(table, facts);
-    for (const chain of sameJumps ? touched : orderedChains(table)) {
-      if (++work % SLICE === 0) yield;
-      yield* checkChain(chain, table, facts.get(chain.name)!, extensions);
-    }
-    this.known.set(name, facts);
-  }
-
-  /** Finds out by which hooks each chain is reached. */
-  private *walkAll(table: TableSpec, facts: ReadonlyMap<string, ChainFacts>): Steps<void> {
-    let work = 0;
-    for (const one of facts.values()) {
-      one.reaching = 0;
-      one.callees = one.jumps.flatMap((rule) => facts.get(jumpOf(rule)!) ?? []);
-      if (++work % SLICE === 0) yield;
-    }
-    for (const { name, builtin } of table.chains.values()) {
-      if (builtin !== undefined) yield* walk(facts.get(name)!, 1 << HOOKS.indexOf(builtin));
-    }
+    const facts = before?.isExact && !touched ? before.facts : new Map<string, ChainFacts>();
+    yield* checkAll(table, facts, extensions);
+    this.passed.set(name, { table, facts, isExact: true });
   }
 }
 
-interface ChainFacts {
-  readonly name: string;
-  /** Our own copy: whoever gave the rules may go on editing them. */
-  readonly rules: readonly RuleSpec[];
-  /** How many of them are reached: those up to one that ends the walk of every packet; infinite where none does. */
-  readonly reached: number;
-  /** Of those, the first that jumps to each chain. */
-  readonly jumps: readonly RuleSpec[];
-  /** Rules from `from` to `to` have not been checked; the others passed under the same hooks. */
-  from: number;
-  to: number;
-  bits: number;
-  /** The chains of `jumps`, so far as they are there. */
-  callees: readonly ChainFacts[];
-  /** Bits of the hooks that reach the chain. */
-  reaching: number;
-  /** The walk is in it, or in one that it jumped to. */
-  onPath: boolean;
-  extensions: Extensions | undefined;
-}
-
-function isSame(rules: readonly RuleSpec[], before: readonly RuleSpec[]): boolean {
-  if (rules.length !== before.length) return false;
-  for (let index = 0; index < rules.length; index++) if (rules[index] !== before[index]) return false;
+/**
+ * Looks only at the chains of an edit, and at those below that more hooks reach through them than before. False: all is to be checked, from the
+ * beginning. Of a chain that lost a jump to it more hooks stay noted than reach it: what may stand under more hooks may stand under fewer, and what may
+ * not is checked with all.
+ */
+function* checkTouched(touched: Touched, table: TableSpec, passed: Passed, extensions: Extensions): Steps<boolean> {
+  const { facts } = passed;
+  const toCheck = new Set<ChainFacts>();
+  const rerouted: (readonly [was: ChainFacts, now: ChainFacts])[] = [];
+  for (const chain of touched.values()) {
+    const was = facts.get(chain.name);
+    if (!was || was.extensions !== extensions) return false;
+    const now = yield* factsOf(chain, was);
+    const { reaching, bits } = was;
+    Object.assign(now, { reaching, bits, extensions });
+    facts.set(chain.name, now);
+    toCheck.add(now);
+    if (now.jumps !== was.jumps) rerouted.push([was, now]);
+  }
+  for (const [was, now] of rerouted) {
+    const left = new Set(was.jumps.map(calleeOf));
+    for (const rule of now.jumps) {
+      const callee = facts.get(calleeOf(rule)!);
+      const isNew = callee && !left.delete(callee.name);
+      if (isNew && now.reaching !== 0 && !spread(now, callee, facts, toCheck)) return false;
+    }
+    if (left.size > 0) passed.isExact = false;
+  }
+  try {
+    for (const one of toCheck) yield* checkChain(table.chains.get(one.name)!, table, one, extensions);
+  } catch (problem) {
+    if (problem instanceof Refusal) return false;
+    throw problem;
+  }
   return true;
 }
 
-/** What differs from before is looked at, and all of it where that changes what the rest means. */
-function* factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined): Steps<ChainFacts> {
-  const checked = { from: 0, to: rules.length, bits: 0, reaching: 0, extensions: undefined };
-  const all = { name, callees: [], onPath: false, ...checked };
-  if (!before) return { rules: rules.slice(), ...(yield* reachOf(rules)), ...all };
-  const [from, behind] = commonEnds(rules, before.rules);
-  if (from === rules.length && from === before.rules.length) return before;
-  const removed = before.rules.slice(from, before.rules.length - behind);
-  const added = rules.slice(from, rules.length - behind);
-  const isPlain = (rule: RuleSpec): boolean => jumpOf(rule) === undefined && !endsEveryWalk(rule);
-  const few = removed.length + added.length <= MOST_AT_ONCE;
-  if (!few || !removed.every(isPlain) || !added.every(isPlain) || before.from !== before.to) {
-    return { rules: rules.slice(), ...(yield* reachOf(rules)), ...all };
+function* checkAll(table: TableSpec, facts: Map<string, ChainFacts>, extensions: Extensions): Steps<void> {
+  const touched: ChainSpec[] = [];
+  let sameJumps = facts.size === table.chains.size;
+  let work = 0;
+  for (const chain of table.chains.values()) {
+    if (++work % SLICE === 0) yield;
+    const was = facts.get(chain.name);
+    if (was && was.from === was.to && was.extensions === extensions && isSame(chain.rules, was.rules)) continue;
+    const now = yield* factsOf(chain, was);
+    facts.set(chain.name, now);
+    touched.push(chain);
+    if (now.jumps !== was?.jumps) sameJumps = false;
   }
-  const shift = added.length - removed.length;
-  const reached = before.reached > from ? before.reached + shift : before.reached;
-  return { ...before, rules: rules.slice(), reached, from, to: rules.length - behind };
-}
-
-function* reachOf(rules: readonly RuleSpec[]): Steps<{ reached: number; jumps: readonly RuleSpec[] }> {
-  const jumps = new Map<string, RuleSpec>();
-  for (let index = 0; index < rules.length; index++) {
-    const rule = rules[index];
-    const name = jumpOf(rule);
-    if (name !== undefined && !jumps.has(name)) jumps.set(name, rule);
-    if (endsEveryWalk(rule)) return { reached: index + 1, jumps: [...jumps.values()] };
-    if (index % (8 * SLICE) === 8 * SLICE - 1) yield;
-  }
-  return { reached: Number.POSITIVE_INFINITY, jumps: [...jumps.values()] };
-}
-
-/** Depth first, with a stack of our own: chains may be nested deeper than ours reaches. */
-function* walk(start: ChainFacts, hook: number): Steps<void> {
-  const path = [{ chain: start, next: 0 }];
-  start.reaching |= hook;
-  start.onPath = true;
-  for (let work = 1; path.length > 0; work++) {
-    const step = path[path.length - 1];
-    const callee = step.chain.callees[step.next++];
-    if (!callee) {
-      step.chain.onPath = false;
-      path.pop();
-    } else if (callee.onPath) throw circle([...path.map(({ chain }) => chain), callee]);
-    else if ((callee.reaching & hook) === 0) {
-      callee.reaching |= hook;
-      callee.onPath = true;
-      path.push({ chain: callee, next: 0 });
-    }
-    if (work % (16 * SLICE) === 0) yield;
+  if (facts.size > table.chains.size) for (const name of facts.keys()) if (!table.chains.has(name)) facts.delete(name);
+  if (!sameJumps) yield* walkAll(table, facts);
+  for (const chain of sameJumps ? touched : orderedChains(table)) {
+    if (++work % SLICE === 0) yield;
+    yield* checkChain(chain, table, facts.get(chain.name)!, extensions);
   }
 }
-/** The last of them is jumped to by the one before it, and stands somewhere in front, too. */
-function circle(path: readonly ChainFacts[]): Refusal {
-  const names = path.map(({ name }) => name);
-  const closing = names[names.length - 1];
-  const rule = path[path.length - 2].jumps.find((one) => jumpOf(one) === closing);
-  const loop = names.slice(names.indexOf(closing)).join(' -> ');
-  return new Refusal('Too many levels of symbolic links', rule, `jumps go in a circle: ${loop}`);
+
+/** Finds out by which hooks each chain is reached. */
+function* walkAll(table: TableSpec, facts: ReadonlyMap<string, ChainFacts>): Steps<void> {
+  let work = 0;
+  for (const one of facts.values()) {
+    one.reaching = 0;
+    one.callees = one.jumps.flatMap((rule) => facts.get(calleeOf(rule)!) ?? []);
+    if (++work % SLICE === 0) yield;
+  }
+  for (const { name, builtin } of table.chains.values()) {
+    if (builtin !== undefined) yield* walk(facts.get(name)!, 1 << HOOKS.indexOf(builtin));
+  }
 }
-
-const jumpOf = ({ target }: RuleSpec): string | undefined =>
-  target?.kind === 'jump' || target?.kind === 'goto' ? target.chain : undefined;
-
-/** A verdict without any condition: no packet gets past it. */
-export const endsEveryWalk = (rule: RuleSpec): boolean =>
-  rule.target?.kind === 'verdict' &&
-  rule.matches.length === 0 &&
-  !rule.source &&
-  !rule.destination &&
-  !rule.inInterface &&
-  !rule.outInterface &&
-  !rule.protocol &&
-  !rule.allProtocols &&
-  !rule.fragment;
 
 function* checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, extensions: Extensions): Steps<void> {
   const bits = facts.reaching;

@@ -13,6 +13,7 @@ import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-s
 import { didYouMean } from '../grammar/suggest.ts';
 import { isTableName, TABLES, type TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
+import { noteOrigin, type Touched } from './lineage.ts';
 import { LoadCheck, placementsOf } from './load-check.ts';
 import { Refusal } from './refusal.ts';
 import { sameRule } from './same-rule.ts';
@@ -145,6 +146,9 @@ export class Draft {
   private readonly chains = new Map<string, ChainSpec>();
   private readonly policyCounters = new Map<string, Counters>();
   private changed = false;
+  /** Chains came or went: else the table is the one before with others in the places of `touched`. */
+  private reordered = false;
+  private readonly touched = new Set<string>();
 
   constructor(table: TableSpec, ruleset: Ruleset) {
     this.name = table.name;
@@ -163,7 +167,22 @@ export class Draft {
     for (const chain of this.chains.values()) {
       if (chain.builtin !== undefined) chain.counters = this.policyCounters.get(chain.name) ?? { packets: 0, bytes: 0 };
     }
-    return { family: this.base.family, name: this.name, chains: this.chains };
+    const { base, chains } = this;
+    const table = { family: base.family, name: this.name, chains };
+    if (!this.reordered) noteOrigin(table, base, this.touchedChains());
+    return table;
+  }
+
+  /** In the order of the table: built-in chains first. */
+  private touchedChains(): Touched {
+    const { touched, chains } = this;
+    const names: Iterable<string> = touched.size > 1 ? chains.keys() : [...TABLES[this.name], ...touched];
+    const all = new Map<string, ChainSpec>();
+    for (const name of names) {
+      const chain = chains.get(name);
+      if (chain && (chain.builtin !== undefined || touched.has(name))) all.set(name, chain);
+    }
+    return all;
   }
 
   has(name: string): boolean {
@@ -185,7 +204,7 @@ export class Draft {
       counters: { packets: 0, bytes: 0 },
       rules: [],
     });
-    this.changed = true;
+    this.changed = this.reordered = true;
   }
 
   deleteChain(name: string): void {
@@ -201,7 +220,7 @@ export class Draft {
       );
     }
     this.chains.delete(name);
-    this.changed = true;
+    this.changed = this.reordered = true;
   }
 
   rename(from: string, to: string): void {
@@ -215,7 +234,7 @@ export class Draft {
         this.mine(other).rules = other.rules.map((rule) => (jumpsTo(rule, from) ? this.retarget(rule, to) : rule));
       }
     }
-    this.changed = true;
+    this.changed = this.reordered = true;
   }
 
   setPolicy(name: string, policy: string, counters: Counters | undefined): void {
@@ -241,7 +260,7 @@ export class Draft {
       if (chain.builtin === undefined) this.chains.delete(chain.name);
       else chain.rules = [];
     }
-    this.changed = true;
+    this.changed = this.reordered = true;
   }
 
   /** How many rules jump or go to it. */
@@ -401,6 +420,7 @@ export class Draft {
     if (this.base.chains.get(chain.name) !== chain) return chain;
     const copy = { ...chain };
     this.chains.set(chain.name, copy);
+    this.touched.add(chain.name);
     return copy;
   }
 }

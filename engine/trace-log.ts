@@ -3,7 +3,7 @@
 
 import type { ChainSpec } from '../grammar/rule-spec.ts';
 import type { Packet } from '../packet/packet.ts';
-import { endsEveryWalk } from './load-check.ts';
+import { endsEveryWalk } from './chain-facts.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import type { Observer, Stopped } from './reference.ts';
 import type { LogRecord } from './services.ts';

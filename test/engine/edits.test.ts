@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { LoadCheck, placementsOf } from '../../engine/load-check.ts';
+import { type Draft, Ruleset } from '../../engine/ruleset.ts';
+import { parseCommand } from '../../grammar/parse-rule.ts';
+import type { RuleSpec } from '../../grammar/rule-spec.ts';
+import { ip6, udp } from '../../packet/build.ts';
+import { firewallOf, ROUTER } from './firewall-of.ts';
+
+const WORDS = [
+  '-j a',
+  '-j b',
+  '-j c',
+  '-g d',
+  '-d fd00:2::2 -j ACCEPT',
+  '-j ACCEPT',
+  '-d fd00:2::1 -j DROP',
+  '-p udp -j RETURN',
+  '-j MARK --set-mark 1',
+  '-m mark --mark 1 -j DROP',
+  // Only where packets leave; only where they come in.
+  '-m owner --uid-owner 0 -j ACCEPT',
+  '-p udp -j TPROXY --on-port 1',
+];
+const CHAINS = ['PREROUTING', 'FORWARD', 'POSTROUTING', 'a', 'b', 'c', 'd'];
+
+const chains = fc.constantFrom(...CHAINS);
+const places = fc.integer({ min: 1, max: 4 });
+const edits = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ chain: chains, place: places, words: fc.constantFrom(...WORDS) }) },
+  { weight: 2, arbitrary: fc.record({ chain: chains, place: places }) },
+);
+
+function ruleOf(words: string, { printing }: Ruleset): RuleSpec {
+  const command = parseCommand(`-A FORWARD ${words}`, { family: 6, lookup: printing.lookup, table: 'mangle' });
+  if (command.kind !== 'append') throw new Error(words);
+  return command.rules[0];
+}
+
+const outcome = (act: () => void): unknown => {
+  try {
+    act();
+    return 'done';
+  } catch (problem) {
+    const { message, hint } = problem as Error & { hint?: string };
+    return [message, hint];
+  }
+};
+
+/** False: there is no such place. */
+function edit(draft: Draft, chain: string, place: number, rule: RuleSpec | undefined): boolean {
+  if (place > draft.chain(chain).rules.length + (rule ? 1 : 0)) return false;
+  if (rule) draft.insert(chain, rule, place);
+  else draft.deleteNumber(chain, place);
+  return true;
+}
+
+test('edits that are checked and planned by what they touch are what they would be to one who looks at all', () => {
+  const given = fc.array(edits, { minLength: 20, maxLength: 40 });
+  fc.assert(
+    fc.property(given, (all) => {
+      const wall = firewallOf(ROUTER);
+      const lookup = wall.registry;
+      const ruleset = new Ruleset(6, { lookup, install: (table) => wall.firewall.install([table]) });
+      const first = ruleset.open('mangle')!;
+      for (const name of CHAINS) if (!first.has(name)) first.newChain(name);
+      ruleset.commit(first);
+      for (const { chain, place, ...rest } of all) {
+        const draft = ruleset.open('mangle')!;
+        if (!edit(draft, chain, place, 'words' in rest ? ruleOf(rest.words, ruleset) : undefined)) continue;
+        const expected = outcome(() => new LoadCheck().check(draft.finish()!, placementsOf(lookup)));
+        expect(outcome(() => ruleset.commit(draft))).toEqual(expected);
+      }
+      const anew = firewallOf(ROUTER);
+      anew.firewall.install(ruleset.tables);
+      for (const last of [1, 2, 3]) {
+        const packet = ip6({ src: 'fd00:1::1', dst: `fd00:2::${last}` }, udp({ sport: 1000, dport: 53 }));
+        expect(wall.receive('tunA', packet)).toEqual(anew.receive('tunA', packet));
+      }
+    }),
+    { numRuns: 60, seed: 7 },
+  );
+});
