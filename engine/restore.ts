@@ -152,11 +152,11 @@ class Restore {
       throw new RuleError(`${program}: unable to initialize table '${name.text}'`, name, hint);
     }
     const { family, printing } = this.ruleset;
-    const { lookup, names } = printing;
+    const { lookup, names, texts } = printing;
     const isChain = (chain: string): boolean => this.draft?.has(chain) === true;
     // Each rule is described with -v.
     const file = this.options.file ?? '';
-    this.quick = verbose ? undefined : new QuickReader({ family, lookup, names, file, isChain }, name.text);
+    this.quick = verbose ? undefined : new QuickReader({ family, lookup, names, file, isChain, texts }, name.text);
     if (noflush) return;
     if (verbose) for (const chain of this.draft.ordered()) this.say(`Flushing chain \`${chain.name}'\n`);
     if (verbose) for (const chain of this.draft.userChains()) this.say(`Deleting chain \`${chain}'\n`);

@@ -10,12 +10,18 @@ import type { PrintScope } from './options.ts';
 import { protocolName } from './protocols.ts';
 import type { ChainSpec, Counters, InterfaceSpec, MaskedAddress, RuleSpec, TableSpec } from './rule-spec.ts';
 
+/** A Map or WeakMap: what rules are printed as, by the rule. */
+export interface RuleTexts {
+  get(rule: RuleSpec): string | undefined;
+  set(rule: RuleSpec, conditions: string): unknown;
+}
+
 /** Who knows the extensions' text and the host's names. */
 export interface Printing {
   readonly lookup: Lookup;
   readonly names: Names;
   /** What printConditions() says of rules that came from canonical text, without their counters: printing is most of what an edit of many costs. */
-  readonly texts?: { get(rule: RuleSpec): string | undefined };
+  readonly texts?: RuleTexts;
 }
 
 /** Address and mask: the prefix length, or the mask itself where it has holes. */
