@@ -34,7 +34,8 @@ import { GreKeys } from './gre-keys.ts';
 import type { HelpedTracker, HostOfHelpers } from './helper-call.ts';
 import { Helping } from './helping.ts';
 import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
-import { setClosing as closeTcp, forgetWindows, missedPackets } from './l4/tcp.ts';
+import { setClosing as closeTcp } from './l4/tcp-life.ts';
+import { forgetWindows, missedPackets } from './l4/tcp-missed.ts';
 import type { NatParts } from './nat/mapping.ts';
 import { Nat, type Translator } from './nat/nat.ts';
 import { SequenceAdjustments, type Shifter } from './seqadj.ts';
@@ -381,6 +382,10 @@ export class ConnectionTracker
   refresh(id: number, pkt: Packet, direction: Direction, timeoutMs: number): void {
     const { table } = this;
     if (!(table.status(id) & status.IPS_FIXED_TIMEOUT)) table.expires[id] = this.now + timeoutMs;
+    this.count(id, pkt, direction);
+  }
+
+  private count(id: number, pkt: Packet, direction: Direction): void {
     if (this.accounting.counting) this.accounting.add(id, direction, pkt.end - pkt.l3);
   }
 
@@ -397,6 +402,11 @@ export class ConnectionTracker
     this.events.report(id, status.IPCT_DESTROY);
     table.close(id);
     this.forget(id);
+  }
+
+  killCounted(id: number, pkt: Packet, direction: Direction): void {
+    this.count(id, pkt, direction);
+    this.kill(id);
   }
 
   private forget(id: number): void {

@@ -171,7 +171,7 @@ function follow(
   const at = record + REST;
   if (type === header.DCCP_PKT_RESET && !(table.status(id) & IPS_SEEN_REPLY)) {
     // Refused, or given up: that was all of the connection.
-    tracking.kill(id);
+    tracking.killCounted(id, pkt, direction);
     return VALID;
   }
   const state = table.state(id);

@@ -41,6 +41,8 @@ export interface Tracking {
   refresh(id: number, pkt: Packet, direction: Direction, timeoutMs: number): void;
   /** Takes the connection out of the table at once. nf_ct_kill() */
   kill(id: number): void;
+  /** The same with the packet that ends it, which is counted as its last. What is left of its time stays. nf_ct_kill_acct() */
+  killCounted(id: number, pkt: Packet, direction: Direction): void;
   /** Notes IPCT_ bits for those who listen. */
   event(id: number, bits: number): void;
   /** Whether the transport checksum is to be looked at: only on the way in, and only once. */

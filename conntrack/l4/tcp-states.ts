@@ -12,6 +12,19 @@ export const LAST_ACK = 6;
 export const TIME_WAIT = 7;
 export const CLOSE = 8;
 export const SYN_SENT2 = 9;
+/** Their names, as /proc prints them. */
+export const STATES = [
+  'NONE',
+  'SYN_SENT',
+  'SYN_RECV',
+  'ESTABLISHED',
+  'FIN_WAIT',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'TIME_WAIT',
+  'CLOSE',
+  'SYN_SENT2',
+] as const;
 /** Not states: what the tables may say instead. */
 export const IGNORE = 10;
 export const BAD = 11;
