@@ -3,8 +3,8 @@
 // --dport 22 -j ACCEPT`, then `-i tunA -j web`):
 //
 //   if (!pkt.whole) return walk(pkt, 0);
-//   let v = 0, b = pkt.bytes, o = pkt.l3;
-//   let k0 = b[o + 8] << 24 | b[o + 9] << 16 | b[o + 10] << 8 | b[o + 11], k11 = pkt.inDevice;
+//   let v = 0, w = viewOf(pkt.bytes), o = pkt.l3;
+//   let k0 = w.getInt32(o + 8), k11 = pkt.inDevice;
 //   if (k0 === 536939960 && pkt.protocol === 6 && (ports(pkt) & 65535) === 22) { count(7); return 1; }
 //   if (k11 === "tunA") { count(8); v = c0.run(pkt); if (v >= 0) return v; }
 //   return -2;
@@ -15,7 +15,6 @@
 // Only numbers, and names through JSON.stringify, go from a rule into the text. Where the runtime makes no code from strings
 // (node --disallow-code-generation-from-strings), chains stay as they are.
 
-import { i32 } from '../packet/bytes.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import { PORTED } from '../packet/ports.ts';
@@ -35,6 +34,7 @@ import {
   wildcardPrefix,
 } from './classifier/conditions.ts';
 import { DESTINATION, deviceName, IN, LATER, OUT, PORTS, PROTOCOL, STATE, UNSEEN, WORDS } from './classifier/key.ts';
+import { viewOf } from './classifier/view.ts';
 import type { Counts } from './counters.ts';
 import type { Action, Predicate } from './extension.ts';
 import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from './rule.ts';
@@ -74,11 +74,9 @@ class Bindings {
   }
 }
 
-const ports = (pkt: Packet): number => (PORTED[pkt.protocol] !== 0 ? i32(pkt.bytes, pkt.l4) : 0);
+const ports = (pkt: Packet): number => (PORTED[pkt.protocol] !== 0 ? viewOf(pkt.bytes).getInt32(pkt.l4) : 0);
 
-/** i32(b, o + at), written out: V8 does not inline as many calls as there would be. */
-const wordText = (at: number): string =>
-  `b[o + ${at}] << 24 | b[o + ${at + 1}] << 16 | b[o + ${at + 2}] << 8 | b[o + ${at + 3}]`;
+const wordText = (at: number): string => `w.getInt32(o + ${at})`;
 
 /** How a word of the key is read. Device names are compared as they are. */
 function load(field: number, family: Family): string {
@@ -108,19 +106,21 @@ export function compileChain(
   const conditions = new Conditions(chain, words, family);
   const bodies = chain.map((one, position) => ruleText(one, position, conditions, bindings));
   const loads = conditions.fields.map((field) => [`k${field}`, load(field, family)] as const);
-  const reload = ['b = pkt.bytes', 'o = pkt.l3', ...loads.map(([name, text]) => `${name} = ${text}`)].join('; ');
+  const reload = ['w = viewOf(pkt.bytes)', 'o = pkt.l3', ...loads.map(([name, text]) => `${name} = ${text}`)].join(
+    '; ',
+  );
   const text = [
     '"use strict";',
     ...bindings.names.map((name, index) => `const ${name} = bound[${index}];`),
     'return (pkt) => {',
     'if (!pkt.whole) return walk(pkt, 0);',
-    'let v = 0, b = pkt.bytes, o = pkt.l3;',
+    'let v = 0, w = viewOf(pkt.bytes), o = pkt.l3;',
     ...loads.map(([name, value]) => `let ${name} = ${value};`),
     ...bodies.map((body) => body.replaceAll(RELOAD, reload)),
     areAll ? `return ${RETURN};` : `return walk(pkt, ${chain.length});`,
     '};',
   ].join('\n');
-  const helpers = { counts, ports, walk };
+  const helpers = { counts, ports, viewOf, walk };
   try {
     return new Function('bound', ...Object.keys(helpers), text)(bindings.values, ...Object.values(helpers));
   } catch (problem) {

@@ -1,9 +1,9 @@
 // The key of a packet: what the base conditions of rules, their ports and their ctstates are compared with, as 32-bit words. One
 // array serves all tables: it is filled when a walk of a table begins, and again after anything that may have rewritten the packet.
 
-import { i32 } from '../../packet/bytes.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { PORTED } from '../../packet/ports.ts';
+import { viewOf } from './view.ts';
 
 /** Words of the key. An IPv4 address is one word, an IPv6 address four. */
 export const SOURCE = 0;
@@ -71,7 +71,7 @@ export function fillKey(pkt: Packet): void {
   key[LATER] = pkt.fragmentOffset !== 0 ? 1 : 0;
   if (pkt.whole) {
     key[WHOLE] = 1;
-    key[PORTS] = PORTED[protocol] !== 0 ? i32(pkt.bytes, pkt.l4) : 0;
+    key[PORTS] = PORTED[protocol] !== 0 ? viewOf(pkt.bytes).getInt32(pkt.l4) : 0;
   } else {
     key[WHOLE] = 0;
   }
@@ -83,14 +83,19 @@ export function fillKey(pkt: Packet): void {
 export function fillAddresses(pkt: Packet): void {
   if (addressed) return;
   addressed = true;
-  const { bytes, l3 } = pkt;
+  const { l3 } = pkt;
+  const view = viewOf(pkt.bytes);
   if (pkt.family === 4) {
-    key[SOURCE] = i32(bytes, l3 + 12);
-    key[DESTINATION] = i32(bytes, l3 + 16);
+    key[SOURCE] = view.getInt32(l3 + 12);
+    key[DESTINATION] = view.getInt32(l3 + 16);
     return;
   }
-  for (let index = 0; index < 4; index++) {
-    key[SOURCE + index] = i32(bytes, l3 + 8 + 4 * index);
-    key[DESTINATION + index] = i32(bytes, l3 + 24 + 4 * index);
-  }
+  key[SOURCE] = view.getInt32(l3 + 8);
+  key[SOURCE + 1] = view.getInt32(l3 + 12);
+  key[SOURCE + 2] = view.getInt32(l3 + 16);
+  key[SOURCE + 3] = view.getInt32(l3 + 20);
+  key[DESTINATION] = view.getInt32(l3 + 24);
+  key[DESTINATION + 1] = view.getInt32(l3 + 28);
+  key[DESTINATION + 2] = view.getInt32(l3 + 32);
+  key[DESTINATION + 3] = view.getInt32(l3 + 36);
 }
