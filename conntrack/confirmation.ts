@@ -7,9 +7,8 @@ import type { Helping } from './helping.ts';
 import type { L4 } from './l4/l4.ts';
 import { isSameFlow } from './same-tuple.ts';
 import type { Statistics } from './statistics.ts';
-import { IPCT_HELPER, IPCT_NEW, IPCT_RELATED, IPS_EXPECTED } from './status.ts';
+import { type Direction, IPCT_HELPER, IPCT_NEW, IPCT_RELATED, IPS_EXPECTED } from './status.ts';
 import type { ConnectionTable } from './table.ts';
-import { Tuple } from './tuple.ts';
 
 /** What it needs of the tracker. */
 export interface ConfirmParts {
@@ -18,7 +17,8 @@ export interface ConfirmParts {
   readonly statistics: Statistics;
   readonly events: ConnectionEvents;
   readonly helping: Helping;
-  findLive(tuple: Tuple, zone?: number): number;
+  /** The live connection that has the tuple of an unconfirmed one in that direction, as id * 2 + direction, or -1. */
+  findRival(id: number, direction: Direction): number;
   /** An unconfirmed connection is to be none. */
   discard(id: number): void;
 }
@@ -28,7 +28,6 @@ const DROP = 0;
 
 export class Confirmation {
   private readonly parts: ConfirmParts;
-  private readonly tuple = new Tuple();
 
   constructor(parts: ConfirmParts) {
     this.parts = parts;
@@ -56,14 +55,12 @@ export class Confirmation {
 
   /** A connection in the table that has one of the tuples of the unconfirmed one, as id * 2 + direction, or -1. */
   private findRival(id: number): number {
-    const { tuple, parts } = this;
+    const { parts } = this;
     const { table } = parts;
-    table.readTuple(id, 0, tuple);
-    const found = parts.findLive(tuple, tuple.zoneOriginal);
+    const found = parts.findRival(id, 0);
     // While every connection is its own mirror image, whatever has the reply tuple has the original one too.
     if (found >= 0 || (table.asymmetric === 0 && !table.hasTwoEntries(id))) return found;
-    table.readTuple(id, 1, tuple);
-    return parts.findLive(tuple, tuple.zoneReply);
+    return parts.findRival(id, 1);
   }
 
   /**

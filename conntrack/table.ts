@@ -1,11 +1,9 @@
 // The connections, in columns. A connection is a small number, its id; everything about it stands in typed arrays at that index, and
 // there is no object per connection.
 //
-// Base, 24 octets for everybody: a record of four words (source, destination, keys, info) that a lookup compares within one cache
-// line, and two columns (expiry, and one word that belongs to the protocol). `info` is status (low half), protocol, and a
-// kind octet: state in its low bits, FAMILY_6, REPLY_DIFFERS. IPv4 addresses stand in the record itself; for IPv6 the source word is
-// an index into a slab of address pairs. All else (TCP windows, marks, a second tuple, zones, accounting, ...) is in slabs and columns
-// that exist only once a connection needs them.
+// Base, 24 octets for everybody: a record of four words (tuple-columns.ts) and two columns (expiry, and one word that belongs to the
+// protocol). All else (addresses of IPv6, TCP windows, marks, a second tuple, zones, accounting, ...) is in slabs and columns that
+// exist only once a connection needs them.
 //
 // The index is open addressing over pairs of hash and id (hash-index.ts). The hash is of the tuple in a canonical order, so that both directions of a connection without NAT fall on
 // one entry: half the memory and half the work of an entry per direction. Where the reply tuple is not the inverse of the original
@@ -18,38 +16,25 @@
 // Times are milliseconds modulo 2^32 as signed differences, like the kernel's jiffies: a timeout is at most 2^31 - 1 ms, and
 // the tracker sweeps more often than that. Nothing here knows a protocol; `invert` and `words` come from l4/.
 
-import type { Family } from '../packet/numbers.ts';
 import { FoundLast } from './found-last.ts';
 import { HashIndex } from './hash-index.ts';
-import { Area, Slab } from './slab.ts';
+import { Slab } from './slab.ts';
 import { type Direction, IPS_CONFIRMED, IPS_DYING } from './status.ts';
 import { Tuple } from './tuple.ts';
+import { type InvertKeys, longer, TupleColumns } from './tuple-columns.ts';
 import { TupleHash } from './tuple-hash.ts';
 
-/** Bits of the info word above status (16 bits) and protocol (8 bits). */
-const STATE_SHIFT = 24;
-const STATE_MASK = 0x1f000000;
-const REPLY_DIFFERS = 0x40000000;
-const FAMILY_6 = 0x80000000 | 0;
-/** What must be equal for two tuples to be: protocol and family. */
-const KIND_MASK = FAMILY_6 | 0x00ff0000;
-
-const ADDRESS_PAIR = 8; // words
-const REPLY_TUPLE = 9; // words: addresses and keys
 const LIMBO = 64;
 
 export interface TableOptions {
   /** Key of the hash. */
   readonly secret: readonly [number, number];
-  /** Keys of the answer to a tuple of that protocol with those keys. */
-  invert(protocol: number, keys: number): number;
+  readonly invert: InvertKeys;
   /** Words that a connection of that protocol has in its own slab; 0: its one word in the base is enough. */
   words(protocol: number): number;
 }
 
-export class ConnectionTable {
-  /** Source, destination, keys, info of connection `id` at 4 * id. */
-  private records = new Int32Array(0);
+export class ConnectionTable extends TupleColumns {
   /** Milliseconds modulo 2^32; of an unconfirmed connection too. */
   expires = new Int32Array(0);
   /** The protocol's own word: index into its slab where it has one. Links the free ids. */
@@ -58,6 +43,8 @@ export class ConnectionTable {
   readonly slabs: (Slab | undefined)[] = new Array(256).fill(undefined);
   /** Confirmed connections whose directions have an entry each; while there are none, a tuple and its inverse are found alike. */
   asymmetric = 0;
+  /** Those of them whose directions are in different zones. */
+  private lopsided = 0;
   /** Connections that were opened and not closed: what nf_conntrack_max bounds. */
   count = 0;
   /** About how many there may be: no more room than that is reserved ahead. nf_conntrack_max */
@@ -66,14 +53,16 @@ export class ConnectionTable {
   top = 0;
 
   readonly hashes: TupleHash;
+  /** Of the tuple that was looked for last. */
+  lastHash = 0;
   private readonly options: TableOptions;
-  private readonly addresses = new Slab(ADDRESS_PAIR, (capacity) => this.room(capacity));
-  /** Reply tuples that are not the inverse of the original one: NAT and helpers put them there. */
-  private readonly replies = new Area(REPLY_TUPLE);
   /** Empty while nobody has a mark. */
   private marks = new Int32Array(0);
-  /** Original zone in the high half, reply zone in the low one; empty while all are in zone 0. */
-  private zones = new Int32Array(0);
+
+  /** The connection that was opened last, and which hashes of its two tuples are known: its birth asks for them again and again. */
+  private youngest = -1;
+  private known = 0;
+  private readonly youngestHashes = new Int32Array(2);
 
   private readonly index = new HashIndex();
   private readonly foundLast = new FoundLast();
@@ -84,6 +73,7 @@ export class ConnectionTable {
   private readonly scratch = new Tuple();
 
   constructor(options: TableOptions) {
+    super(options.invert);
     this.options = options;
     this.hashes = new TupleHash(options.secret);
   }
@@ -101,8 +91,8 @@ export class ConnectionTable {
       return found >= 0 ? found : this.findIn(tuple, zoneReply);
     }
     // Beside zones of one direction two connections may have one tuple, of which the index finds the right one.
-    if (this.asymmetric > 0) return this.findIn(tuple, zoneOriginal);
-    // Else no two have one tuple in one zone: whichever has it is the one.
+    if (this.lopsided > 0) return this.findIn(tuple, zoneOriginal);
+    // Else no two have one tuple in one zone, as original or as reply: whichever has it is the one. Confirmation sees to that.
     const { foundLast } = this;
     const tag = foundLast.tag(tuple);
     const last = foundLast.get(tag);
@@ -117,8 +107,21 @@ export class ConnectionTable {
 
   /** The same among the tuples that are in that zone in their direction. */
   findIn(tuple: Tuple, zone: number): number {
-    const { index } = this;
     const hash = this.hashes.of(tuple, zone);
+    this.lastHash = hash;
+    return this.findBy(hash, tuple, zone);
+  }
+
+  /** Whoever has the tuple that connection `id` has in that direction; `id` is not in the table yet. */
+  findRival(id: number, direction: Direction): number {
+    const zone = this.zone(id, direction);
+    const hash = this.hashOf(id, direction);
+    this.readTuple(id, direction, this.scratch);
+    return this.findBy(hash, this.scratch, zone);
+  }
+
+  private findBy(hash: number, tuple: Tuple, zone: number): number {
+    const { index } = this;
     for (let slot = index.first(hash); slot >= 0; slot = index.next(slot, hash)) {
       const id = index.value(slot);
       const direction = this.compare(id, tuple, zone);
@@ -127,71 +130,22 @@ export class ConnectionTable {
     return -1;
   }
 
-  /** Direction of connection `id` in which it has that tuple and is in that zone, or -1. */
-  private compare(id: number, tuple: Tuple, zone: number): number {
-    const { records } = this;
-    const at = 4 * id;
-    const info = records[at + 3];
-    const kind = (tuple.family === 6 ? FAMILY_6 : 0) | (tuple.protocol << 16);
-    if ((info & KIND_MASK) !== kind) return -1;
-    // A tuple that is its own inverse (a host talking to the same port of itself) is found as the reply: the kernel puts the reply
-    // tuple in front of the original one in their common bucket. nf_conntrack_core.c __nf_conntrack_hash_insert()
-    const reply =
-      info & REPLY_DIFFERS
-        ? this.hasReply(id, tuple)
-        : records[at + 2] === tuple.inverse && this.hasAddresses(at, tuple, 4, 0);
-    if (reply && zone === tuple.zoneReply && this.zone(id, 1) === zone) return 1;
-    const original = records[at + 2] === tuple.keys && this.hasAddresses(at, tuple, 0, 4);
-    return original && zone === tuple.zoneOriginal && this.zone(id, 0) === zone ? 0 : -1;
-  }
-
-  /** Whether the record's source and destination are the words of `tuple` from those two places. */
-  private hasAddresses(at: number, tuple: Tuple, source: number, destination: number): boolean {
-    const { records } = this;
-    const { words } = tuple;
-    if (tuple.family === 4) return records[at] === words[source] && records[at + 1] === words[destination];
-    const pairs = this.addresses.words;
-    const pair = records[at] * ADDRESS_PAIR;
-    for (let word = 0; word < 4; word++) {
-      if (pairs[pair + word] !== words[source + word]) return false;
-      if (pairs[pair + 4 + word] !== words[destination + word]) return false;
-    }
-    return true;
-  }
-
-  private hasReply(id: number, tuple: Tuple): boolean {
-    const { words } = this.replies.slab;
-    const at = this.replies.at(id);
-    if (words[at + 8] !== tuple.keys) return false;
-    const step = tuple.family === 4 ? 4 : 1;
-    for (let word = 0; word < 8; word += step) if (words[at + word] !== tuple.words[word]) return false;
-    return true;
-  }
-
   // --- Birth and death -----------------------------------------------------------------------------------------------
 
-  /** A new unconfirmed connection with that original tuple and its inverse, all else zero. Returns its id. */
-  open(tuple: Tuple): number {
+  /**
+   * A new unconfirmed connection with that original tuple and its inverse, all else zero. Returns its id. `hash` is that of the tuple in its
+   * original zone, for whoever knows it.
+   */
+  open(tuple: Tuple, hash?: number): number {
     const id = this.freshId();
-    const { records } = this;
-    const at = 4 * id;
     this.count++;
-    const is6 = tuple.family === 6;
-    if (is6) {
-      const pair = this.addresses.take();
-      this.addresses.words.set(tuple.words, pair * ADDRESS_PAIR);
-      records[at] = pair;
-      records[at + 1] = 0;
-    } else {
-      records[at] = tuple.words[0];
-      records[at + 1] = tuple.words[4];
-    }
-    records[at + 2] = tuple.keys;
-    records[at + 3] = (is6 ? FAMILY_6 : 0) | (tuple.protocol << 16);
+    this.youngest = id;
+    this.known = hash === undefined ? 0 : 1;
+    if (hash !== undefined) this.youngestHashes[0] = hash;
+    this.writeTuple(id, tuple);
     this.expires[id] = 0;
     if (id < this.marks.length) this.marks[id] = 0;
     this.own[id] = this.openSlab(tuple.protocol);
-    this.setZones(id, tuple.zoneOriginal, tuple.zoneReply);
     return id;
   }
 
@@ -200,7 +154,7 @@ export class ConnectionTable {
     if (slab === undefined) {
       const words = this.options.words(protocol);
       if (words === 0) return 0;
-      slab = new Slab(words, this.room);
+      slab = new Slab(words, (capacity) => this.room(capacity));
       this.slabs[protocol] = slab;
     }
     return slab.take();
@@ -227,11 +181,8 @@ export class ConnectionTable {
   }
 
   private bury(id: number): void {
-    const info = this.records[4 * id + 3];
-    if (info & FAMILY_6) this.addresses.give(this.records[4 * id]);
-    if (info & REPLY_DIFFERS) this.replies.take(id);
-    this.slabs[(info >>> 16) & 0xff]?.give(this.own[id]);
-    this.records[4 * id + 3] = 0;
+    this.slabs[this.protocol(id)]?.give(this.own[id]);
+    this.freeTuple(id);
     this.own[id] = this.free;
     this.free = id;
   }
@@ -244,6 +195,7 @@ export class ConnectionTable {
     if (!this.hasTwoEntries(id)) return;
     this.index.add(this.hashOf(id, 1), id);
     this.asymmetric++;
+    if (this.isLopsided(id)) this.lopsided++;
   }
 
   /** Takes a confirmed connection out of the index; lookups no longer find it. */
@@ -253,87 +205,41 @@ export class ConnectionTable {
     if (!this.hasTwoEntries(id)) return;
     this.index.remove(this.hashOf(id, 1), id);
     this.asymmetric--;
+    if (this.isLopsided(id)) this.lopsided--;
+  }
+
+  private isLopsided(id: number): boolean {
+    return this.zone(id, 0) !== this.zone(id, 1);
   }
 
   /** The reply tuple is not the inverse of the original one in the same zone. */
   hasTwoEntries(id: number): boolean {
-    return (this.records[4 * id + 3] & REPLY_DIFFERS) !== 0 || this.zone(id, 0) !== this.zone(id, 1);
+    return this.replyDiffers(id) || this.isLopsided(id);
+  }
+
+  override setReply(id: number, reply: Tuple): void {
+    super.setReply(id, reply);
+    if (id === this.youngest) this.known &= 1;
   }
 
   private hashOf(id: number, direction: Direction): number {
+    if (id !== this.youngest) return this.computeHash(id, direction);
+    const { youngestHashes } = this;
+    if ((this.known & (1 << direction)) === 0) {
+      // The hash of a tuple is that of its inverse.
+      const known = direction === 1 && (this.known & 1) !== 0 && !this.hasTwoEntries(id);
+      youngestHashes[direction] = known ? youngestHashes[0] : this.computeHash(id, direction);
+      this.known |= 1 << direction;
+    }
+    return youngestHashes[direction];
+  }
+
+  private computeHash(id: number, direction: Direction): number {
     this.readTuple(id, direction, this.scratch);
     return this.hashes.of(this.scratch, this.zone(id, direction));
   }
 
-  /** The tuple of a connection in that direction, zones included. */
-  readTuple(id: number, direction: Direction, into: Tuple): void {
-    const at = 4 * id;
-    const info = this.records[at + 3];
-    into.family = info & FAMILY_6 ? 6 : 4;
-    into.protocol = (info >>> 16) & 0xff;
-    into.setZones(this.zone(id, 0), this.zone(id, 1));
-    if (direction === 1 && info & REPLY_DIFFERS) {
-      const reply = this.replies.at(id);
-      const { words } = this.replies.slab;
-      for (let word = 0; word < 8; word++) into.words[word] = words[reply + word];
-      into.keys = words[reply + 8];
-      into.inverse = this.options.invert(into.protocol, into.keys);
-      return;
-    }
-    for (let word = 0; word < 8; word++) into.words[word] = this.addressWord(at, word, info);
-    into.keys = this.records[at + 2];
-    into.inverse = this.options.invert(into.protocol, into.keys);
-    if (direction === 1) into.invert();
-  }
-
-  private addressWord(at: number, word: number, info: number): number {
-    if (info & FAMILY_6) return this.addresses.words[this.records[at] * ADDRESS_PAIR + word];
-    return (word & 3) === 0 ? this.records[at + (word >>> 2)] : 0;
-  }
-
-  /**
-   * Gives an unconfirmed connection a reply tuple that is not the inverse of the original one. Where NAT and the PPTP helper come in.
-   * Source: net/netfilter/nf_conntrack_core.c nf_conntrack_alter_reply()
-   */
-  setReply(id: number, reply: Tuple): void {
-    const at = this.replies.give(id);
-    const { words } = this.replies.slab;
-    words.set(reply.words, at);
-    words[at + 8] = reply.keys;
-    this.records[4 * id + 3] |= REPLY_DIFFERS;
-  }
-
   // --- Columns -------------------------------------------------------------------------------------------------------
-
-  family(id: number): Family {
-    return this.records[4 * id + 3] & FAMILY_6 ? 6 : 4;
-  }
-
-  protocol(id: number): number {
-    return (this.records[4 * id + 3] >>> 16) & 0xff;
-  }
-
-  status(id: number): number {
-    return this.records[4 * id + 3] & 0xffff;
-  }
-
-  addStatus(id: number, bits: number): void {
-    this.records[4 * id + 3] |= bits;
-  }
-
-  removeStatus(id: number, bits: number): void {
-    this.records[4 * id + 3] &= ~bits;
-  }
-
-  /** The protocol's state, 0 to 31. */
-  state(id: number): number {
-    return (this.records[4 * id + 3] & STATE_MASK) >>> STATE_SHIFT;
-  }
-
-  setState(id: number, state: number): void {
-    const at = 4 * id + 3;
-    this.records[at] = (this.records[at] & ~STATE_MASK) | (state << STATE_SHIFT);
-  }
 
   /** Signed. */
   mark(id: number): number {
@@ -348,51 +254,9 @@ export class ConnectionTable {
     this.marks[id] = mark;
   }
 
-  replyDiffers(id: number): boolean {
-    return (this.records[4 * id + 3] & REPLY_DIFFERS) !== 0;
-  }
-
-  zone(id: number, direction: Direction): number {
-    if (id >= this.zones.length) return 0;
-    return direction === 0 ? this.zones[id] >>> 16 : this.zones[id] & 0xffff;
-  }
-
-  private setZones(id: number, original: number, reply: number): void {
-    if (id >= this.zones.length) {
-      if ((original | reply) === 0) return;
-      const larger = new Int32Array(this.expires.length);
-      larger.set(this.zones);
-      this.zones = larger;
-    }
-    this.zones[id] = (original << 16) | reply;
-  }
-
-  /** Word 0-3 of the source or 4-7 of the destination address; signed. IPv4 has one word each. */
-  tupleWord(id: number, direction: Direction, word: number): number {
-    const at = 4 * id;
-    const info = this.records[at + 3];
-    if (direction === 0) return this.addressWord(at, word, info);
-    if (info & REPLY_DIFFERS) return this.replies.slab.words[this.replies.at(id) + word];
-    return this.addressWord(at, word ^ 4, info);
-  }
-
-  /** Source key in the high half, destination key in the low one; signed. */
-  tupleKeys(id: number, direction: Direction): number {
-    const info = this.records[4 * id + 3];
-    const keys = this.records[4 * id + 2];
-    if (direction === 0) return keys;
-    if (info & REPLY_DIFFERS) return this.replies.slab.words[this.replies.at(id) + 8];
-    return this.options.invert((info >>> 16) & 0xff, keys);
-  }
-
   /** Whether the time of a confirmed connection is over. */
   expired(id: number, now: number): boolean {
     return ((this.expires[id] - now) | 0) <= 0;
-  }
-
-  /** In the table and alive, as far as the table knows. */
-  live(id: number): boolean {
-    return (this.records[4 * id + 3] & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED;
   }
 
   // --- Walks ---------------------------------------------------------------------------------------------------------
@@ -441,25 +305,18 @@ export class ConnectionTable {
    * The next capacity of a column. Small tables double; then comes the whole of what the limit allows, up to a million: pages of zeros
    * that nobody has touched cost nothing, and nothing is copied on the way.
    */
-  private readonly room = (capacity: number): number => {
+  protected room(capacity: number): number {
     if (capacity < 16_384) return Math.max(64, 2 * capacity);
     const next = Math.max(2 * capacity, 1 << 20);
     const most = this.limit + 2 * LIMBO;
     return next > most && most > capacity ? most : next;
-  };
+  }
 
   private growColumns(): void {
     const capacity = this.room(this.expires.length);
-    this.records = longer(this.records, 4 * capacity);
+    this.growTuples(capacity);
     this.expires = longer(this.expires, capacity);
     if (this.marks.length > 0) this.marks = longer(this.marks, capacity);
     this.own = longer(this.own, capacity);
-    if (this.zones.length > 0) this.zones = longer(this.zones, capacity);
   }
-}
-
-function longer(column: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(length);
-  larger.set(column);
-  return larger;
 }

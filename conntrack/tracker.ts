@@ -223,6 +223,15 @@ export class ConnectionTracker
     }
   }
 
+  /** The connection that has the tuple of an unconfirmed one in that direction, likewise. */
+  findRival(id: number, direction: Direction): number {
+    for (;;) {
+      const found = this.table.findRival(id, direction);
+      if (found < 0 || !this.table.expired(found >>> 1, this.now)) return found;
+      this.kill(found >>> 1);
+    }
+  }
+
   private classify(id: number, direction: Direction): number {
     if (direction === 1) return CT_ESTABLISHED;
     const bits = this.table.status(id);
@@ -239,13 +248,15 @@ export class ConnectionTracker
   /** An unconfirmed connection, or -1 when there is no room. init_conntrack() */
   private create(tuple: Tuple, template: Template | undefined, pkt: Packet): number {
     const { table } = this;
+    // It has just been looked for; if its zones differ, in the reply's at last.
+    const hash = tuple.zoneOriginal === tuple.zoneReply ? table.lastHash : undefined;
     const { max } = this.sysctls.limits;
     if (max !== 0 && table.count >= max && !this.sweeper.makeRoom(table.hashes.of(tuple, tuple.zoneOriginal))) {
       this.sweeper.relieve();
       return -1;
     }
     table.limit = max === 0 ? Number.POSITIVE_INFINITY : max;
-    const id = this.open(tuple, pkt.now, template);
+    const id = this.open(tuple, pkt.now, template, hash);
     const expectation = this.expectations.take(tuple, tuple.zoneOriginal || tuple.zoneReply);
     if (template) this.applyTemplate(id, template, expectation === undefined);
     if (expectation) this.welcome(id, expectation);
@@ -253,9 +264,9 @@ export class ConnectionTracker
   }
 
   /** An unconfirmed connection with the areas that the sysctls and rules ask for. */
-  open(tuple: Tuple, now: number, template?: Template): number {
+  open(tuple: Tuple, now: number, template?: Template, hash?: number): number {
     const { knobs, sysctls } = this;
-    const id = this.table.open(tuple);
+    const id = this.table.open(tuple, hash);
     this.events.open(id, sysctls.limits.events, template?.events ?? 0, template?.expectEvents ?? 0);
     this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, now);
     this.connections.labelling.open(id);

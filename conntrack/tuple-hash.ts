@@ -7,10 +7,14 @@ export class TupleHash {
   private readonly key0: number;
   private readonly key1: number;
   private readonly message = new Int32Array(10 + PADDING);
+  /** The source that was asked for last, and its hash: who looks for one keeps it next. */
+  private readonly source = new Int32Array(6);
+  private sourceHash: number;
 
   constructor([key0, key1]: readonly [number, number]) {
     this.key0 = key0;
     this.key1 = key1;
+    this.sourceHash = halfSipHash(this.message, 6, key0, key1);
   }
 
   /**
@@ -41,7 +45,14 @@ export class TupleHash {
     for (let word = 0; word < 4; word++) message[word] = tuple.words[word];
     message[4] = tuple.keys & ~0xffff;
     message[5] = tuple.protocol | (tuple.family << 8) | (tuple.zoneOriginal << 16);
-    return halfSipHash(message, 6, this.key0, this.key1);
+    const { source } = this;
+    let same = true;
+    for (let word = 0; word < 6; word++) {
+      same &&= source[word] === message[word];
+      source[word] = message[word];
+    }
+    if (!same) this.sourceHash = halfSipHash(message, 6, this.key0, this.key1);
+    return this.sourceHash;
   }
 
   /** Hash of the destination of a tuple alone: what expectations are found by. */

@@ -57,7 +57,7 @@ export class Tuple {
   copy(other: Tuple): void {
     this.family = other.family;
     this.protocol = other.protocol;
-    this.words.set(other.words);
+    for (let word = 0; word < 8; word++) this.words[word] = other.words[word];
     this.keys = other.keys;
     this.inverse = other.inverse;
     this.setZones(other.zoneOriginal, other.zoneReply);

@@ -11,11 +11,15 @@ export const ADDRESS_LENGTH: Record<Family, number> = { 4: 4, 6: 16 };
 
 /** An address from its octets in a packet: 4 or 16, by family. */
 export function addressAt(bytes: Uint8Array, at: number, family: Family): Address {
-  if (family === 6) return bytes.slice(at, at + 16);
-  const address = new Uint8Array(16);
-  address[10] = address[11] = 0xff;
-  address.set(bytes.subarray(at, at + 4), 12);
-  return address;
+  return readAddress(bytes, at, family, new Uint8Array(16));
+}
+
+/** The same into an address that is there, which it returns. */
+export function readAddress(bytes: Uint8Array, at: number, family: Family, into: Address): Address {
+  const from = family === 4 ? 12 : 0;
+  for (let octet = 0; octet < from; octet++) into[octet] = octet < 10 ? 0 : 0xff;
+  for (let octet = from; octet < 16; octet++) into[octet] = bytes[at + octet - from];
+  return into;
 }
 
 /** The 4 or 16 octets as they stand in a packet. */

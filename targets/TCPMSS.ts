@@ -6,8 +6,8 @@ import type { ValueScope } from '../grammar/options.ts';
 import type { MatchSpec } from '../grammar/rule-spec.ts';
 import { wholeNumber } from '../grammar/scan.ts';
 import { flag, own } from '../grammar/values.ts';
-import { addressAt } from '../packet/address.ts';
-import { putU16, u16 } from '../packet/bytes.ts';
+import { readAddress } from '../packet/address.ts';
+import { putU16, putU32, u16 } from '../packet/bytes.ts';
 import { fold, rewriteTransportU8, rewriteTransportU16, rewriteU16, updated } from '../packet/checksum.ts';
 import * as ipv4 from '../packet/ipv4.ts';
 import * as ipv6 from '../packet/ipv6.ts';
@@ -70,10 +70,13 @@ export const TCPMSS = defineTarget({
   },
 });
 
+/** Of the packet at hand. */
+const source = new Uint8Array(16);
+
 /** What the smaller of the two paths leaves; CLAMP + 1 and above never happen, -1: the MTU has no room for the headers. */
 function clamp(pkt: Packet, family: Family, { routes }: Services): number {
   const { bytes, l3 } = pkt;
-  const source = addressAt(bytes, l3 + (family === 4 ? ipv4.SOURCE_AT : ipv6.SOURCE_AT), family);
+  readAddress(bytes, l3 + (family === 4 ? ipv4.SOURCE_AT : ipv6.SOURCE_AT), family, source);
   const back = routes.lookup(source, family)?.device ?? pkt.inDevice;
   const mtu = Math.min(knownMtu(routes.mtu(pkt.outDevice)), knownMtu(routes.mtu(back)));
   return mtu <= HEADERS[family] ? -1 : Math.min(mtu - HEADERS[family], CLAMP);
@@ -116,11 +119,11 @@ function addOption(pkt: Packet, family: Family, mss: number): void {
   const { bytes, l3, l4, end } = pkt;
   const first = l4 + tcp.LENGTH;
   const length = end - l4;
-  bytes.copyWithin(first + OPTION_LENGTH, first, end);
+  if (first < end) bytes.copyWithin(first + OPTION_LENGTH, first, end);
   pkt.end = end + OPTION_LENGTH;
   mendLength(pkt, length, length + OPTION_LENGTH);
   // The words behind have moved by an even number of octets, so their sum is the same: only the new ones count.
-  bytes.fill(0, first, first + OPTION_LENGTH);
+  putU32(bytes, first, 0);
   rewriteTransportU16(pkt, first, (tcp.TCPOPT_MSS << 8) | OPTION_LENGTH);
   rewriteTransportU16(pkt, first + 2, mss);
   rewriteTransportU8(pkt, l4 + 12, bytes[l4 + 12] + ((OPTION_LENGTH / 4) << 4));

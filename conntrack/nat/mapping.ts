@@ -19,6 +19,7 @@ import * as tcp from '../l4/tcp-states.ts';
 import { END, WORDS } from '../l4/tcp-window.ts';
 import { sameTuple } from '../same-tuple.ts';
 import {
+  type Direction,
   IPS_CONFIRMED,
   IPS_DST_NAT,
   IPS_DST_NAT_DONE,
@@ -60,6 +61,8 @@ export interface NatParts {
   readonly random: () => number;
   /** The live connection of that tuple, as id * 2 + direction, or -1: in that zone, or without one in either of the tuple's. */
   findLive(tuple: Tuple, zone?: number): number;
+  /** The live connection that has the tuple of an unconfirmed one in that direction, likewise. */
+  findRival(id: number, direction: Direction): number;
   kill(id: number): void;
 }
 
@@ -101,7 +104,11 @@ export class Mapping {
 
   /** No rule: the addresses stay, and another port is chosen only if somebody else has the tuple. nf_nat_alloc_null_binding() */
   mapToItself(id: number, manip: Manip): void {
-    this.map(id, manip, NOTHING);
+    const { table } = this.parts;
+    if (table.status(id) & IPS_CONFIRMED || this.isDone(id, manip)) return;
+    // Nobody has its reply tuple: nothing is to be chosen.
+    if (this.parts.findRival(id, 1) < 0) table.addStatus(id, manip === SOURCE ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE);
+    else this.map(id, manip, NOTHING);
   }
 
   /** Remembers the device whose address a masquerade took: when it goes, so does the connection. */

@@ -85,8 +85,7 @@ export class Nat implements Translator {
     const { table } = this.parts;
     if ((table.status(pkt.connection) & this.statusFor(pkt, manip)) === 0) return ACCEPT;
     const { tuple } = this;
-    table.readTuple(pkt.connection, pkt.direction === 0 ? 1 : 0, tuple);
-    tuple.invert();
+    table.readAnswer(pkt.connection, pkt.direction === 0 ? 1 : 0, tuple);
     return rewrite(pkt, pkt, tuple, manip) ? ACCEPT : this.refuse(pkt);
   }
 

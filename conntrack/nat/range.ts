@@ -103,7 +103,7 @@ export function chooseAddress(tuple: Tuple, manip: Manip, range: NatRange, zone:
   const { words } = tuple;
   const at = manip === SOURCE ? 0 : 4;
   if (compare(low, high) === 0) {
-    words.set(low, at);
+    for (let word = 0; word < 4; word++) words[at + word] = low[word];
     return;
   }
   const last = tuple.family === 4 ? 0 : 3;

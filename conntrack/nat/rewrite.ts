@@ -6,7 +6,7 @@
 //
 // Source: net/netfilter/nf_nat_proto.c
 
-import { putU16, putU32, u16 } from '../../packet/bytes.ts';
+import { i32, putU16, putU32, u16 } from '../../packet/bytes.ts';
 import { difference, fillSctpChecksum, fold, mended, neverZero } from '../../packet/checksum.ts';
 import * as icmp from '../../packet/icmp.ts';
 import * as icmpv6 from '../../packet/icmpv6.ts';
@@ -53,10 +53,11 @@ export function rewrite(pkt: Packet, place: Place, to: Tuple, manip: Manip): boo
   const from = manip === SOURCE ? 0 : 4;
   let before = 0;
   let after = 0;
-  for (let octet = 0; octet < length; octet += 2) {
+  for (let octet = 0; octet < length; octet += 4) {
+    const old = i32(bytes, at + octet);
     const word = to.words[from + (octet >> 2)];
-    before += u16(bytes, at + octet);
-    after += octet & 2 ? word & 0xffff : word >>> 16;
+    before += (old >>> 16) + (old & 0xffff);
+    after += (word >>> 16) + (word & 0xffff);
   }
   const delta = difference(fold(before), fold(after));
   if (l4 >= 0 && !rewriteTransport(pkt, l4, to, manip, delta)) return false;

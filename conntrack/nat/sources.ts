@@ -21,7 +21,8 @@ export class Sources {
 
   /** Puts the connection in front of those of the same source. */
   add(id: number, hash: number): void {
-    if (this.chained >= this.heads.length) this.grow();
+    // Half full: few share a chain, and who comes and goes touches no other record then.
+    if (2 * this.chained >= this.heads.length) this.grow();
     const at = this.area.give(id);
     this.area.slab.words[at + HASH] = hash;
     this.area.slab.words[at + FLAGS] |= IN_CHAIN;
@@ -55,14 +56,25 @@ export class Sources {
     this.area.take(id);
   }
 
-  /** The youngest connection whose source had that hash, or another one of its chain; -1: none. */
+  /** The youngest connection whose source had that hash; -1: none. */
   first(hash: number): number {
-    return this.heads.length === 0 ? -1 : this.heads[hash & (this.heads.length - 1)] - 1;
+    return this.heads.length === 0 ? -1 : this.seek(this.heads[hash & (this.heads.length - 1)], hash);
   }
 
   /** The next older one. */
-  next(id: number): number {
-    return this.area.slab.words[this.area.at(id) + NEXT] - 1;
+  next(id: number, hash: number): number {
+    return this.seek(this.area.slab.words[this.area.at(id) + NEXT], hash);
+  }
+
+  /** From an id + 1 on; others may share the chain. */
+  private seek(entry: number, hash: number): number {
+    const { words } = this.area.slab;
+    while (entry !== 0) {
+      const at = this.area.at(entry - 1);
+      if (words[at + HASH] === hash) break;
+      entry = words[at + NEXT];
+    }
+    return entry - 1;
   }
 
   private grow(): void {
@@ -71,7 +83,7 @@ export class Sources {
     for (const head of old) {
       // From the oldest on, so that the youngest come first again.
       const ids: number[] = [];
-      for (let id = head - 1; id >= 0; id = this.next(id)) ids.push(id);
+      for (let id = head - 1; id >= 0; id = this.area.slab.words[this.area.at(id) + NEXT] - 1) ids.push(id);
       for (const id of ids.reverse()) this.link(id, this.area.at(id));
     }
   }
