@@ -12,9 +12,16 @@ const alias = {
   sekisho: source('index.ts'),
 };
 
+/** Files of a project at once; projects of one order run together, and those whose files run alone behind all others. */
+type Together = { fileParallelism?: boolean; maxWorkers?: number; sequence?: { groupOrder: number } };
+/** Real programs talk through real devices. */
+const ALONE: Together = { fileParallelism: false };
+/** Half of the time they wait for a tool or for the kernel, each file in namespaces of its own. */
+const IN_PAIRS: Together = { maxWorkers: 2, sequence: { groupOrder: 1 } };
+
 // Three tiers (CONTRIBUTING.md): `pure` needs nothing, `kernel` needs root and the real iptables, `inline` needs root and TUN.
 // A time limit is there to end what hangs: a busy machine may take ten times as long as an idle one.
-const project = (name: string, include: string[], exclude: string[], timeout: number) => ({
+const project = (name: string, include: string[], exclude: string[], timeout: number, together: Together = ALONE) => ({
   resolve: { alias },
   test: {
     name,
@@ -24,8 +31,7 @@ const project = (name: string, include: string[], exclude: string[], timeout: nu
     hookTimeout: timeout,
     setupFiles: [source('test/seeded.ts')],
     pool: 'forks' as const,
-    // Namespaces are of a process: one test file at a time there.
-    fileParallelism: name === 'pure',
+    ...together,
     // The core keeps nothing between calls, so the files of a worker may share its modules: importing them again costs more than the tests.
     isolate: name !== 'pure',
   },
@@ -39,8 +45,9 @@ export default defineConfig({
         ['test/**/*.test.ts', 'examples/**/*.test.ts'],
         ['test/kernel/**', 'test/inline/**', 'test/pack/**'],
         120_000,
+        {},
       ),
-      project('kernel', ['test/kernel/**/*.test.ts'], [], 300_000),
+      project('kernel', ['test/kernel/**/*.test.ts'], [], 300_000, IN_PAIRS),
       project('inline', ['test/inline/**/*.test.ts'], [], 300_000),
       // What is published, installed in empty projects: needs the registry.
       project('pack', ['test/pack/**/*.test.ts'], [], 300_000),
