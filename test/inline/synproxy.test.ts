@@ -57,6 +57,8 @@ describe.skipIf(!may)('SYNPROXY', () => {
       const socket = require('net').connect(${CLOSED}, '${ADDRESS.server.v4}');
       socket.on('connect', () => console.log('joined')).on('error', ({ code }) => console.log(code));`;
     const { stdout } = await site.lab.finish('client', [process.execPath, '-e', script]);
-    expect(stdout).toBe('joined\nECONNRESET\n');
+    // On a busy machine it is thrown out before it has noticed that it was let in.
+    expect(stdout).toMatch(/^(joined\n)?ECONNRESET\n$/);
+    expect(JSON.parse(site.sekisho('synproxy --json').stdout).cookie_valid).toBeGreaterThanOrEqual(1);
   });
 });
