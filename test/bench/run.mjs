@@ -4,10 +4,11 @@
 //   node test/bench/run.mjs NAME [ARGUMENT...]   one, with its own arguments (each file says which)
 //   --quick                                      less of everything: to see that it runs, and the rough ratios
 //   --keep [--into FOLDER]                       the figures as a file in test/bench/results (or FOLDER), for compare.ts
+//   --help                                       this; behind a NAME: what it measures, and its arguments
 //
 // No figure is worth much while something else runs on the machine: say `uptime` first.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,10 +37,38 @@ const flag = (name) => words.includes(name) && words.splice(words.indexOf(name),
 const quick = flag('--quick');
 const into = words.includes('--into') ? words.splice(words.indexOf('--into'), 2)[1] : join(here, 'results');
 if (flag('--keep')) process.env.SEKISHO_BENCH_KEEP = resolve(into);
+const help = flag('--help') || flag('-h');
 const [name, ...args] = words;
 
-if (name === undefined) all();
+if (help || (name !== undefined && !existsSync(fileOf(name)))) usage(name);
+else if (name === undefined) all();
 else await one(name, quick ? [...(BENCHES[name] ?? []), ...args] : args);
+
+function fileOf(bench) {
+  return join(here, `${bench}.ts`);
+}
+
+/** What stands in front of a program. */
+function headOf(file) {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines
+    .slice(
+      0,
+      lines.findIndex((line) => !line.startsWith('//')),
+    )
+    .map((line) => line.slice(3))
+    .join('\n');
+}
+
+function usage(bench) {
+  const known = bench === undefined || existsSync(fileOf(bench));
+  if (!known) {
+    console.error(`there is no bench "${bench}": ${Object.keys(BENCHES).join(', ')}`);
+    process.exitCode = 2;
+  } else if (bench === undefined) {
+    console.log(`${headOf(fileURLToPath(import.meta.url))}\n\nBenches: ${Object.keys(BENCHES).join(', ')}`);
+  } else console.log(headOf(fileOf(bench)));
+}
 
 /** Each in a process of its own: what one leaves behind is not the next one's. */
 function all() {
@@ -60,7 +89,7 @@ function all() {
 async function one(bench, argv) {
   const outfile = join(root, `node_modules/.cache/sekisho/bench-${bench}-${process.pid}.mjs`);
   await build({
-    entryPoints: [join(here, `${bench}.ts`)],
+    entryPoints: [fileOf(bench)],
     outfile,
     bundle: true,
     format: 'esm',
