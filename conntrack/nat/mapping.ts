@@ -243,11 +243,12 @@ export class Mapping {
 
   /**
    * The flow as it stands is taken; but if its rival is not translated and is the same one seen from the other end, both go on, and confirm()
-   * will see to it. A rival that the flow is no answer to, its other direction being in another zone, stays in the way. nf_nat_used_tuple_new()
+   * will see to it, with protocols of which it merges flows. nf_nat_used_tuple_new(), nf_nat_allow_clash()
    */
   private isTakenByAnother(id: number): boolean {
     const { chosen, parts } = this;
     if (!this.isTaken(id)) return false;
+    if (!parts.l4s[chosen.protocol].allowClash) return true;
     let found = parts.findLive(chosen);
     if (found < 0) {
       chosen.invert();
@@ -255,7 +256,6 @@ export class Mapping {
       chosen.invert();
     }
     if (found < 0) return false;
-    if ((found & 1) === 0) return true;
     const rival = found >>> 1;
     if (parts.table.status(rival) & (IPS_SRC_NAT | IPS_DST_NAT | IPS_SEQ_ADJUST)) return true;
     return !(sameTuple(parts.table, rival, 0, id, 1) && sameTuple(parts.table, rival, 1, id, 0));

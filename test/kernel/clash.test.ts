@@ -35,10 +35,16 @@ const NAT: Readonly<Record<string, string>> = {
 const LAYERS: Readonly<Record<string, (answer: boolean) => build.Layer>> = {
   udp: (answer) => build.udp({ ...ports(answer), data: 4 }),
   tcp: (answer) => build.tcp({ ...ports(answer), flags: answer ? 'SA' : 'S', seq: 100, ack: answer ? 101 : 0 }),
+  'tcp that was not seen to open': (answer) => build.tcp({ ...ports(answer), flags: 'A', seq: 100, ack: 100 }),
+  sctp: (answer) => build.sctp({ ...ports(answer), chunks: [{ type: 1, data: SCTP_INIT }] }),
+  udplite: (answer) => build.udplite({ ...ports(answer), data: 4 }),
   icmp: (answer) => build.icmp({ type: answer ? 0 : 8, id: 7 }),
   gre: () => build.gre({}),
   ospf: () => build.raw(89, 8),
 };
+
+/** Tag, window, streams, first number. RFC 9260 3.3.2 */
+const SCTP_INIT = Uint8Array.of(0, 0, 0, 7, 0, 0, 255, 255, 0, 1, 0, 1, 0, 0, 0, 1);
 
 const ports = (answer: boolean) => (answer ? { sport: 80, dport: 1_000 } : { sport: 1_000, dport: 80 });
 

@@ -277,7 +277,7 @@ function topologyOf(dice: Dice, families: readonly (4 | 6)[]): Pick<Scenario, 't
   };
 }
 
-function sysctlsOf(dice: Dice, jumps: boolean): NonNullable<Scenario['sysctls']> {
+export function sysctlsOf(dice: Dice, jumps: boolean): NonNullable<Scenario['sysctls']> {
   const chosen = dice.chance(0.5) ? dice.some(SYSCTLS, 0.1) : [];
   const values = chosen.map(([name, choices]) => [sysctl(name), dice.pick(choices)] as const);
   const short = jumps ? dice.some(SHORTENED, 0.5).map((name) => [sysctl(name), SHORT] as const) : [];

@@ -67,6 +67,8 @@ interface Ends {
   toSelf: boolean;
   /** Where answers come from and go to, if not from the server to the client. */
   seen?: Seen;
+  /** Share of IPv6 packets with extension headers, if not the usual one. */
+  extended?: number;
 }
 
 type Talk = Generator<Sent, void>;
@@ -81,6 +83,12 @@ export interface TrafficOptions {
   talks?: number;
   /** Share of packets that arrive later than those sent after them. */
   late?: number;
+  /** Hosts of each side that talk; all of them unless set. */
+  hosts?: number;
+  /** Weight of packets that arrive in pieces, 9 unless set, of about 100. */
+  cut?: number;
+  /** Share of IPv6 packets with extension headers. */
+  extended?: number;
   /** How the ends see each other where rules translate; left as it is: each other's own addresses. */
   translate?(seen: Seen): void;
 }
@@ -154,6 +162,7 @@ class Traffic {
 
   private ends(): Ends {
     const { dice } = this;
+    const { hosts } = this.options;
     const family = dice.pick(this.options.families);
     const side = dice.weighted<Side>([
       [7, 'A'],
@@ -161,15 +170,23 @@ class Traffic {
     ]);
     const odd = dice.chance(0.04);
     const toSelf = !odd && dice.chance(0.12);
-    const client = dice.chance(0.03) ? dice.pick(ODD[family]) : dice.pick(HOSTS[family][side]);
+    const client = dice.chance(0.03) ? dice.pick(ODD[family]) : dice.pick(HOSTS[family][side].slice(0, hosts));
     const server = odd
       ? dice.pick(ODD[family])
       : toSelf
         ? SELF[family][dice.pick(['A', 'B'] as const)]
-        : dice.pick(HOSTS[family][dice.chance(0.97) ? other(side) : side]);
+        : dice.pick(HOSTS[family][dice.chance(0.97) ? other(side) : side].slice(0, hosts));
     const seen: Seen = { family, side, client, server };
     this.options.translate?.(seen);
-    return { family, side, client, server, toSelf: toSelf && seen.server === server, seen };
+    return {
+      family,
+      side,
+      client,
+      server,
+      toSelf: toSelf && seen.server === server,
+      seen,
+      extended: this.options.extended,
+    };
   }
 
   private *otherTalk(ends: Ends): Talk {
@@ -200,7 +217,7 @@ class Traffic {
       [75, (it) => this.sent.push(it)],
       [2, () => {}],
       [2, (it) => this.sent.push(it, it)],
-      [9, (it) => this.sent.push(...this.cut(it))],
+      [this.options.cut ?? 9, (it) => this.sent.push(...this.cut(it))],
       [5, (it) => this.sent.push({ ...it, octets: broken(dice, it.octets) })],
       [7, (it) => this.sent.push(it, this.errorAbout(it))],
     ]);
@@ -291,13 +308,17 @@ function send(dice: Dice, ends: Ends, from: 0 | 1, ...layers: Layer[]): Sent {
   return {
     step: 'in',
     side,
-    octets: ip6({ src, dst, hopLimit: ttl, trafficClass: tos, flowLabel }, ...extensions(dice, dst), ...layers),
+    octets: ip6(
+      { src, dst, hopLimit: ttl, trafficClass: tos, flowLabel },
+      ...extensions(dice, dst, ends.extended),
+      ...layers,
+    ),
   };
 }
 
 /** IPv6 extension headers in front of the upper layer, now and then. */
-function extensions(dice: Dice, dst: string): Layer[] {
-  if (dice.chance(0.88)) return [];
+function extensions(dice: Dice, dst: string, share = 0.12): Layer[] {
+  if (dice.chance(1 - share)) return [];
   const one = (): Layer =>
     dice.weighted<() => Layer>([
       [3, () => destinationOptions()],

@@ -110,7 +110,7 @@ const withoutStaleSums = (tables: TableText[]): TableText[] =>
 const isGuarded = (rule: string): boolean => /-j (DSCP|TOS|HL) /.test(rule) && rule.includes('! --dst-type LOCAL');
 
 /** An error that teaches the router a path MTU, if rules bring it there: how it then cuts its packets is not done here. */
-function tellsMtu(octets: Uint8Array): boolean {
+export function tellsMtu(octets: Uint8Array): boolean {
   const { family, protocol, bytes, l4 } = Packet.of(octets);
   if (family === 6) return protocol === IPPROTO_ICMPV6 && bytes[l4] === ICMPV6_PKT_TOOBIG;
   return protocol === IPPROTO_ICMP && bytes[l4] === ICMP_DEST_UNREACH && bytes[l4 + 1] === ICMP_FRAG_NEEDED;
@@ -180,6 +180,21 @@ export function scenarioOf(given: RandomCase): Scenario {
   );
   const log = `${v4rules}${v6rules}${JSON.stringify(steps)}`.includes('-j LOG');
   return { name: `seed ${given.seed}`, v4rules, v6rules, ...given.rest, ...(log && { log }), steps };
+}
+
+/** A scenario whose rules are texts, in parts. */
+export function caseOf(seed: number, { name: _, v4rules = '', v6rules = '', steps, ...rest }: Scenario): RandomCase {
+  return { seed, v4: tablesOf(v4rules), v6: tablesOf(v6rules), rest, steps };
+}
+
+function tablesOf(text: string): TableText[] {
+  const tables: TableText[] = [];
+  for (const line of text.split('\n')) {
+    if (line.startsWith('*')) tables.push({ name: line.slice(1), chains: [], rules: [] });
+    else if (line.startsWith(':')) tables.at(-1)?.chains.push(line);
+    else if (line.startsWith('-')) tables.at(-1)?.rules.push(line);
+  }
+  return tables;
 }
 
 /**

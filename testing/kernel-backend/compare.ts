@@ -164,7 +164,8 @@ function drawnPort(kernel: Uint8Array, ours: Uint8Array, seen: InputFields | und
 /** The checksum may lie in a later piece of a packet whose first one shows the port. */
 function sumInside({ protocol, fragmentOffset, l4, end }: Packet): Field[] {
   const at = l4 + SUM_AT[protocol] - fragmentOffset;
-  return at >= l4 && at + 2 <= end ? [[at, at + 2]] : [];
+  const [from, to] = [Math.max(at, l4), Math.min(at + sumLength(protocol), end)];
+  return from < to ? [[from, to]] : [];
 }
 
 function drawnField(kernel: Uint8Array, ours: Uint8Array, at: number, protocol: number, seen?: InputFields): Field[] {
@@ -178,8 +179,10 @@ function drawnField(kernel: Uint8Array, ours: Uint8Array, at: number, protocol: 
 
 const sumField = (l4: number, protocol: number, end: number): Field => {
   const at = Math.min(l4 + SUM_AT[protocol], end);
-  return [at, Math.min(at + (protocol === IPPROTO_SCTP ? 4 : 2), end)];
+  return [at, Math.min(at + sumLength(protocol), end)];
 };
+
+const sumLength = (protocol: number): number => (protocol === IPPROTO_SCTP ? 4 : 2);
 
 /** A quote cut short, as the packet that it is: with the length that is there. */
 function withOwnLength(quote: Uint8Array): Uint8Array {
