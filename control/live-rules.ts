@@ -96,10 +96,13 @@ class EngineCounters implements CounterStore {
 
 /** Rules and chains of one message to the engine: about a millisecond there. */
 const PIECE = 256;
+/** Messages that are sent before the first of them is answered. */
+const AHEAD = 64;
 
 export class LiveRules {
   private readonly rulesets: Record<Family, Ruleset>;
   private readonly counters = new EngineCounters();
+  private readonly texts = new WeakMap<RuleSpec, string>();
   private readonly context: LiveContext;
   private installs = 0;
   /** Tables committed by the work at hand, not yet with the engine. */
@@ -119,6 +122,7 @@ export class LiveRules {
       lookup: registry,
       names,
       counters: this.counters,
+      texts: this.texts,
       install: (table) => {
         this.pending.add(table);
       },
@@ -224,17 +228,20 @@ export class LiveRules {
 
   /** All of it or, when it rejects, none. */
   private async send(changes: readonly TableChange[], ask: AskEngine): Promise<void> {
-    if (changes.length === 0) return;
     const install = ++this.installs;
     const packer = new Packer();
     const pieces = changes.flatMap((change) => [...piecesOf(change, PIECE)]);
-    let ready: unknown = false;
+    const asked: Promise<unknown>[] = [];
     for (const [index, piece] of pieces.entries()) {
       const [begin, end] = [index === 0, index === pieces.length - 1];
-      ready = await ask({ op: 'change', install, begin, end, change: packer.pack(piece) });
+      const answer = ask({ op: 'change', install, begin, end, change: packer.pack(piece) });
+      // After the first that is rejected nobody looks at the others.
+      answer.catch(() => {});
+      asked.push(answer);
+      // So many wait over there at most: else the whole table would, twice.
+      if (index >= AHEAD) await asked[index - AHEAD];
     }
-    while (!ready) ready = await ask({ op: 'prepare', install });
-    await ask({ op: 'swap', install });
+    await Promise.all(asked);
   }
 
   private placesOf(rules: ReadonlySet<RuleSpec>): RulePlaces[] {

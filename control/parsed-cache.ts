@@ -1,9 +1,9 @@
 // Tables that were parsed before, beside the text that they were parsed from. The text is the truth: a cache that does not belong to
 // exactly this text and this build of the program, or that is broken, is passed over without a word.
 //
-// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), and the tables, packed. Only
-// text that the program printed itself is kept so: what a person wrote may hold names whose meaning changes. That there is a cache
-// therefore says that the text is in canonical form.
+// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), and the tables, packed; or no tables, and
+// then they are parsed when they are asked for. Only text that the program printed itself is kept so: what a person
+// wrote may hold names whose meaning changes. That there is a cache therefore says that the text is in canonical form.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Deserializer, Serializer } from 'node:v8';
@@ -21,7 +21,7 @@ export class ParsedCache {
     this.mark = build === '' ? '' : `sekisho ${build} ${process.versions.v8} ${process.arch}\n`;
   }
 
-  /** Whether the tables of `text` are there. */
+  /** Whether `text` was kept, with its tables or without. */
   has(text: string): boolean {
     return this.serialized(text) !== undefined;
   }
@@ -30,7 +30,7 @@ export class ParsedCache {
   read(text: string): TableSpec[] | undefined {
     const kept = this.serialized(text);
     try {
-      return kept && (deserialized(kept) as PackedChange[]).map(unpacked);
+      return kept && kept.length > 0 ? (deserialized(kept) as PackedChange[]).map(unpacked) : undefined;
     } catch {
       return undefined;
     }
@@ -45,17 +45,18 @@ export class ParsedCache {
       return undefined;
     }
     const head = Buffer.from(this.mark + text);
-    return kept.length > head.length && kept.subarray(0, head.length).equals(head)
+    return kept.length >= head.length && kept.subarray(0, head.length).equals(head)
       ? kept.subarray(head.length)
       : undefined;
   }
 
-  /** Keeps the tables of `text`; where that cannot be (a full disk, a folder of another user) nothing is kept. */
+  /** Keeps `text` and its tables, if any are given; where that cannot be (a full disk, a folder of another user) nothing is kept. */
   write(text: string, tables: readonly TableSpec[]): void {
     if (this.mark === '') return;
     const beside = `${this.path}.new.${process.pid}`;
     try {
-      const content = Buffer.concat([Buffer.from(this.mark + text), serialized(tables.map(packed))]);
+      const head = this.mark + text;
+      const content = tables.length > 0 ? Buffer.concat([Buffer.from(head), serialized(tables.map(packed))]) : head;
       writeFileSync(beside, content, { mode: 0o600 });
       renameSync(beside, this.path);
     } catch {

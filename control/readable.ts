@@ -14,18 +14,9 @@ export class NotStorable extends Error {}
 /** Names that stand in a save file as they are. */
 const PLAIN_NAME = /^[^\s"'\\]{1,28}$/;
 
-/** Printing['texts'], to be filled. */
-export type Texts = WeakMap<RuleSpec, string>;
-
 /** Remembers which rules are known to read back, so that an edit costs the reading of its own rules only. */
 export class Readable {
   private readonly known = new WeakMap<RuleSpec, RuleSpec>();
-  private readonly texts: Texts | undefined;
-
-  /** `texts`: filled with what rules are printed as, where that has come out. */
-  constructor(texts?: Texts) {
-    this.texts = texts;
-  }
 
   /** Rules that were read. */
   trust({ tables }: Ruleset): void {
@@ -58,7 +49,7 @@ export class Readable {
       if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
       const hides = hidesTarget(table, ruleset);
       const isKnown = (rule: RuleSpec): boolean =>
-        !hides && (this.known.has(rule) || this.isAsWritten(rule, ruleset.printing));
+        !hides && (this.known.has(rule) || isAsWritten(rule, ruleset.printing));
       const unknown = [...table.chains.values()].map((chain) => ({
         name: chain.name,
         rules: chain.rules.filter((rule) => !isKnown(rule)),
@@ -86,17 +77,18 @@ export class Readable {
     const read = rulesOf(await parsedBack(ruleset, only));
     for (const rule of rulesOf(only)) this.known.set(rule, read.next().value!);
   }
+}
 
-  /** A rule that is printed as the line that it was read from: read again it is what it is. */
-  private isAsWritten(rule: RuleSpec, printing: Printing): boolean {
-    const { origin } = rule;
-    if (!origin?.saved) return false;
-    const words = printConditions(rule, printing);
-    if (!isAppend(origin.text, words)) return false;
-    this.known.set(rule, rule);
-    this.texts?.set(rule, words);
-    return true;
-  }
+/** A rule that is printed as the line that it was read from: read again it is what it is. */
+function isAsWritten(rule: RuleSpec, printing: Printing): boolean {
+  const { origin } = rule;
+  const { texts } = printing;
+  if (texts?.get(rule) !== undefined) return true;
+  if (!origin?.saved) return false;
+  const words = printConditions(rule, printing);
+  if (!isAppend(origin.text, words)) return false;
+  texts?.set(rule, words);
+  return true;
 }
 
 /** A chain that was given the name of a target changes what the rules of its table mean when they are read. */

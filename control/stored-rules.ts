@@ -14,7 +14,7 @@ import { theJournal, theRestore } from './later.ts';
 import type { ParsedCache } from './parsed-cache.ts';
 import { journalOf } from './paths.ts';
 import { Readable } from './readable.ts';
-import { cacheOf } from './stored-text.ts';
+import { cacheOf, tablesOf, withoutRules } from './stored-text.ts';
 
 /** The stored text cannot be read back. It stays where it is: nothing of ours writes over it. */
 export class Unreadable extends Error {}
@@ -42,15 +42,28 @@ export class StoredRules {
   private readonly cache: ParsedCache;
   private readonly counters = new WatchedCounters();
   private readonly texts = new WeakMap<RuleSpec, string>();
-  private readonly readable = new Readable(this.texts);
+  private readonly readable = new Readable();
   private installed = false;
+  /** Where rules were not read: tables whose text is to stay as it is, by name. */
+  private kept: ReadonlyMap<string, string> | undefined;
 
-  /** Reads what is stored; nothing there is an empty rule set. Rejects with Unreadable. */
-  static async read(path: string, family: Family, context: StoreContext): Promise<StoredRules> {
+  /**
+   * Reads what is stored; nothing there is an empty rule set. Rejects with Unreadable. `replaced`: the only tables that will be looked at, and
+   * their rules and chains will go. Then only policies are read, if nothing else can be wrong with the text: see `isWhole`.
+   */
+  static async read(
+    path: string,
+    family: Family,
+    context: StoreContext,
+    replaced: readonly string[] = [],
+  ): Promise<StoredRules> {
     const stored = new StoredRules(path, family, context);
     const text = readIfThere(path);
-    if (text !== undefined && !stored.recall(text)) await stored.parse(text);
-    if (text !== undefined && existsSync(journalOf(path))) await stored.repeat(text);
+    const journal = text !== undefined && existsSync(journalOf(path));
+    if (text !== undefined && !journal && replaced.length > 0 && stored.cache.has(text)) {
+      await stored.parseFrame(text, replaced);
+    } else if (text !== undefined && !stored.recall(text)) await stored.parse(text);
+    if (journal) await stored.repeat(text);
     stored.readable.trust(stored.ruleset);
     stored.installed = false;
     return stored;
@@ -93,7 +106,13 @@ export class StoredRules {
         `${this.path} cannot be read back; it is left as it is. Mend it or move it away.\n${problems}`,
       );
     }
-    if (this.ruleset.save({ counters: true }) === text) this.keepParsed(text);
+    if (this.isWhole && this.ruleset.save({ counters: true }) === text) this.cache.write(text, this.currentTables());
+  }
+
+  private async parseFrame(text: string, replaced: readonly string[]): Promise<void> {
+    const tables = tablesOf(text);
+    this.kept = new Map([...tables].filter(([name]) => !replaced.includes(name)));
+    await this.parse([...tables.values()].map(withoutRules).join(''));
   }
 
   /** What a daemon has not come to write into the file. */
@@ -106,31 +125,39 @@ export class StoredRules {
     }
   }
 
-  private keepParsed(text: string): void {
-    this.cache.write(text, this.currentTables().reverse());
-  }
-
-  /** As the text says them, with the counters that stand there. */
+  /** In the order of first use, as the text says them, with the counters that stand there. */
   private currentTables(): TableSpec[] {
     const now = (rule: RuleSpec): RuleSpec => ({ ...this.readable.asRead(rule), counters: this.counters.rule(rule) });
-    return this.ruleset.tables.map((table) => ({
+    const tables = this.ruleset.tables.map((table) => ({
       ...table,
       chains: new Map([...table.chains].map(([name, chain]) => [name, { ...chain, rules: chain.rules.map(now) }])),
     }));
+    return tables.reverse();
+  }
+
+  /** All that is stored was read. If not, it may be written back only when all the tables `replaced` have been committed. */
+  get isWhole(): boolean {
+    return this.kept === undefined;
   }
 
   get changed(): boolean {
     return this.installed || this.counters.zeroedAny;
   }
 
-  /** Writes the rules back if something changed; rejects with what the system says, and then the old file is still there. Wants the lock. */
-  async write(): Promise<void> {
+  /**
+   * Writes the rules back if something changed; rejects with what the system says, and then the old file is still there. Wants the lock.
+   * `replaces`: whole tables are others.
+   */
+  async write(replaces = false): Promise<void> {
     if (!this.changed) return;
     await this.readable.check(this.ruleset);
-    const text = this.ruleset.save({ counters: true });
+    const text = this.ruleset.tables
+      .map(({ name }) => this.kept?.get(name) ?? this.ruleset.save({ counters: true, table: name }))
+      .join('');
     if (existsSync(journalOf(this.path))) (await theJournal()).storeWhole(this.path, text);
     else writeAtomically(this.path, text);
-    this.keepParsed(text);
+    // What takes the place of whole tables is seldom edited before it is replaced again: who edits it reads it.
+    this.cache.write(text, replaces ? [] : this.currentTables());
   }
 }
 

@@ -61,7 +61,7 @@ export function listing(argv: readonly string[]): Listing | undefined {
 
 /** The tables of stored text, which has counters. */
 export function saveTables(text: string, counters: boolean, frame: (table: string) => string): string {
-  const tables = text.split(/^(?=\*)/m).filter((table) => table !== '');
+  const tables = [...tablesOf(text).values()];
   const shown = counters ? tables : tables.map((table) => table.replace(/^\[\d+:\d+\] /gm, ''));
   return shown.map(frame).join('');
 }
@@ -85,3 +85,10 @@ export function listRules(text: string, { table, chain }: Listing): string | und
   }
   return found ? listed : undefined;
 }
+
+/** The tables of stored text by name, each with its newline at the end. */
+export const tablesOf = (text: string): Map<string, string> =>
+  new Map((text === '' ? [] : text.split(/^(?=\*)/m)).map((table) => [table.slice(1, table.indexOf('\n')), table]));
+
+/** A table of stored text with its policies and nothing else. */
+export const withoutRules = (table: string): string => (table.match(/^(\*.*|:\S+ (?!- ).*|COMMIT)\n/gm) ?? []).join('');

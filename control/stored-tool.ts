@@ -64,8 +64,8 @@ class Call {
     };
   }
 
-  private stored(): Promise<StoredRules> {
-    return StoredRules.read(this.rulesPath, familyOf(this.input.program), this.context);
+  private stored(replaced: readonly string[] = []): Promise<StoredRules> {
+    return StoredRules.read(this.rulesPath, familyOf(this.input.program), this.context, replaced);
   }
 
   /** The answer of a call that changes nothing; undefined when it may change something (the first look at a table does). */
@@ -83,13 +83,23 @@ class Call {
     if (!(lock instanceof Lock)) return lock;
     try {
       if (await this.servedByNow()) return await this.daemon();
-      const stored = await this.stored();
+      const replaced = replacedBy(this.input);
+      const stored = await this.stored(replaced);
       const answer = await runTool(this.input, stored.ruleset);
-      await stored.write();
+      // Silent and content, it has committed every table that it names. Else what was left out may still be wanted.
+      if (!stored.isWhole && (answer.exitCode !== 0 || answer.stdout !== '')) return await this.onAll();
+      await stored.write(replaced.length > 0);
       return answer;
     } finally {
       lock.release();
     }
+  }
+
+  private async onAll(): Promise<ToolAnswer> {
+    const stored = await this.stored();
+    const answer = await runTool(this.input, stored.ruleset);
+    await stored.write();
+    return answer;
   }
 
   /** A daemon reads the rules under the same lock before it serves: who waited for it must not write behind its back. */
@@ -125,6 +135,14 @@ class Call {
       throw error;
     }
   }
+}
+
+/** The tables that a restore begins anew, if it comes to its end. */
+function replacedBy({ program, argv, stdin }: ToolInput): readonly string[] {
+  if (!program.endsWith('-restore') || stdin === undefined) return [];
+  const words = restoreWords(argv);
+  if (words.has('noflush') || words.has('test') || words.has('table')) return [];
+  return [...new Set(stdin.match(/^\*[^ \t\n]+/gm))].map((line) => line.slice(1));
 }
 
 /** Words that certainly change nothing: all others go under the lock, and the real tool takes it for each of them. */

@@ -21,6 +21,7 @@ import { sameRule } from './same-rule.ts';
 /** Commands on drafts. */
 export { apply, carryOut, type Say } from './apply.ts';
 
+const NONE: Counters = Object.freeze({ packets: 0, bytes: 0 });
 const NO_CHAIN = 'No chain/target/match by that name';
 
 /** Where live counters are. Without one they are those of the specs. */
@@ -35,7 +36,7 @@ export class SpecCounters implements CounterStore {
   private readonly zeroed = new WeakSet<RuleSpec>();
 
   rule(rule: RuleSpec): Counters {
-    return this.zeroed.has(rule) ? { packets: 0, bytes: 0 } : { packets: 0, bytes: 0, ...rule.counters };
+    return this.zeroed.has(rule) ? NONE : (rule.counters ?? NONE);
   }
 
   chain(chain: ChainSpec): Counters {

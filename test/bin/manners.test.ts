@@ -202,6 +202,21 @@ ACCEPT     6    --  ::/0                 ::/0                 tcp dpt:22
     expect(readdirSync(join(folder, 'state')).sort()).toEqual(['lock', 'rules.v6', 'rules.v6.parsed']);
   });
 
+  test('a restore that fails keeps what it did not come to, and what it did not name', () => {
+    const { stdout } = shell(
+      `printf '*mangle\\n-A INPUT -j ACCEPT\\nCOMMIT\\n*raw\\n-A OUTPUT -j DROP\\nCOMMIT\\n*filter\\n-A INPUT -j DROP\\nCOMMIT\\n' | sekisho ip6tables-restore
+       printf '*raw\\n-A OUTPUT -p tcp\\nCOMMIT\\n*filter\\n-A INPUT -j NONE\\nCOMMIT\\n' | sekisho ip6tables-restore
+       sekisho ip6tables-save | grep -e -A
+       printf '*filter\\n-A INPUT -p udp\\nCOMMIT\\n' | sekisho ip6tables-restore; sekisho ip6tables-save | grep -e -A`,
+      env,
+    );
+    expect(stdout).toBe(
+      ['INPUT -j DROP', 'OUTPUT -p tcp', 'INPUT -j ACCEPT', 'INPUT -p udp', 'OUTPUT -p tcp', 'INPUT -j ACCEPT']
+        .map((rule) => `-A ${rule}\n`)
+        .join(''),
+    );
+  });
+
   test('restore reads standard input or a file, -f of save writes one', () => {
     const rules = join(folder, 'r');
     writeFileSync(rules, '*filter\n-A INPUT -j DROP\nCOMMIT\n');

@@ -8,6 +8,8 @@ import { listen } from '../../control/server.ts';
 import { StoredRules } from '../../control/stored-rules.ts';
 import { listing, listRules, saveTables } from '../../control/stored-text.ts';
 import { runTool } from '../../control/tool.ts';
+import { restore } from '../../engine/restore.ts';
+import { Ruleset } from '../../engine/ruleset.ts';
 import { RandomSave } from '../grammar/random-save.ts';
 import { Dice } from '../kernel/dice.ts';
 import { State } from './state.ts';
@@ -200,6 +202,31 @@ describe('parsed tables beside the text', () => {
     expect(state.read()).toContain(
       '[0:0] -A INPUT -j www\n[0:0] -A INPUT -p tcp -j www\n[0:0] -A INPUT -s ::1/128 -j www\n',
     );
+  });
+
+  test('a restore of whole tables does without what was in them, and leaves the others as they are', async () => {
+    const restored = async (text: string, replaced: string[], argv: string[]): Promise<string> => {
+      const rules = await StoredRules.read(state.paths.rules(6), 6, { registry, names, cacheFor: BUILD }, replaced);
+      expect(rules.isWhole).toBe(replaced.length === 0);
+      const call = { program: 'ip6tables-restore', argv, stdin: text, date: new Date(0) } as const;
+      expect((await runTool(call, rules.ruleset)).exitCode).toBe(0);
+      await rules.write(true);
+      return state.read();
+    };
+    let compared = 0;
+    for (let seed = 1; seed < 25; seed++) {
+      const text = new RandomSave(new Dice(1000 + seed), { family: 6, mistakes: 0 }).file();
+      const tables = text.match(/^\*\w+/gm)?.map((line) => line.slice(1)) ?? [];
+      if (!(await store(seed)) || tables.length === 0) continue;
+      const before = state.read();
+      const { diagnostics } = restore(text, new Ruleset(6, { lookup: registry, names }), { program: 'test' });
+      if (diagnostics.length > 0) continue;
+      const quick = await restored(text, tables, []);
+      writeFileSync(state.paths.rules(6), before);
+      expect(quick).toBe(await restored(text, [], []));
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(5);
   });
 
   test('listings cut from the text are those of the rules', async () => {
