@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { BUILD_ID } from '../control/build-id.ts';
 import { builtModule } from '../control/package-root.ts';
@@ -45,7 +46,14 @@ export async function compileAhead(): Promise<void> {
 const bundlePath = (): string => fileURLToPath(builtModule('bin/programs.cjs'));
 const cacheOf = (path: string): string => `${path}.${process.versions.v8}-${process.arch}`;
 
+/**
+ * V8 optimises what has run through so many octets of bytecode: fifteen times as many as usual. A tool ends before what another thread optimises
+ * meanwhile pays for itself, and most of it is thrown away when the next kind of rule comes by (docs/decisions/runtime.md).
+ */
+const PATIENCE = '--interrupt-budget=2000000';
+
 function scriptOf(path: string, compiled?: (path: string, label: string) => Buffer | undefined): Script {
+  setFlagsFromString(PATIENCE);
   // Octets are characters: the build leaves no others than ASCII in it.
   const text = readFileSync(path, 'latin1');
   const cachedData = compiled?.(path, text.slice(0, LABEL));
