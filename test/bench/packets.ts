@@ -23,6 +23,21 @@ export function packetFor(rule: RuleSpec, dice: Dice): Packet {
   return pkt;
 }
 
+/** Puts the packets into one buffer, one behind the other, as devices hand over what they read at once. */
+export function inOneBuffer(packets: readonly Packet[]): void {
+  const all = new Uint8Array(packets.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const pkt of packets) {
+    const by = at - pkt.l3;
+    all.set(pkt.view(), at);
+    pkt.bytes = all;
+    pkt.l3 += by;
+    pkt.l4 += by;
+    pkt.end += by;
+    at = pkt.end;
+  }
+}
+
 /** A packet from nowhere to nowhere in particular; the networks are those of the rules. */
 export function strayPacket(family: Family, dice: Dice, networks: number): Packet {
   const any = (): string => prefix(family, family === 4 ? 32 : 128, dice, networks).split('/')[0];

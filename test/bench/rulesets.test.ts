@@ -24,6 +24,14 @@ test.each(each)(
   },
 );
 
+test.each(FAMILIES)('IPv%i: containers have addresses of their own, however many', (family) => {
+  const rules = rulesOf(saveText('docker', family, 70_000)).filter((rule) => / -d /.test(rule));
+  expect(new Set(rules.map((rule) => / -d (\S+)/.exec(rule)![1])).size).toBe(rules.length);
+  const save = ['*filter', ':FORWARD ACCEPT [0:0]', ':DOCKER - [0:0]', ...rules.slice(-3), 'COMMIT', ''].join('\n');
+  const ruleset = new Ruleset(family, { lookup: new Registry({ matches, targets }), install: () => {} });
+  expect(restore(save, ruleset, { program: 'bench' }).diagnostics).toEqual([]);
+});
+
 /** Percent of the rules. */
 function share(rules: readonly string[], pattern: RegExp): number {
   return Math.round((100 * rules.filter((rule) => pattern.test(rule)).length) / rules.length);

@@ -340,10 +340,14 @@ export function blocklist(family: Family, count: number, seed = 1): string[] {
   );
 }
 
-const host = (family: Family, index: number, service: boolean): string =>
-  family === 4
-    ? `10.${service ? 96 + ((index >>> 16) & 31) : 200}.${(index >>> 8) & 255}.${index & 255}/32`
-    : `fd00:${service ? '10' : '20'}::${(index + 1).toString(16)}/128`;
+/** One of some two million. */
+function host(family: Family, index: number, service: boolean): string {
+  if (family === 4) {
+    return `10.${(service ? 96 : 200) + ((index >>> 16) & 31)}.${(index >>> 8) & 255}.${index & 255}/32`;
+  }
+  const groups = [(index + 1) >>> 16, (index + 1) & 0xffff].map((group) => group.toString(16));
+  return `fd00:${service ? '10' : '20'}::${groups.join(':')}/128`;
+}
 
 const withoutLength = (address: string): string => address.slice(0, address.indexOf('/'));
 
