@@ -1,10 +1,13 @@
 // Packets a second through the whole engine, without devices, on one core: those of an established flow, both ways by turns, and first ones
 // of new connections, which end a second later, 16,000 at a time. Bridge and router, both families, behind the rules of
-// test/engine/established.ts.
+// test/engine/established.ts. Each firewall is in a process of its own, as a daemon has one, with V8's flags of the data plane and packets of both
+// families before anything is measured.
 //
 //   node test/bench/run.mjs flow
 
-import { established, SETUPS, type Setup } from '../engine/established.ts';
+import { execFileSync } from 'node:child_process';
+import { inlineMore } from '../../tun/inlining.ts';
+import { type Established, established, type Mode, passing, SETUPS, type Setup } from '../engine/established.ts';
 import { keep, median, spentNs, spread } from './results.ts';
 
 function measure(count: number, batch: () => void): number[] {
@@ -17,44 +20,72 @@ function measure(count: number, batch: () => void): number[] {
   return Array.from({ length: 7 }, () => once(count));
 }
 
-const rows = [];
-console.log('rules                       mode    IPv   established ns   M/s   new connection ns     k/s   spread');
-for (const setup of Object.keys(SETUPS) as Setup[]) {
-  for (const mode of ['bridge', 'router'] as const) {
-    for (const family of [4, 6] as const) {
-      const flow = established(mode, family, setup);
-      const old = measure(200_000, () => {
-        flow.tick();
-        for (let index = 0; index < 64; index += 2) {
-          flow.send();
-          flow.answer();
-        }
-      });
-      const fresh = measure(64_000, () => {
-        for (let ms = 0; ms < 4; ms++) flow.tick();
-        for (let index = 0; index < 64; index++) flow.open();
-      });
-      const row = {
-        setup,
-        mode,
-        family,
-        established: median(old),
-        opened: median(fresh),
-        spread: Math.max(spread(old), spread(fresh)),
-      };
-      rows.push(row);
-      const cells = [
-        setup.padEnd(27),
-        mode.padEnd(7),
-        String(family).padStart(3),
-        row.established.toFixed(0).padStart(16),
-        (1e3 / row.established).toFixed(2).padStart(5),
-        row.opened.toFixed(0).padStart(19),
-        (1e6 / row.opened).toFixed(0).padStart(7),
-        row.spread.toFixed(2).padStart(8),
-      ];
-      console.log(cells.join(' '));
-    }
+function meet(flow: Established): void {
+  flow.tick();
+  for (let index = 0; index < 64; index += 2) {
+    flow.send();
+    flow.answer();
   }
 }
-keep('flow', rows);
+
+function bear(flow: Established): void {
+  for (let ms = 0; ms < 4; ms++) flow.tick();
+  for (let index = 0; index < 64; index++) flow.open();
+}
+
+interface Row {
+  readonly setup: Setup;
+  readonly mode: Mode;
+  readonly family: number;
+  readonly established: number;
+  readonly opened: number;
+  readonly spread: number;
+}
+
+/** Both families through one firewall. */
+function measureBoth(mode: Mode, setup: Setup): Row[] {
+  const by = passing(mode, setup);
+  const flows = ([4, 6] as const).map((family) => ({ family, flow: established(mode, family, setup, by) }));
+  for (const { flow } of flows) measure(20_000, () => meet(flow));
+  return flows.map(({ family, flow }) => {
+    const old = measure(200_000, () => meet(flow));
+    const fresh = measure(64_000, () => bear(flow));
+    const spreads = Math.max(spread(old), spread(fresh));
+    return { setup, mode, family, established: median(old), opened: median(fresh), spread: spreads };
+  });
+}
+
+function print({ setup, mode, family, established, opened, spread }: Row): void {
+  const cells = [
+    setup.padEnd(27),
+    mode.padEnd(7),
+    String(family).padStart(3),
+    established.toFixed(0).padStart(16),
+    (1e3 / established).toFixed(2).padStart(5),
+    opened.toFixed(0).padStart(19),
+    (1e6 / opened).toFixed(0).padStart(7),
+    spread.toFixed(2).padStart(8),
+  ];
+  console.log(cells.join(' '));
+}
+
+function all(): Row[] {
+  console.log('rules                       mode    IPv   established ns   M/s   new connection ns     k/s   spread');
+  const rows: Row[] = [];
+  for (const setup of Object.keys(SETUPS)) {
+    for (const mode of ['bridge', 'router']) {
+      const said = execFileSync(process.execPath, [process.argv[1], setup, mode], { encoding: 'utf8' });
+      const both = JSON.parse(said) as Row[];
+      for (const row of both) print(row);
+      rows.push(...both);
+    }
+  }
+  return rows;
+}
+
+const [setup, mode] = process.argv.slice(2);
+if (setup === undefined) keep('flow', all());
+else {
+  inlineMore();
+  console.log(JSON.stringify(measureBoth(mode as Mode, setup as Setup)));
+}

@@ -68,9 +68,18 @@ export interface Established {
   readonly left: number;
 }
 
+export type Mode = 'bridge' | 'router';
+
+/** A firewall with the rules of both families, and its clock. */
+export interface Passed {
+  readonly firewall: Firewall;
+  now: number;
+  /** Packets that came out. */
+  left: number;
+}
+
 /** Opened connections that get no answer end after a second. */
-export function established(mode: 'bridge' | 'router', family: Family, setup: Setup = 'filter'): Established {
-  let left = 0;
+export function passing(mode: Mode, setup: Setup): Passed {
   const registry = new Registry({ matches, targets, helpers });
   const firewall = new Firewall({
     mode:
@@ -79,24 +88,35 @@ export function established(mode: 'bridge' | 'router', family: Family, setup: Se
     random: seeded(3),
     sysctls: { 'net.netfilter.nf_conntrack_max': 4_000_000, 'net.netfilter.nf_conntrack_tcp_timeout_syn_sent': 1 },
     transmit: () => {
-      left++;
+      passed.left++;
     },
   });
-  const ruleset = new Ruleset(family, { lookup: registry, install: (table) => firewall.install([table]) });
-  const { diagnostics } = restore(SETUPS[setup](family), ruleset, { program: 'restore' });
-  if (diagnostics.length > 0) throw new Error(diagnostics[0].first);
+  const passed = { firewall, now: 1, left: 0 };
+  for (const family of [4, 6] as const) {
+    const ruleset = new Ruleset(family, { lookup: registry, install: (table) => firewall.install([table]) });
+    const { diagnostics } = restore(SETUPS[setup](family), ruleset, { program: 'restore' });
+    if (diagnostics.length > 0) throw new Error(diagnostics[0].first);
+  }
+  return passed;
+}
+
+export function established(
+  mode: Mode,
+  family: Family,
+  setup: Setup = 'filter',
+  by = passing(mode, setup),
+): Established {
   const there = family === 6 ? { src: 'fd00:a::2', dst: 'fd00:b::2' } : { src: '10.0.1.2', dst: '10.0.2.2' };
   const translated = setup === 'filter, nat and mangle';
   const back = { src: there.dst, dst: translated ? (family === 6 ? 'fd00:b::77' : '10.0.2.77') : there.src };
   const window = 60_000;
   const pkt = new Packet(2048);
-  let now = 1;
   const receive = (device: string, octets: Uint8Array): void => {
     pkt.bytes.set(octets);
-    pkt.load(0, octets.length, now);
+    pkt.load(0, octets.length, by.now);
     pkt.checksumTrusted = true;
     pkt.parse();
-    firewall.receive(device, pkt);
+    by.firewall.receive(device, pkt);
   };
   receive('tunA', ip(family, there, tcp({ sport: 1024, dport: 80, flags: 'S', seq: 100, window })));
   receive('tunB', ip(family, back, tcp({ sport: 80, dport: 1024, flags: 'SA', seq: 500, ack: 101, window })));
@@ -120,7 +140,7 @@ export function established(mode: 'bridge' | 'router', family: Family, setup: Se
   let opened = 0;
   return {
     tick() {
-      now++;
+      by.now++;
     },
     send: () => receive('tunA', data),
     answer: () => receive('tunB', reply),
@@ -139,7 +159,7 @@ export function established(mode: 'bridge' | 'router', family: Family, setup: Se
       receive('tunA', first);
     },
     get left() {
-      return left;
+      return by.left;
     },
   };
 }
