@@ -145,8 +145,6 @@ export function createEngine(host: EngineHost): Engine {
 
   const answers: { [Op in EngineRequest['op']]: (request: Extract<EngineRequest, { op: Op }>) => unknown } = {
     change: (request) => incoming.change(request),
-    prepare: ({ install }) => incoming.prepare(install),
-    swap: (request) => incoming.swap(request),
     zero({ places }) {
       for (const { family, name, chain, rules } of places) {
         for (const index of rules) firewall.zero(family, name, chain, index);

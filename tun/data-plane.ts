@@ -27,7 +27,10 @@ import { VNET_LENGTH } from './vnet-header.ts';
 
 /** What the thread runs: an engine made for these devices. */
 export interface Engine extends Decider {
-  /** A request from outside; the value, or the error thrown, goes back. Runs between two batches: be short. */
+  /**
+   * A request from outside; the value, or the error thrown, goes back. Runs between two batches: be short. What takes longer returns the rest of it
+   * in steps (desk.ts): its end is the answer, and packets pass in between.
+   */
   handle(request: unknown): unknown;
   close?(): void;
   /** Asked when receive() or advance() threw, to save what can be: goes to DataPlane's onDeath(). May throw. */

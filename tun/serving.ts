@@ -1,15 +1,14 @@
 // The data plane's thread, from inside (data-plane.ts has the other side and the whole picture).
 
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type Answer,
   type Engine,
   type EngineFactory,
   MOST_EVENTS,
-  type Request,
   SHARED,
   type Start,
 } from './data-plane.ts';
+import { Desk } from './desk.ts';
 import { type Holding, holdAlone, holdQueues, type Sleep } from './holding.ts';
 import { ForwardingLoop } from './loop.ts';
 import { enterNamespace } from './namespace.ts';
@@ -87,16 +86,19 @@ class Serving {
 
   private turn(loop: ForwardingLoop, engine: Engine): void {
     const waker = new Waker(this.start.waker);
+    const desk = new Desk(this.start.port, engine, (answer) => {
+      // What a request has caused is told before its answer.
+      this.outbox.flush();
+      this.post(answer);
+    });
     for (let running = true; running; this.outbox.flush()) {
-      loop.turn(LONGEST_WAIT);
+      loop.turn(desk.busy ? 0 : LONGEST_WAIT);
       Atomics.add(this.shared, SHARED.TURNS, 1);
-      if (Atomics.exchange(this.shared, SHARED.BELL, 0) === 0) continue;
-      waker.clear();
-      running = serveRequests(this.start.port, engine, (answer) => {
-        // What a request has caused is told before its answer.
-        this.outbox.flush();
-        this.post(answer);
-      });
+      if (Atomics.exchange(this.shared, SHARED.BELL, 0) === 1) {
+        waker.clear();
+        desk.ring();
+      }
+      if (desk.busy) running = desk.serve();
     }
   }
 }
@@ -134,24 +136,5 @@ class Outbox {
     if (this.events.length === 0) return;
     this.post({ events: this.events });
     this.events = [];
-  }
-}
-
-/** Answers what has come in; false: told to stop. Throws when told that another thread failed. */
-function serveRequests(port: MessagePort, engine: Engine, post: (answer: Answer) => void): boolean {
-  for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
-    const message = got.message as Request;
-    if ('stop' in message) return false;
-    if ('fail' in message) throw new Error(message.fail);
-    post(answerTo(engine, message));
-  }
-  return true;
-}
-
-function answerTo(engine: Engine, { id, request }: { id: number; request: unknown }): Answer {
-  try {
-    return { id, value: engine.handle(request) };
-  } catch (error) {
-    return { id, error: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -7,8 +7,13 @@ import { hostNames } from '../../control/host-names.ts';
 import { LiveRules } from '../../control/live-rules.ts';
 import type { ToolName } from '../../control/protocol.ts';
 import { runTool } from '../../control/tool.ts';
+import { finish, type Steps } from '../../engine/steps.ts';
 import { ip6, udp } from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';
+
+/** What a request comes to, the steps that are left of it included. */
+const atOnce = (value: unknown): unknown =>
+  typeof (value as Steps<unknown> | undefined)?.next === 'function' ? finish(value as Steps<unknown>) : value;
 
 class Live {
   /** Requests that the engine refuses instead of doing them. */
@@ -31,7 +36,7 @@ class Live {
     names: hostNames(),
     ask: async (request) => {
       if (this.refuse?.(request)) throw new Error('the engine says no');
-      return structuredClone(this.engine.handle(structuredClone(request)));
+      return structuredClone(atOnce(this.engine.handle(structuredClone(request))));
     },
   });
 
@@ -130,7 +135,7 @@ describe('rules that run', () => {
     const live = new Live();
     await live.call('ip6tables -A FORWARD -p udp -j DROP');
     live.packet();
-    live.refuse = ({ op }) => op === 'swap';
+    live.refuse = (request) => request.op === 'change' && request.end;
     const { exitCode, stderr, changed } = await live.call('ip6tables -F');
     expect([exitCode, stderr, changed]).toEqual([1, 'the engine says no\nThe rules were not changed.\n', false]);
     live.refuse = undefined;
