@@ -72,6 +72,8 @@ export interface Tracker {
   release(pkt: Packet): void;
   /** nf_ct_attach(): `made` (our answer about `about`) belongs to the same connection, RELATED, the other direction. */
   attach(made: Packet, about: Packet): void;
+  /** The connection in the table that has the tuple of `pkt`, which was not tracked or is INVALID, as id * 2 + direction; -1: none. */
+  ofTuple(pkt: Packet): number;
   /** A TCP reset is sent to the connection of `about`: it is over, if it is in the table. nf_ct_set_closing() */
   setClosing(about: Packet): void;
 }
@@ -230,6 +232,16 @@ export class ConnectionTracker
       if (found < 0 || !this.table.expired(found >>> 1, this.now)) return found;
       this.kill(found >>> 1);
     }
+  }
+
+  ofTuple(pkt: Packet): number {
+    const { tuple } = this;
+    if (pkt.protocol < 0 || pkt.fragmentOffset !== 0) return -1;
+    tuple.setAddresses(pkt.bytes, pkt.l3, pkt.family as Family);
+    tuple.protocol = pkt.protocol;
+    tuple.setZones(0, 0);
+    if (!this.l4s[pkt.protocol].keys(tuple, pkt.bytes, pkt.l4, pkt.end, this)) return -1;
+    return this.findLive(tuple);
   }
 
   private classify(id: number, direction: Direction): number {

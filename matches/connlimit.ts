@@ -1,4 +1,4 @@
-import type { Connections } from '../conntrack/tracker.ts';
+import type { Connections, Tracker } from '../conntrack/tracker.ts';
 import { defineMatch } from '../engine/extension.ts';
 import { flag, own, u32 } from '../grammar/values.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
@@ -54,7 +54,8 @@ export const connlimit = defineMatch({
   list: ({ limit, upTo, mask, end }) =>
     `#conn ${end === 'source' ? 'src' : 'dst'}/${mask} ${upTo ? '<=' : '>'} ${limit}`,
   compile({ limit, upTo, mask, end }, { family, services, state }) {
-    const { connections } = services.tracker;
+    const { tracker } = services;
+    const { connections } = tracker;
     const lists = state(() => new KeyedList<Conns>(services.random()));
     const key = new Int32Array(5);
     const offset = addressOffset(end, family);
@@ -66,7 +67,7 @@ export const connlimit = defineMatch({
       const found = lists.find(key);
       const conns = found ?? lists.add(key, new Conns(jiffies(pkt.now)));
       if (found) lists.touch(found);
-      const count = conns.value.count(pkt, connections);
+      const count = conns.value.count(pkt, tracker);
       if (!found) tidy(lists, conns, pkt.now, connections);
       return count > limit !== upTo;
     };
@@ -92,7 +93,8 @@ function tidy(lists: KeyedList<Conns>, fresh: Entry<Conns>, now: number, connect
 }
 
 interface Conn {
-  readonly id: number;
+  /** Of a connection in a direction: id * 2 + direction; -1: of none. */
+  readonly tuple: number;
   gone: boolean;
 }
 
@@ -105,17 +107,23 @@ class Conns {
     this.checkedAt = tick;
   }
 
-  /** How many there are with that of `pkt`. __nf_conncount_add() */
-  count(pkt: Packet, connections: Connections): number {
+  /**
+   * How many there are with that of `pkt`. A packet that is not tracked, or INVALID, counts as its tuple: with that of an answer beside the
+   * connection itself.
+   * __nf_conncount_add(), get_ct_or_tuple_from_skb()
+   */
+  count(pkt: Packet, tracker: Tracker): number {
+    const { connections } = tracker;
     const tick = jiffies(pkt.now);
+    const own = pkt.connection >= 0 ? 2 * pkt.connection : tracker.ofTuple(pkt);
     // New connections that come within one jiffy are put in unseen; one that is confirmed may be there already.
-    const confirmed = pkt.connection >= 0 && !pkt.unconfirmed;
+    const confirmed = own >= 0 && !pkt.unconfirmed;
     const many = (this.conns.length - this.checkedCount) >>> 0 >= MOST_COLLECTED;
     const looks = confirmed || many || tick !== this.checkedAt;
-    if (looks && this.look(pkt, tick, connections)) return this.conns.length;
-    const conn: Conn = { id: pkt.connection, gone: pkt.connection < 0 };
+    if (looks && this.look(own, pkt.now, tick, connections)) return this.conns.length;
+    const conn: Conn = { tuple: own, gone: own < 0 };
     if (!conn.gone) {
-      connections.whenGone(conn.id, () => {
+      connections.whenGone(own >>> 1, () => {
         conn.gone = true;
       });
     }
@@ -123,17 +131,17 @@ class Conns {
     return this.conns.length;
   }
 
-  /** Throws out what is over, up to the connection of `pkt`. True: it is there. */
-  private look(pkt: Packet, tick: number, connections: Connections): boolean {
+  /** Throws out what is over, up to tuple `own`. True: it is there. */
+  private look(own: number, now: number, tick: number, connections: Connections): boolean {
     const { conns } = this;
     let kept = 0;
     let index = 0;
     let here = false;
     for (; index < conns.length && index - kept <= MOST_COLLECTED && !here; index++) {
       const conn = conns[index];
-      if (conn.gone || !connections.inTable(conn.id, pkt.now)) continue;
-      here = conn.id === pkt.connection;
-      if (!here && connections.closed(conn.id)) continue;
+      if (conn.gone || !connections.inTable(conn.tuple >>> 1, now)) continue;
+      here = conn.tuple === own;
+      if (!here && connections.closed(conn.tuple >>> 1)) continue;
       conns[kept++] = conn;
     }
     if (kept < index) conns.splice(kept, index - kept);
@@ -145,6 +153,6 @@ class Conns {
   }
 
   isOver(now: number, connections: Connections): boolean {
-    return this.conns.every((conn) => conn.gone || !connections.inTable(conn.id, now));
+    return this.conns.every((conn) => conn.gone || !connections.inTable(conn.tuple >>> 1, now));
   }
 }

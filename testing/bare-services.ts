@@ -44,6 +44,7 @@ const noTracker: Tracker = {
   confirm: () => 1,
   release: () => {},
   attach: () => {},
+  ofTuple: () => -1,
   setClosing: () => {},
 };
 
