@@ -20,6 +20,7 @@ import { libc } from './libc.ts';
 import type { TunOptions } from './linux.ts';
 import type { Decider } from './loop.ts';
 import { Waker } from './os.ts';
+import { Pulse } from './pulse.ts';
 import { endSleep, type QueueMemory } from './queue.ts';
 import { type QueueCounts, QueueThreads } from './queue-threads.ts';
 import { closeRing, type RingRemains } from './uring.ts';
@@ -154,7 +155,7 @@ export class DataPlane {
   private ring: RingRemains | undefined;
   private cause: Error | undefined;
   private lastWords: unknown;
-  private lastTurn = -1;
+  private readonly pulse = new Pulse(this.shared, SHARED.TURNS);
 
   /** Starts the thread; resolves when its devices are open and packets flow, rejects with the reason when that fails. */
   static async start(options: DataPlaneOptions): Promise<DataPlane> {
@@ -225,6 +226,7 @@ export class DataPlane {
     const { program, devices } = this.options;
     await this.threads?.start(program, (queue) => ({
       ports: descriptors.map((ofDevice, index) => ({
+        name: devices[index].name,
         descriptor: ofDevice[queue],
         headerLength: devices[index].offloads === false ? 0 : VNET_LENGTH,
       })),
@@ -306,13 +308,11 @@ export class DataPlane {
   }
 
   /**
-   * To be called every few seconds, farther apart than the longest turn takes: a thread that has not turned since the last call hangs, and
-   * is ended. False then; onDeath() follows.
+   * To be called every few seconds: a thread that has not turned since the last call but one hangs, and is ended. Two calls are to be
+   * farther apart than the longest turn takes. False then; onDeath() follows.
    */
   watch(): boolean {
-    const turn = Atomics.load(this.shared, SHARED.TURNS);
-    const alive = turn !== this.lastTurn;
-    this.lastTurn = turn;
+    const alive = this.pulse.beats();
     if (this.stopping) return true;
     const hanging = this.threads?.watch();
     if (hanging) this.fail(hanging);

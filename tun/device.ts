@@ -38,6 +38,9 @@ export interface Device {
   close(): void;
 }
 
+/** What ends a data plane whose device somebody has deleted, alone or with its namespace. */
+export const deviceGone = (name: string): Error => new Error(`device ${name} was deleted`);
+
 /** Why a device did not take a packet. Indices of the second half of DeviceCounters.cells. */
 export const DROPS = ['down', 'full', 'too long', 'refused', 'lost', 'ring full'] as const;
 export type DropReason = (typeof DROPS)[number];

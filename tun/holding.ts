@@ -1,7 +1,7 @@
 // The devices of a data plane, opened: read and written by the engine's own thread, or, with several queues, by a thread for each of them.
 
 import type { DeviceSpec } from './data-plane.ts';
-import { type Device, DeviceCounters } from './device.ts';
+import { type Device, DeviceCounters, deviceGone } from './device.ts';
 import type { IoMethod } from './io-method.ts';
 import { EngineEnd } from './lane.ts';
 import { LaneDevice, Lanes } from './lane-device.ts';
@@ -39,8 +39,10 @@ export interface Holding {
   readonly ring?: RingRemains;
   /** By device and queue. */
   readonly descriptors: readonly (readonly number[])[];
-  /** Begins a turn: waits until there is something to do, at most so many milliseconds; 0 only looks. */
+  /** Begins a turn: waits until there is something to do, at most so many milliseconds; 0 only looks. Throws when a device was deleted. */
   wait(timeoutMs: number): void;
+  /** For ForwardingLoop. */
+  readonly looksByReading: boolean;
   close(): void;
 }
 
@@ -49,7 +51,7 @@ export function holdAlone(specs: readonly CountedDevice[], sleep: Sleep, method?
   if (method === 'calls') return holdByCalls(specs, sleep, { method });
   let ring: Uring;
   try {
-    ring = openRing();
+    ring = openRing(specs.length);
   } catch (error) {
     if (method !== undefined) throw error;
     return holdByCalls(specs, sleep, { method: 'calls', why: (error as Error).message });
@@ -71,6 +73,7 @@ function holdByRing(specs: readonly CountedDevice[], { waker }: Sleep, ring: Uri
     ring: { descriptor: ring.descriptor, mappings: ring.mappings },
     descriptors: devices.map(({ descriptor }) => [descriptor]),
     wait: (timeoutMs) => all.wait(timeoutMs),
+    looksByReading: false,
     close: () => all.close(),
   };
 }
@@ -84,9 +87,12 @@ function holdByCalls(specs: readonly CountedDevice[], { waker }: Sleep, io: Io):
     io,
     descriptors: descriptors.map((descriptor) => [descriptor]),
     wait(timeoutMs) {
-      // To look is what a read does.
-      if (timeoutMs !== 0) poller.wait(timeoutMs);
+      if (timeoutMs === 0 || poller.wait(timeoutMs) === 0) return;
+      devices.forEach(({ name }, index) => {
+        if (poller.gone(index)) throw deviceGone(name);
+      });
     },
+    looksByReading: true,
     close: () => closeAll(devices),
   };
 }
@@ -98,7 +104,7 @@ export function holdQueues(
   queues: readonly QueueMemory[],
   method?: IoMethod,
 ): Holding {
-  const io = methodOfThreads(method);
+  const io = methodOfThreads(method, queues.length, specs.length);
   // A ring waits for packets by itself; a call is to come back without one.
   const flags = io.method === 'io_uring' ? 0 : O_NONBLOCK;
   const opened = openAll(specs, queues.length, (options) => new LinuxTun(options, openDescriptor(options, flags)));
@@ -126,19 +132,23 @@ export function holdQueues(
     wait(timeoutMs) {
       if (timeoutMs !== 0) sleepOn(sleep, all, timeoutMs);
     },
+    looksByReading: false,
     close: () => closeAll(opened.flat()),
   };
 }
 
-/** Each of them makes a ring of its own: whether it can is tried here. */
-function methodOfThreads(method: IoMethod | undefined): Io {
+/** Each of them makes a ring of its own: whether all can is tried here. */
+function methodOfThreads(method: IoMethod | undefined, threads: number, devices: number): Io {
   if (method === 'calls') return { method };
+  const rings: Uring[] = [];
   try {
-    openRing().close();
+    while (rings.length < threads) rings.push(openRing(devices));
     return { method: 'io_uring' };
   } catch (error) {
     if (method !== undefined) throw error;
     return { method: 'calls', why: (error as Error).message };
+  } finally {
+    for (const ring of rings) ring.close();
   }
 }
 

@@ -195,6 +195,9 @@ export function dropReason(errno: number): DropReason {
 }
 
 const POLLIN = 1;
+const POLLERR = 8;
+const POLLHUP = 16;
+const POLLNVAL = 32;
 
 /** poll(2) over descriptors, set up once. */
 export class Poller {
@@ -229,5 +232,10 @@ export class Poller {
   /** Whether the descriptor number `index` was readable at the last wait(). */
   ready(index: number): boolean {
     return this.descriptors[2 * index + 1] >>> 16 !== 0;
+  }
+
+  /** Whether the descriptor number `index` is of a device that is no more. tun_chr_poll() */
+  gone(index: number): boolean {
+    return ((this.descriptors[2 * index + 1] >>> 16) & (POLLERR | POLLHUP | POLLNVAL)) !== 0;
   }
 }

@@ -1,6 +1,6 @@
 // A queue read and written by a system call for each packet.
 
-import { BUFFER_LENGTH, DeviceCounters, HEADROOM } from './device.ts';
+import { BUFFER_LENGTH, DeviceCounters, deviceGone, HEADROOM } from './device.ts';
 import { type QueueEnd, SLOTS, slotAt } from './lane.ts';
 import { libc } from './libc.ts';
 import { dropReason, Poller } from './linux.ts';
@@ -10,6 +10,7 @@ import type { Carrier, QueueStart } from './queue.ts';
 export class CallCarrier implements Carrier {
   private readonly ways: readonly Way[];
   private readonly poller: Poller;
+  private readonly names: readonly string[];
   private readonly waker: Waker;
 
   constructor({ ports, counters, waker }: QueueStart, ends: readonly QueueEnd[]) {
@@ -17,6 +18,7 @@ export class CallCarrier implements Carrier {
     this.ways = ends.map((end, device) => new Way(end, all[device], all));
     this.poller = new Poller([...ports.map(({ descriptor }) => descriptor), waker]);
     this.waker = new Waker(waker);
+    this.names = ports.map(({ name }) => name);
   }
 
   turn(timeoutMs: number): number {
@@ -31,8 +33,9 @@ export class CallCarrier implements Carrier {
   private wait(timeoutMs: number): void {
     const { poller, ways } = this;
     for (let device = 0; device < ways.length; device++) poller.watch(device, !ways[device].full);
-    poller.wait(timeoutMs);
+    if (poller.wait(timeoutMs) === 0) return;
     if (poller.ready(ways.length)) this.waker.clear();
+    for (let device = 0; device < ways.length; device++) if (poller.gone(device)) throw deviceGone(this.names[device]);
   }
 
   full(device: number): boolean {

@@ -19,13 +19,14 @@ export class RingCarrier implements Carrier {
   private readonly giveBacks: readonly ((slot: number) => void)[];
 
   constructor(start: QueueStart, ends: readonly QueueEnd[]) {
-    const ring = openRing();
+    const ring = openRing(start.ports.length);
     this.ring = { descriptor: ring.descriptor, mappings: ring.mappings };
     this.all = new UringPorts(ring, start.waker);
     this.ends = ends;
     const addresses = ends.map(({ bytes }) => libc().addressOf(bytes));
-    this.ports = start.ports.map(({ descriptor, headerLength }, device) =>
+    this.ports = start.ports.map(({ name, descriptor, headerLength }, device) =>
       this.all.add({
+        name,
         descriptor,
         headerLength,
         counters: new DeviceCounters(start.counters[device]),

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { DeviceCounters, type DeviceCounts } from './device.ts';
 import { laneMemory } from './lane.ts';
 import { Waker } from './os.ts';
+import { Pulse } from './pulse.ts';
 import { QUEUE, type QueueMemory, type QueueReady, type QueueStart } from './queue.ts';
 import { closeRing, type RingRemains } from './uring.ts';
 
@@ -63,13 +64,14 @@ class Queue {
   private ring: RingRemains | undefined;
   private ended = Promise.resolve();
   private stopping = false;
-  private lastTurn = -1;
+  private readonly pulse: Pulse;
 
   constructor(number: number, devices: number, onFailure: (error: Error) => void) {
     this.number = number;
     this.onFailure = onFailure;
     const cells = new SharedArrayBuffer(4 * (QUEUE.HELD + devices));
     this.cells = new Int32Array(cells);
+    this.pulse = new Pulse(this.cells, QUEUE.TURNS);
     this.counters = Array.from({ length: devices }, () => new DeviceCounters());
     this.memory = {
       cells,
@@ -115,12 +117,9 @@ class Queue {
     return { ...this.counters[device].toJSON(), held: Atomics.load(this.cells, QUEUE.HELD + device) };
   }
 
-  /** Whether it has turned since the last call. */
+  /** One look, as Pulse has it. */
   turns(): boolean {
-    const turn = Atomics.load(this.cells, QUEUE.TURNS);
-    const lives = turn !== this.lastTurn || this.worker === undefined;
-    this.lastTurn = turn;
-    return lives;
+    return this.pulse.beats() || this.worker === undefined;
   }
 
   async terminate(): Promise<void> {

@@ -34,8 +34,8 @@ export interface QueueMemory {
 
 export interface QueueStart extends QueueMemory {
   readonly queue: number;
-  /** By device: the descriptor of this queue, and the length of what stands in front of each packet. */
-  readonly ports: readonly { readonly descriptor: number; readonly headerLength: number }[];
+  /** By device: its name, the descriptor of this queue, and the length of what stands in front of each packet. */
+  readonly ports: readonly { readonly name: string; readonly descriptor: number; readonly headerLength: number }[];
   /** Whether it reads and writes through a ring; the descriptors are non-blocking if not. */
   readonly ring: boolean;
   /** For how long it goes on looking when there was something to do, before it sleeps. */

@@ -4,7 +4,7 @@
 // A slot is the kernel's from give() until arrived() tells what is in it. It may be given back as soon as what is written from it has been
 // requested: wait() has the writes carried out before the kernel looks for packets (DEFER_TASKRUN), and none of them is put off (RWF_NOWAIT).
 
-import { BUFFER_LENGTH, type DeviceCounters, HEADROOM } from './device.ts';
+import { BUFFER_LENGTH, type DeviceCounters, deviceGone, HEADROOM } from './device.ts';
 import { EBADFD, EFAULT, ENODEV } from './libc.ts';
 import { dropReason } from './linux.ts';
 import {
@@ -25,6 +25,8 @@ import {
 /** Writes of a turn, and what may be told of in one. */
 const REQUESTS = 256;
 const COMPLETIONS = 1_024;
+/** Slots of a port, at most. */
+const BUFFERS = 64;
 
 const POLLIN = 1;
 
@@ -38,16 +40,24 @@ const WAKER = 3;
 const CANCEL = 4;
 const tagOf = (kind: number, port: number): number => kind | (port << 8);
 
-/** A ring for the descriptors of this thread. Throws, and says why, where the kernel has none or forbids it. */
-export function openRing(): Uring {
+/**
+ * A ring for so many descriptors of this thread, with all that it needs of the kernel: nothing is refused later. Throws, and says why, where
+ * the kernel has none, forbids it or any of its calls, or has no memory to lock for it (RLIMIT_MEMLOCK, for whoever lacks CAP_IPC_LOCK).
+ */
+export function openRing(ports: number): Uring {
   const ring = new Uring(REQUESTS, COMPLETIONS);
-  if (ring.knows(OP_READ_MULTISHOT)) return ring;
-  ring.close();
-  throw new Error('io_uring: no multishot read, which Linux 6.7 has');
+  try {
+    if (!ring.knows(OP_READ_MULTISHOT)) throw new Error('io_uring: no multishot read, which Linux 6.7 has');
+    while (ring.buffers.length < ports) ring.addBuffers(BUFFERS);
+    ring.submit();
+    return ring;
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
 }
 
 export interface Slots {
-  /** A power of 2. */
   readonly count: number;
   /** Where what is read into the first one begins, and how far the next is from there. */
   readonly address: number;
@@ -55,6 +65,8 @@ export interface Slots {
 }
 
 export interface PortOptions {
+  /** Of the device. */
+  readonly name: string;
   readonly descriptor: number;
   /** Octets in front of each packet, which are not counted. */
   readonly headerLength: number;
@@ -86,16 +98,16 @@ export class UringPorts implements Completions {
     return port;
   }
 
-  /** Sends what was written since the last turn, and waits for packets or a call, at most so many milliseconds; 0 only looks. */
+  /** Sends what was written since the last turn, and waits for packets or a call, at most so many milliseconds; 0 only looks. Throws when a device was deleted. */
   wait(timeoutMs: number): void {
     for (let index = 0; index < this.ports.length; index++) this.ports[index].readOn();
+    this.countSent();
     if (!this.wakerStands) this.standWaker();
     this.ring.wait(timeoutMs);
-    this.told();
+    this.ring.reap(this);
   }
 
-  private told(): void {
-    this.ring.reap(this);
+  private countSent(): void {
     for (let index = 0; index < this.ports.length; index++) this.ports[index].countSent();
   }
 
@@ -129,6 +141,7 @@ export class UringPorts implements Completions {
 
   /** What was written leaves; then nothing of the ring holds the descriptors any more, which stay open. */
   close(): void {
+    this.countSent();
     this.ring.request((words, at) => {
       words[at + SQE.OP] = OP_ASYNC_CANCEL;
       words[at + SQE.FLAGS] = CANCEL_ANY;
@@ -137,7 +150,7 @@ export class UringPorts implements Completions {
     // Bounded: whatever keeps a request, the end of the ring ends it.
     for (let tries = 0; this.standing > 0 && tries < 100; tries++) {
       this.ring.wait(10);
-      this.told();
+      this.ring.reap(this);
     }
     this.ring.close();
   }
@@ -169,7 +182,7 @@ export class UringPort {
     this.readTag = tagOf(READ, number);
     this.writeTag = tagOf(WRITE, number);
     this.group = number;
-    this.buffers = all.ring.bufferRing(number, options.slots.count);
+    this.buffers = all.ring.buffers[number];
     for (let slot = 0; slot < options.slots.count; slot++) this.give(slot);
   }
 
@@ -198,7 +211,8 @@ export class UringPort {
       this.shown = this.given;
       Atomics.store(this.buffers.halves, 7, this.given);
     }
-    if (this.reads || this.deleted || this.empty === 0) return;
+    if (this.reads || this.empty === 0) return;
+    if (this.deleted) throw deviceGone(this.options.name);
     this.reads = true;
     this.all.stand((words, at) => {
       words[at + SQE.OP] = OP_READ_MULTISHOT | (BUFFER_SELECT << 8);
@@ -226,12 +240,14 @@ export class UringPort {
 
   /** Of a write of so many octets. Only failures are told of. */
   failed(length: number, result: number): void {
-    this.sentPackets--;
-    this.sentOctets -= length - this.options.headerLength;
-    this.options.counters.dropped(dropReason(-result));
+    const { counters, headerLength } = this.options;
+    counters.sent(headerLength - length, -1);
+    counters.dropped(dropReason(-result));
   }
 
+  /** Before they are carried out, for the call that does it may wait as well. Those that failed are taken back right after it. */
   countSent(): void {
+    if (this.sentPackets === 0) return;
     this.options.counters.sent(this.sentOctets, this.sentPackets);
     this.sentPackets = 0;
     this.sentOctets = 0;

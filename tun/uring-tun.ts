@@ -90,10 +90,11 @@ export class UringTun extends OffloadDevice {
     this.all = all;
     this.descriptor = descriptor;
     this.slotsAt = number * SLOTS * SLOT_LENGTH;
-    const { headerLength, counters } = this;
+    const { name, headerLength, counters } = this;
     const slots = { count: SLOTS, address: all.address + this.packetAt(0), stride: SLOT_LENGTH };
     try {
       this.port = all.ports.add({
+        name,
         descriptor,
         headerLength,
         counters,

@@ -81,6 +81,8 @@ export class Uring {
   private readonly libc: Libc;
   /** What is mapped. As long as something is, the ring lives, whoever has closed it. */
   readonly mappings: [address: number, length: number][] = [];
+  /** By group. */
+  readonly buffers: BufferRing[] = [];
   private readonly ring: Int32Array;
   private readonly entries: Int32Array;
   private readonly size: number;
@@ -154,15 +156,16 @@ export class Uring {
     return op <= (probe[0] & 0xff) && (probe[4 + 2 * op] & (OP_SUPPORTED << 16)) !== 0;
   }
 
-  /** A ring of buffers, for requests that name that group. `count`: a power of 2. */
-  bufferRing(group: number, count: number): BufferRing {
+  /** One more ring of buffers, for requests that name its group. `count`: a power of 2. */
+  addBuffers(count: number): void {
+    const group = this.buffers.length;
     const wanted = new Int32Array(20); // struct io_uring_buf_reg
     wanted[2] = count;
     wanted[3] = group | (PBUF_RING_MMAP << 16);
     must(this.register(REGISTER_PBUF_RING, wanted, 1), 'io_uring: buffers');
     const memory = this.map(Math.max(16 * count, 4_096), OFF_PBUF_RING + group * 2 ** PBUF_SHIFT);
     // Of what was asked for, so that it lives until it was read.
-    return { words: new Int32Array(memory), halves: new Uint16Array(memory), mask: wanted[2] - 1 };
+    this.buffers.push({ words: new Int32Array(memory), halves: new Uint16Array(memory), mask: wanted[2] - 1 });
   }
 
   /** Requests that can still be made before the next enter(). */

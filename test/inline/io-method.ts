@@ -5,7 +5,7 @@ import { openRing } from '../../tun/uring-ports.ts';
 
 function ringMissing(): string {
   try {
-    openRing().close();
+    openRing(2).close();
     return '';
   } catch (error) {
     return (error as Error).message;

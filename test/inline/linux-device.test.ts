@@ -34,7 +34,7 @@ const OPEN: Record<IoMethod, (offloads: boolean) => Opened> = {
   },
   io_uring(offloads) {
     const waker = new Waker();
-    const all = new UringDevices(openRing(), waker.descriptor);
+    const all = new UringDevices(openRing(2), waker.descriptor);
     const device = all.open({ name: 'tunA', offloads });
     const close = (): void => {
       all.close();

@@ -14,6 +14,8 @@ export class Site {
   readonly lab = new Lab();
   readonly directory = mkdtempSync(join(tmpdir(), 'sekisho-site-'));
   extraEnv: NodeJS.ProcessEnv = {};
+  /** What daemons are started by: a program, with its words, that becomes the one that follows. */
+  launcher: readonly string[] = [];
   private readonly running: Running[] = [];
 
   /** Resolves when the daemon serves its socket. Rejects with what it said when it ends before. */
@@ -105,8 +107,9 @@ export class Running {
   private readonly process: ChildProcess;
   private readonly ended: Promise<number | null>;
 
-  constructor({ env }: Site, argv: readonly string[]) {
-    this.process = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  constructor({ env, launcher }: Site, argv: readonly string[]) {
+    const [program, ...words] = [...launcher, process.execPath, ...argv];
+    this.process = spawn(program, words, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.said += text;
     });
