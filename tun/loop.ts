@@ -1,7 +1,7 @@
 // The forwarding loop: reads from every device in turn, hands each packet to whoever decides, lets time pass for it. Knows no rule.
 //
-// One turn: wait for packets, read up to `batch` from each device, then tick the timers, then flush. Only when a whole turn found nothing does
-// the next one really wait: under load it only looks.
+// One turn: wait for packets, read up to `batch` from each device, then tick the timers, then flush. Where waiting is a system call beside the
+// reads, the turn after one that found packets only looks: under load there is something to read anyway.
 // Whoever decides sends by itself, in its own order, while receive() runs; the packet is the loop's and reused right after.
 
 import { Packet } from '../packet/packet.ts';
@@ -19,6 +19,8 @@ export interface LoopOptions {
   wait(timeoutMs: number): void;
   /** Monotonic milliseconds. */
   clock(): number;
+  /** Whether a read finds out at once that there is nothing, so that a wait is worth its call only after that. */
+  looksByReading?: boolean;
   /** For how long it goes on looking after a packet, before it really waits. 0 unless said otherwise. */
   busyPollMs?: number;
   /** Packets read from one device before the next has its turn. 64: few enough to keep the buffers in cache. */
@@ -58,7 +60,7 @@ export class ForwardingLoop {
     if (now >= this.nextTick) this.nextTick = now + this.decider.advance(now);
     for (const device of this.devices) device.flush(now);
     if (count > 0) this.busyUntil = now + this.busyPollMs;
-    this.busy = count > 0 || now < this.busyUntil;
+    this.busy = now < this.busyUntil || (count > 0 && this.options.looksByReading === true);
     return count;
   }
 

@@ -1,13 +1,6 @@
 // The data plane's thread, from inside (data-plane.ts has the other side and the whole picture).
 
-import {
-  type Answer,
-  type Engine,
-  type EngineFactory,
-  MOST_EVENTS,
-  SHARED,
-  type Start,
-} from './data-plane.ts';
+import { type Answer, type Engine, type EngineFactory, MOST_EVENTS, SHARED, type Start } from './data-plane.ts';
 import { Desk } from './desk.ts';
 import { type Holding, holdAlone, holdQueues, type Sleep } from './holding.ts';
 import { ForwardingLoop } from './loop.ts';
@@ -70,6 +63,7 @@ class Serving {
     const loop = new ForwardingLoop(holding.devices, engine, {
       wait: (timeoutMs) => holding.wait(timeoutMs),
       clock: () => clock.now(),
+      looksByReading: holding.looksByReading,
       busyPollMs: (this.start.busyPollUs ?? 0) / 1_000,
     });
     this.ready = true;

@@ -8,7 +8,7 @@ import { memoryPair } from '../../tun/memory.ts';
 
 const packet = ip6({ src: 'fd00::1', dst: 'fd00::2' }, udp({ sport: 1, dport: 2 }));
 
-function site(busyPollMs: number, tick = 100) {
+function site(busyPollMs: number, { tick = 100, looksByReading = true } = {}) {
   const [near, far] = memoryPair({ name: 'near' }, { name: 'far' });
   const waits: number[] = [];
   const came: Packet[] = [];
@@ -16,7 +16,7 @@ function site(busyPollMs: number, tick = 100) {
   const loop = new ForwardingLoop(
     [near],
     { receive: (_, pkt) => came.push(pkt), advance: () => tick },
-    { wait: (timeoutMs) => void waits.push(timeoutMs), clock: () => time.now, busyPollMs },
+    { wait: (timeoutMs) => void waits.push(timeoutMs), clock: () => time.now, busyPollMs, looksByReading },
   );
   loop.turn(1_000); // The timers' first look.
   waits.length = 0;
@@ -37,6 +37,14 @@ test('after a turn with packets it only looks, after one without it waits again'
   for (let turn = 0; turn < 3; turn++) loop.turn(1_000);
   expect(came.length).toBe(1);
   expect(waits).toEqual([100, 0, 100]);
+});
+
+test('where a wait looks first, it waits after a turn with packets, too', () => {
+  const { loop, far, waits, came } = site(0, { looksByReading: false });
+  far.send(packet);
+  for (let turn = 0; turn < 2; turn++) loop.turn(1_000);
+  expect(came.length).toBe(1);
+  expect(waits).toEqual([100, 100]);
 });
 
 test('with busy polling it goes on looking for that long after the last packet', () => {
