@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import type { Moment } from '../conntrack/text/names.ts';
-import { runConntrack, type ToolWorld } from '../conntrack/tool/run.ts';
+import { runConntrack } from '../conntrack/tool/run.ts';
+import type { ToolWorld } from '../conntrack/tool/world.ts';
 import { NotServed } from '../control/client.ts';
 import { ConntrackClient, connectionEvents } from '../control/conntrack-client.ts';
 import { hostNames } from '../control/host-names.ts';

@@ -3,7 +3,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { type Flow, type FlowPage, unpack } from '../conntrack/flow.ts';
 import type { Answers, ConntrackRequest } from '../conntrack/service.ts';
-import type { EventBatch, ExpectEvent, FlowEvent } from '../conntrack/tool/run.ts';
+import type { EventBatch, ExpectEvent, FlowEvent } from '../conntrack/tool/world.ts';
 import { connectError, watch } from './client.ts';
 import { answerFromJson, requestToJson } from './conntrack-requests.ts';
 import type { DaemonEvent } from './event-stream.ts';

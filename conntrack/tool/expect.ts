@@ -5,7 +5,7 @@ import type { TupleGiven } from '../editor.ts';
 import type { ExpectFlow, ExpectGiven } from '../expect-flow.ts';
 import { expectJson, expectLine, expectProc, expectXml } from '../text/expect.ts';
 import type { Command, Side } from './command.ts';
-import type { ExpectEvent } from './run.ts';
+import type { ExpectEvent } from './world.ts';
 
 /** With its newline. */
 export function showExpectation(expect: ExpectFlow, { output }: Command): string {

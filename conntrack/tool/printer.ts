@@ -9,7 +9,7 @@ import { ipConntrackText, procText } from '../text/proc.ts';
 import { saveLine } from '../text/save.ts';
 import { xmlElement } from '../text/xml.ts';
 import type { Command } from './command.ts';
-import type { FlowEvent } from './run.ts';
+import type { FlowEvent } from './world.ts';
 
 const XML_HEADER = '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n';
 

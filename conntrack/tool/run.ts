@@ -2,59 +2,21 @@
 // daemon's socket. Source of its words and ways: conntrack 1.4.7, asked.
 
 import type { Errno } from '../editor.ts';
-import type { ExpectFlow } from '../expect-flow.ts';
 import { type Flow, type FlowPage, unpack } from '../flow.ts';
-import type { Answers, ConntrackRequest } from '../service.ts';
-import type { Clock } from '../text/names.ts';
-import type { EventType } from '../text/plain.ts';
-import { type Command, parseCommand, type ToolNames } from './command.ts';
+import type { Command } from './command.ts';
 import { ERRORS, errorText } from './errors.ts';
 import { askedExpectation, showExpectation, showExpectEvent, wantedExpectation } from './expect.ts';
 import { COMPARED, isMeant, matches } from './filter.ts';
 import { asked, changesOf, named, wanted } from './given.ts';
 import { helpText } from './help.ts';
 import { memoryText } from './memory-text.ts';
+import { parseCommand } from './parse.ts';
 import { Printer } from './printer.ts';
 import { Complaint } from './values.ts';
+import type { ToolWorld } from './world.ts';
 
 export const VERSION = 'conntrack v1.4.7 (conntrack-tools)';
 const TRY = "Try `conntrack -h' or 'conntrack --help' for more information.\n";
-
-export interface FlowEvent {
-  type: EventType;
-  flow: Flow;
-  /** Name and number of the program that did it. */
-  by?: string;
-}
-
-/** Events that came since the last time, and how many of them were lost; Infinity: nobody counted. */
-export interface EventBatch {
-  events: readonly FlowEvent[];
-  expect?: readonly ExpectEvent[];
-  lost: number;
-}
-
-export interface ExpectEvent {
-  type: 'new' | 'destroy';
-  expect: ExpectFlow;
-}
-
-export interface ToolWorld {
-  ask<Request extends ConntrackRequest>(request: Request): Promise<Answers[Request['do']]>;
-  /** Events from now on, until somebody ends them. */
-  events(kind: 'connection' | 'expectation'): AsyncIterable<EventBatch>;
-  /** Resolves when more may come. */
-  out(text: string): Promise<void> | void;
-  err(text: string): void;
-  readonly names: ToolNames;
-  readonly clock: Clock;
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Text of a file, or of standard input for `-`; undefined: it cannot be read. */
-  file(path: string): string | undefined;
-  /** Told as the one who did what events tell: `portid=1234 progname=conntrack`. */
-  readonly by: string;
-}
 
 /** Runs the tool; the value is the exit code. Never rejects for any words. */
 export async function runConntrack(argv: readonly string[], world: ToolWorld): Promise<number> {

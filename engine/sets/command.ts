@@ -5,7 +5,9 @@
 // Differs: the real tool also carries out what waits when its buffer of 64 KiB is full.
 
 import type { Names } from '../../grammar/names.ts';
-import { elementsOf, parseElement, printParts, refuseRanges } from './element-text.ts';
+import { printParts } from './element-print.ts';
+import { parseElement, refuseRanges } from './element-text.ts';
+import { elementsOf } from './elements.ts';
 import { helpText } from './help.ts';
 import { ListSet, type Place } from './list-set.ts';
 import { checkOptions, type MemberWords, parseCreate, parseMemberWords } from './options-text.ts';

@@ -1,9 +1,9 @@
-// Elements as text: `10.0.0.0/8,tcp:80-82`. A text may mean many members; they come one after the other, as the kernel takes them, so that a
-// set that fills up keeps the first of them. Messages are those of ipset 7.17, one line for each thing that it tried.
+// Elements as text: `10.0.0.0/8,tcp:80-82`, read part by part (element-print.ts writes them, elements.ts has all that one may mean). Messages are
+// those of ipset 7.17, one line for each thing that it tried.
 
 import { parseAton } from '../../grammar/addresses.ts';
 import type { Names } from '../../grammar/names.ts';
-import { type Address, formatAddress, parseAddress, wire } from '../../packet/address.ts';
+import { type Address, parseAddress, wire } from '../../packet/address.ts';
 import { u32 } from '../../packet/bytes.ts';
 import {
   type Family,
@@ -14,16 +14,16 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../../packet/numbers.ts';
-import { icmpByName, icmpName } from './icmp-names.ts';
-import type { Element } from './layout.ts';
+import { icmpByName } from './icmp-names.ts';
 import { syntax, type TextScope, wholeNumberOf } from './number-text.ts';
+import { protocolOf } from './protocol-names.ts';
 import { SetError, type SetType } from './types.ts';
 
 export type Verb = 'add' | 'del' | 'test';
 
 // --- What a text says -----------------------------------------------------------------------------------------------------
 
-interface Addresses {
+export interface Addresses {
   readonly kind: 'addresses';
   readonly from: Int32Array;
   /** Undefined: one address, or the network of `length`. */
@@ -33,7 +33,7 @@ interface Addresses {
   readonly masked: boolean;
   readonly network: boolean;
 }
-interface Ports {
+export interface Ports {
   readonly kind: 'ports';
   readonly protocol: number;
   readonly from: number;
@@ -172,10 +172,6 @@ function parseNet(text: string, scope: TextScope): Addresses {
   };
 }
 
-/** Types that hold 0.0.0.0/0. */
-const ZERO_LENGTH = new Set(['hash:net,iface', 'hash:net,net', 'hash:net,port,net']);
-const WRONG_CIDR = 'The value of the CIDR parameter of the IP address is invalid';
-
 const dashIn = (text: string): number =>
   text.startsWith('[') ? text.indexOf('-', text.indexOf(']')) : text.indexOf('-');
 
@@ -193,21 +189,6 @@ function splitLength(text: string, family: Family): { base: string; length: numb
 // --- Ports ----------------------------------------------------------------------------------------------------------------
 
 const WITH_PORTS: ReadonlySet<number> = new Set([IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_UDPLITE]);
-
-/** Where the host does not say. */
-const PROTOCOL_NAMES: Readonly<Record<string, number>> = {
-  icmp: IPPROTO_ICMP,
-  tcp: IPPROTO_TCP,
-  udp: IPPROTO_UDP,
-  'ipv6-icmp': IPPROTO_ICMPV6,
-  sctp: IPPROTO_SCTP,
-  udplite: IPPROTO_UDPLITE,
-};
-
-const protocolName = (protocol: number, names: Names): string =>
-  names.protocolName(protocol) ??
-  Object.keys(PROTOCOL_NAMES).find((name) => PROTOCOL_NAMES[name] === protocol) ??
-  protocol.toString();
 
 function parsePorts(text: string, scope: TextScope): Ports {
   const { names, family, type } = scope;
@@ -232,15 +213,6 @@ function parsePorts(text: string, scope: TextScope): Ports {
   if (value !== '0') throw syntax(`Protocol ${word} can be used with pseudo port value 0 only.`);
   if (protocol === 0) throw new SetError('Invalid protocol specified');
   return { kind: 'ports', protocol, from: 0, to: 0 };
-}
-
-function protocolOf(word: string, names: Names): number {
-  const lower = word.toLowerCase();
-  if (lower === 'icmpv6') return IPPROTO_ICMPV6;
-  const known = names.protocol(word) ?? PROTOCOL_NAMES[lower];
-  if (known !== undefined) return known;
-  if (/^\d+$/.test(word) && Number(word) <= 255) return Number(word);
-  throw syntax(`cannot parse '${word}' as a protocol`);
 }
 
 function portRange(text: string, protocol: number, name: string, names: Names): Ports {
@@ -287,182 +259,4 @@ function parseMac(text: string): Mac {
   }
   const [a, b, c, d, e, f] = octets.map((octet) => Number.parseInt(octet, 16));
   return { kind: 'mac', words: [(a << 8) | b, (c << 24) | (d << 16) | (e << 8) | f] };
-}
-
-// --- One text, many elements -------------------------------------------------------------------------------------------------
-
-function refuseZeroLength(parts: readonly PartText[], { parts: kinds, name }: SetType): void {
-  for (const [index, part] of parts.entries()) {
-    if (part.kind !== 'addresses' || part.length > 0) continue;
-    if (kinds[index] !== 'net' || !ZERO_LENGTH.has(name)) throw new SetError(WRONG_CIDR);
-  }
-}
-
-interface Network {
-  readonly words: Int32Array;
-  readonly length: number;
-}
-
-/** A test looks for what is written; the others go through all that is meant. */
-export function* elementsOf(
-  parts: readonly PartText[],
-  wildcard: boolean,
-  verb: Verb,
-  { type, family = 4, netmask }: TextScope,
-): Generator<Element> {
-  if (verb !== 'test') refuseZeroLength(parts, type);
-  const bits = family === 4 ? 32 : 128;
-  const none: Network = { words: new Int32Array(0), length: bits };
-  const choices = parts.map((part, index): Choices => {
-    if (part.kind === 'ports') return () => portsOf(part);
-    if (part.kind !== 'addresses') return () => [none];
-    if (verb === 'test') return () => [{ words: part.from, length: part.length }];
-    return () =>
-      type.parts[index] === 'net'
-        ? networksOf(part)
-        : addressesOf(part, type.parts.length === 1 ? netmask : undefined, type.storage === 'hash');
-  });
-  const device = parts.find((part) => part.kind === 'device');
-  const mac = parts.find((part) => part.kind === 'mac');
-  const mark = parts.find((part) => part.kind === 'mark');
-  for (const chosen of product(choices)) {
-    const networks = chosen.map((one) => (typeof one === 'number' ? none : one));
-    yield {
-      addresses: networks.map(({ words }) => words),
-      lengths: networks.map(({ length }) => length),
-      port: chosen.find((one) => typeof one === 'number') ?? 0,
-      iface: device?.name ?? '',
-      physdev: device?.physdev ?? false,
-      wildcard,
-      mac: mac?.words,
-      mark: mark?.value ?? 0,
-    };
-  }
-}
-
-type Choices = () => Iterable<Network | number>;
-
-/** Every way to choose one of each, the last changing fastest. */
-function* product(
-  choices: readonly Choices[],
-  before: readonly (Network | number)[] = [],
-): Generator<readonly (Network | number)[]> {
-  if (choices.length === before.length) yield before;
-  else for (const one of choices[before.length]()) yield* product(choices, [...before, one]);
-}
-
-function* portsOf({ protocol, from, to }: Ports): Generator<number> {
-  for (let port = from; port <= to; port++) yield (port << 8) | protocol;
-}
-
-/** All addresses of a range or an IPv4 network, or one of each network of length `netmask`; a hash begins at the start of the first one. */
-function* addressesOf({ from, to, length, network }: Addresses, netmask = 32, fromStart = false): Generator<Network> {
-  if (!to && !network) {
-    yield { words: from, length };
-    return;
-  }
-  const step = 2 ** (32 - netmask);
-  const [written, last] = bounds(from, to, length);
-  const first = fromStart ? Math.floor(written / step) * step : written;
-  for (let address = first; address <= last; address += step) yield { words: Int32Array.of(address), length: 32 };
-}
-
-/** A range may be written either way round. */
-function sortedEnds(from: Int32Array, to: Int32Array): [number, number] {
-  const [one, other] = [from[0] >>> 0, to[0] >>> 0];
-  return one <= other ? [one, other] : [other, one];
-}
-
-function bounds(from: Int32Array, to: Int32Array | undefined, length: number): [number, number] {
-  if (to) return sortedEnds(from, to);
-  const size = 2 ** (32 - length);
-  const first = Math.floor((from[0] >>> 0) / size) * size;
-  return [first, first + size - 1];
-}
-
-/** The fewest networks that cover a range exactly. */
-function* networksOf({ from, to, length }: Addresses): Generator<Network> {
-  if (!to) {
-    yield { words: from, length };
-    return;
-  }
-  const [start, last] = sortedEnds(from, to);
-  let first = start;
-  if (first === 0 && last === 0xffff_ffff) throw new SetError('Invalid range, covers the whole address space');
-  while (first <= last) {
-    let size = 1;
-    while (first % (2 * size) === 0 && first + 2 * size - 1 <= last) size *= 2;
-    yield { words: Int32Array.of(first), length: 32 - Math.log2(size) };
-    first += size;
-  }
-}
-
-// --- Back to text ---------------------------------------------------------------------------------------------------------
-
-export function addressText(words: Int32Array, family: Family): string {
-  const address = new Uint8Array(16);
-  const view = new DataView(address.buffer);
-  words.forEach((word, index) => {
-    view.setInt32((family === 4 ? 12 : 0) + 4 * index, word);
-  });
-  return formatAddress(address, family);
-}
-
-const macText = ([high, low]: readonly [number, number]): string =>
-  [high >>> 8, high & 0xff, low >>> 24, (low >>> 16) & 0xff, (low >>> 8) & 0xff, low & 0xff]
-    .map((octet) => octet.toString(16).padStart(2, '0').toUpperCase())
-    .join(':');
-
-/** A member as `list` prints it. */
-export function printElement(element: Element, { family = 4, names, type }: TextScope): string {
-  const bits = family === 4 ? 32 : 128;
-  return type.parts
-    .filter((part) => part !== 'mac' || element.mac)
-    .map((part, index) => {
-      switch (part) {
-        case 'ip':
-        case 'net': {
-          const length = element.lengths[index];
-          const text = addressText(element.addresses[index], family);
-          return length === bits ? text : `${text}/${length}`;
-        }
-        case 'port':
-          return portText(element.port >>> 8, element.port & 0xff, type.storage === 'bitmap', names);
-        case 'mac':
-          return macText(element.mac!);
-        case 'mark':
-          return `0x${(element.mark >>> 0).toString(16).padStart(8, '0')}`;
-        default:
-          return (element.physdev ? 'physdev:' : '') + element.iface;
-      }
-    })
-    .join(',');
-}
-
-function portText(port: number, protocol: number, bare: boolean, names: Names): string {
-  if (bare) return port.toString();
-  const icmp = protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
-  return `${protocolName(protocol, names)}:${icmp ? icmpName(port, protocol === IPPROTO_ICMP ? 4 : 6) : port}`;
-}
-
-/** What `test` repeats: the text as it was understood. */
-export const printParts = (parts: readonly PartText[], scope: TextScope): string =>
-  parts.map((part, index) => printPart(part, index, scope)).join(',');
-
-function printPart(part: PartText, index: number, { family = 4, names, type }: TextScope): string {
-  switch (part.kind) {
-    case 'addresses': {
-      const from = addressText(part.from, family);
-      if (part.to && index === 0) return `${from}-${addressText(part.to, family)}`;
-      return part.network ? `${from}/${part.length}` : from;
-    }
-    case 'ports':
-      return portText(part.from, part.protocol, type.storage === 'bitmap', names);
-    case 'mac':
-      return macText(part.words);
-    case 'mark':
-      return `0x${part.value.toString(16).padStart(8, '0')}`;
-    case 'device':
-      return (part.physdev ? 'physdev:' : '') + part.name;
-  }
 }

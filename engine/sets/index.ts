@@ -3,7 +3,7 @@
 //   sets.ts         sets by name, references, swap        member-set.ts   every type but list:set; list-set.ts that one
 //   layout.ts       keys as words                         extensions.ts   timeouts, counters, comments, skbinfo of members
 //   probe.ts        what a packet shows                   types.ts        the types as data
-//   command.ts      the tool; words, options-text, element-text, print, help: its language
+//   command.ts      the tool; words, options-text, element-text and -print, elements, print, help: its language
 
 export { fileOf, type IpsetAnswer, type IpsetInput, onlyReads, runIpset } from './command.ts';
 export { type Comparison, SetQuery } from './extensions.ts';

@@ -41,6 +41,10 @@ export function layoutOf({ parts }: SetType, { family }: SetHeader): Layout {
   return { parts, width, at, tail, nets, hashed, words: next, iface };
 }
 
+/** In the word of a device, beside its number. */
+export const PHYSDEV = 1 << 31;
+export const WILDCARD = 1 << 30;
+
 /** An element as text says it, each part one value. */
 export interface Element {
   /** By part; empty where the part is no address. */
@@ -80,6 +84,29 @@ export function writeKey(element: Element, layout: Layout, type: SetType, header
   }
   for (const { part, word } of nets) key[word] |= element.lengths[part];
   refuseNull(type, layout, key);
+}
+
+/** The element whose words these are, its device among them. */
+export function readKey(words: Int32Array, layout: Layout, devices: readonly string[]): Element {
+  const { parts, width, at, tail, nets, iface } = layout;
+  const lengthOf = (part: number): number => {
+    const net = nets.find((one) => one.part === part);
+    return net ? words[net.word] & 0xff : 32 * width;
+  };
+  const macAt = at[parts.indexOf('mac')] ?? -1;
+  const device = iface < 0 ? 0 : words[iface];
+  return {
+    addresses: parts.map((part, index) =>
+      part === 'ip' || part === 'net' ? words.slice(at[index], at[index] + width) : new Int32Array(0),
+    ),
+    lengths: parts.map((_part, index) => lengthOf(index)),
+    port: tail < 0 ? 0 : words[tail] >>> 8,
+    iface: iface < 0 ? '' : devices[device & ~(PHYSDEV | WILDCARD)],
+    physdev: (device & PHYSDEV) !== 0,
+    wildcard: (device & WILDCARD) !== 0,
+    mac: macAt < 0 ? [0, 0] : [words[macAt], words[macAt + 1]],
+    mark: parts.includes('mark') ? words[at[parts.indexOf('mark')]] >>> 0 : 0,
+  };
 }
 
 /** The all-zero address is how the kernel's tables say "no address". net/netfilter/ipset/ip_set_hash_ip.c, ip_set_hash_ipport.c */

@@ -12,29 +12,20 @@ import { HashIndex } from '../../conntrack/hash-index.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { Extensions, type MemberOptions, type SetQuery } from './extensions.ts';
-import { type Element, isNull, type Layout, layoutOf, maskWord, writeKey } from './layout.ts';
-import { addressWords, macWords, portWord } from './probe.ts';
+import {
+  type Element,
+  isNull,
+  type Layout,
+  layoutOf,
+  maskWord,
+  PHYSDEV,
+  readKey,
+  WILDCARD,
+  writeKey,
+} from './layout.ts';
+import { Prefixes } from './prefixes.ts';
+import { readParts } from './probe.ts';
 import { SetError, type SetHeader, type SetType } from './types.ts';
-
-/** Prefix lengths in use, longest first. */
-class Prefixes {
-  readonly lengths = new Uint8Array(129);
-  used = 0;
-  private readonly counts = new Uint32Array(129);
-
-  add(length: number): void {
-    if (this.counts[length]++ === 0) this.list();
-  }
-
-  remove(length: number): void {
-    if (--this.counts[length] === 0) this.list();
-  }
-
-  private list(): void {
-    this.used = 0;
-    for (let length = 128; length >= 0; length--) if (this.counts[length] > 0) this.lengths[this.used++] = length;
-  }
-}
 
 export const NOT_THERE = 0;
 export const THERE = 1;
@@ -44,8 +35,6 @@ export type Found = typeof NOT_THERE | typeof THERE | typeof EXCEPTED;
 
 /** Devices of one network, as the kernel's buckets bound them. Differs: the kernel's bucketsize then grows, ours prints as it was given. */
 const MOST_IFACES = 64;
-const PHYSDEV = 1 << 31;
-const WILDCARD = 1 << 30;
 
 export class MemberSet {
   readonly type: SetType;
@@ -169,38 +158,13 @@ export class MemberSet {
   /** Lays the packet's parts into `host`; false: it has none of the kind. */
   private readPacket(pkt: Packet, query: SetQuery): boolean {
     const { layout, host, header } = this;
-    const { parts, at, tail } = layout;
-    if (query.dimensions < parts.length) return false;
+    if (query.dimensions < layout.parts.length) return false;
     if (header.family !== undefined && header.family !== pkt.family) return false;
-    if (tail >= 0) host[tail] = 0;
-    for (let part = 0; part < parts.length; part++) {
-      const source = (query.sources & (1 << part)) !== 0;
-      switch (parts[part]) {
-        case 'net':
-          addressWords(pkt, source, host, at[part]);
-          break;
-        case 'ip':
-          addressWords(pkt, source, host, at[part]);
-          if (header.mask) for (let word = 0; word < layout.width; word++) host[at[part] + word] &= header.mask[word];
-          break;
-        case 'port': {
-          const port = portWord(pkt, source);
-          if (port < 0) return false;
-          host[tail] |= port << 8;
-          break;
-        }
-        case 'mac':
-          if (!macWords(pkt, source, host, at[part])) return false;
-          break;
-        case 'mark':
-          host[at[part]] = pkt.mark & (header.markMask ?? -1);
-          break;
-        case 'iface':
-          this.ifaceName = source ? pkt.inDevice : pkt.outDevice;
-          this.ifaceFlags = 0;
-          if (this.ifaceName === '') return false;
-          break;
-      }
+    if (!readParts(pkt, query.sources, layout, header, host)) return false;
+    if (layout.iface >= 0) {
+      this.ifaceName = query.sources & (1 << layout.parts.indexOf('iface')) ? pkt.inDevice : pkt.outDevice;
+      this.ifaceFlags = 0;
+      if (this.ifaceName === '') return false;
     }
     return this.type.storage === 'bitmap' ? this.readBitmap() : !this.isNullKey(host);
   }
@@ -432,30 +396,10 @@ export class MemberSet {
     const rows: number[] = [];
     for (let row = 0; row < this.rows; row++) if (this.there[row]) rows.push(row);
     if (this.type.storage === 'bitmap') rows.sort((a, b) => (this.words[a] >>> 0) - (this.words[b] >>> 0));
-    for (const row of rows) yield { row, element: this.elementAt(row) };
-  }
-
-  private elementAt(row: number): Element {
-    const { parts, width, at, tail, nets, iface } = this.layout;
-    const words = this.words.subarray(row * this.layout.words, (row + 1) * this.layout.words);
-    const lengthOf = (part: number): number => {
-      const net = nets.find((one) => one.part === part);
-      return net ? words[net.word] & 0xff : 32 * width;
-    };
-    const macAt = at[parts.indexOf('mac')] ?? -1;
-    const device = iface < 0 ? 0 : words[iface];
-    return {
-      addresses: parts.map((part, index) =>
-        part === 'ip' || part === 'net' ? words.slice(at[index], at[index] + width) : new Int32Array(0),
-      ),
-      lengths: parts.map((_part, index) => lengthOf(index)),
-      port: tail < 0 ? 0 : words[tail] >>> 8,
-      iface: iface < 0 ? '' : this.ifaces[device & ~(PHYSDEV | WILDCARD)],
-      physdev: (device & PHYSDEV) !== 0,
-      wildcard: (device & WILDCARD) !== 0,
-      mac: macAt < 0 ? [0, 0] : [words[macAt], words[macAt + 1]],
-      mark: parts.includes('mark') ? words[at[parts.indexOf('mark')]] >>> 0 : 0,
-    };
+    for (const row of rows) {
+      const words = this.words.subarray(row * this.layout.words, (row + 1) * this.layout.words);
+      yield { row, element: readKey(words, this.layout, this.ifaces) };
+    }
   }
 
   entries(now: number): number {

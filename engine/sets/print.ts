@@ -2,7 +2,8 @@
 // Differs: the kernel's order is that of its hash, another one on every boot; of a list or a bitmap it is the same as ours.
 
 import type { Names } from '../../grammar/names.ts';
-import { familyName, printElement } from './element-text.ts';
+import { printElement } from './element-print.ts';
+import { familyName } from './element-text.ts';
 import { ListSet } from './list-set.ts';
 import type { SetSlot, Sets } from './sets.ts';
 import type { CreateOption, SetHeader, SetType } from './types.ts';

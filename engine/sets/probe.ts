@@ -11,6 +11,47 @@ import {
   IPPROTO_UDPLITE,
 } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
+import type { Layout } from './layout.ts';
+import type { SetHeader } from './types.ts';
+
+/**
+ * Lays what a packet shows of a set's parts into `into`, all but the device; false: it has none of the kind. `sources`: bits of the parts that are
+ * to be the packet's source.
+ */
+export function readParts(
+  pkt: Packet,
+  sources: number,
+  { parts, at, tail, width }: Layout,
+  { mask, markMask }: SetHeader,
+  into: Int32Array,
+): boolean {
+  if (tail >= 0) into[tail] = 0;
+  for (let part = 0; part < parts.length; part++) {
+    const source = (sources & (1 << part)) !== 0;
+    switch (parts[part]) {
+      case 'net':
+        addressWords(pkt, source, into, at[part]);
+        break;
+      case 'ip':
+        addressWords(pkt, source, into, at[part]);
+        if (mask) for (let word = 0; word < width; word++) into[at[part] + word] &= mask[word];
+        break;
+      case 'port': {
+        const port = portWord(pkt, source);
+        if (port < 0) return false;
+        into[tail] |= port << 8;
+        break;
+      }
+      case 'mac':
+        if (!macWords(pkt, source, into, at[part])) return false;
+        break;
+      case 'mark':
+        into[at[part]] = pkt.mark & (markMask ?? -1);
+        break;
+    }
+  }
+  return true;
+}
 
 /** Octets that the kernel wants to see of the header before it reads a port: the whole fixed header. */
 const HEADER_LENGTH: Readonly<Record<number, number>> = {
@@ -23,7 +64,7 @@ const HEADER_LENGTH: Readonly<Record<number, number>> = {
 };
 
 /** Port << 8 | protocol, or -1 when there should be a port and it cannot be read. ICMP: type and code. Others have port 0. */
-export function portWord(pkt: Packet, source: boolean): number {
+function portWord(pkt: Packet, source: boolean): number {
   const { protocol, bytes, l4 } = pkt;
   if (protocol <= 0 || (protocol === IPPROTO_NONE && pkt.family === 6)) return -1;
   // IPv6: any later fragment. IPv4: only where a port was to be read.

@@ -2,7 +2,8 @@
 
 import { ConntrackService } from '../../conntrack/service.ts';
 import type { Moment } from '../../conntrack/text/names.ts';
-import { type EventBatch, runConntrack, type ToolWorld } from '../../conntrack/tool/run.ts';
+import { runConntrack } from '../../conntrack/tool/run.ts';
+import type { EventBatch, ToolWorld } from '../../conntrack/tool/world.ts';
 import type { ConnectionTracker } from '../../conntrack/tracker.ts';
 
 export interface ToolRun {

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FlowPacker, readFlow, unpack } from '../../conntrack/flow.ts';
 import { procLine } from '../../conntrack/format.ts';
-import { type Command, parseCommand } from '../../conntrack/tool/command.ts';
+import type { Command } from '../../conntrack/tool/command.ts';
+import { parseCommand } from '../../conntrack/tool/parse.ts';
 import { newTracker } from './player.ts';
 import { type TestTool, type TestWorld, testTool } from './tool-world.ts';
 
