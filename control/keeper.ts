@@ -33,11 +33,11 @@ export interface BackOff {
   readonly most: number;
   /** One that lived for so long begins a new row. */
   readonly settled: number;
-  /** Between two looks whether the thread still turns; installing the largest rule sets takes a few seconds. */
+  /** Between two looks whether the thread still turns, of which two in a row must fail; installing the largest rule sets takes a few seconds. */
   readonly look: number;
 }
 
-const BACK_OFF: BackOff = { first: 500, longest: 30_000, most: 8, settled: 60_000, look: 20_000 };
+const BACK_OFF: BackOff = { first: 500, longest: 30_000, most: 8, settled: 60_000, look: 10_000 };
 
 export interface Death {
   /** Milliseconds since 1970. */

@@ -7,7 +7,7 @@ import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { Site } from './running.ts';
 
-const may = ready('the conntrack tool beside a daemon', probe('ip', 'ping', 'sysctl'));
+const may = ready('the conntrack tool beside a daemon', probe('ip', 'python3', 'sysctl'));
 
 const VERSION = 'conntrack v1.4.7 (conntrack-tools)';
 

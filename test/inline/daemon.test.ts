@@ -7,7 +7,7 @@ import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { Site } from './running.ts';
 
-const may = ready('the daemon between two hosts', probe('ip', 'ping', 'sysctl'));
+const may = ready('the daemon between two hosts', probe('ip', 'python3', 'sysctl'));
 
 describe.skipIf(!may)('the daemon', () => {
   let site: Site;

@@ -7,7 +7,7 @@ import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { Site } from './running.ts';
 
-const may = ready("extensions of one's own in a daemon", probe('ip', 'ping', 'bash'));
+const may = ready("extensions of one's own in a daemon", probe('ip', 'python3', 'bash'));
 const OWN = fileURLToPath(new URL('../../examples/own-match/dnsname.mjs', import.meta.url));
 
 describe.skipIf(!may)('a daemon', () => {

@@ -11,7 +11,7 @@ import { PROGRAM } from '../bin/program.ts';
 import { probe, ready } from '../kernel/support.ts';
 import { Site } from './running.ts';
 
-const may = ready('faults around the daemon', probe('ip', 'ping', 'mount', 'umount'));
+const may = ready('faults around the daemon', probe('ip', 'python3', 'mount', 'umount'));
 
 describe.skipIf(!may)('faults', () => {
   let site: Site;

@@ -29,7 +29,7 @@ const daemon = await Daemon.start({
   },
   program,
   engine,
-  backOff: { first: 20, longest: 100, most: Number(most), settled: 60_000, look: 1_500 },
+  backOff: { first: 20, longest: 100, most: Number(most), settled: 60_000, look: 1_000 },
   log: { packet: ({ text }) => say(text), lost: () => 0 },
   say,
   reload: async () => '',

@@ -5,7 +5,7 @@ import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { Site } from './running.ts';
 
-const may = ready('lists and sets of a running daemon', probe('ip', 'ping', 'sysctl'));
+const may = ready('lists and sets of a running daemon', probe('ip', 'python3', 'sysctl'));
 
 describe.skipIf(!may)('lists and sets of a running daemon', () => {
   let site: Site;

@@ -8,7 +8,7 @@ import { bundleProgram, probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { type Running, Site } from './running.ts';
 
-const may = ready('a data plane that fails', probe('ip', 'ping', 'python3'));
+const may = ready('a data plane that fails', probe('ip', 'python3'));
 
 describe.skipIf(!may)('when the data plane fails', () => {
   let site: Site;
