@@ -105,7 +105,8 @@ export class ConditionList {
     if (inInterface && !isPlain(inInterface)) this.device(inInterface, IN);
     if (outInterface && !isPlain(outInterface)) this.device(outInterface, OUT);
     if (protocol?.inverted) this.push(UNEQUAL, PROTOCOL, -1, protocol.number);
-    for (const constraints of rule.constraints) this.others(constraints, ports);
+    const { constraints } = rule;
+    for (let index = 0; index < constraints.length; index++) this.others(constraints[index], ports);
     rule.asked = askedOf(rule);
     const plain = rule.asked.length === 0;
     this.words[at] =
@@ -125,9 +126,11 @@ export class ConditionList {
 
   private push(op: number, field: number, a: number, b: number): void {
     this.reserve(3);
-    this.words[this.used++] = (op << 4) | field;
-    this.words[this.used++] = a;
-    this.words[this.used++] = b;
+    const { words, used } = this;
+    words[used] = (op << 4) | field;
+    words[used + 1] = a;
+    words[used + 2] = b;
+    this.used = used + 3;
   }
 
   private ask(asked: readonly Predicate[]): void {
@@ -159,10 +162,10 @@ export class ConditionList {
   }
 
   private address(wanted: MaskedAddress, field: number, family: Family): void {
-    for (let at = ADDRESS_FROM[family]; at < 16; at += 4) {
-      const mask = i32(wanted.mask, at);
-      if (mask !== 0)
-        this.push(EQUAL, field + ((at - ADDRESS_FROM[family]) >> 2), mask, i32(wanted.address, at) & mask);
+    const { address, mask } = wanted;
+    for (let at = ADDRESS_FROM[family], word = field; at < 16; at += 4, word++) {
+      const bits = i32(mask, at);
+      if (bits !== 0) this.push(EQUAL, word, bits, i32(address, at) & bits);
     }
   }
 
@@ -180,7 +183,8 @@ export class ConditionList {
 
   /** The leading bits that the ports within all ranges share, as one condition. */
   private ports(all: readonly Constraints[]): void {
-    for (const { sourcePort, destinationPort } of all) {
+    for (let index = 0; index < all.length; index++) {
+      const { sourcePort, destinationPort } = all[index];
       if (sourcePort && sourcePort.length > 0) this.portBits(sourcePort, 16);
       if (destinationPort && destinationPort.length > 0) this.portBits(destinationPort, 0);
     }
@@ -211,7 +215,7 @@ export class ConditionList {
     if (ranges.length === 0) this.push(NEVER, PORTS, 0, 0);
     else if (ranges.length === 1 && isAligned(ranges)) return;
     else if (ranges.length > 1) this.push(ANY, PORTS, ranges.length, 0);
-    for (const [low, high] of ranges) this.push(op, PORTS, low, high);
+    for (let index = 0; index < ranges.length; index++) this.push(op, PORTS, ranges[index][0], ranges[index][1]);
   }
 }
 
@@ -225,19 +229,21 @@ const hasPorts = ({ protocol }: RuleSpec): boolean =>
 
 /** What conditions do not say in full. */
 function askedOf({ predicates, constraints, spec }: Rule): readonly Predicate[] {
+  if (constraints.length === 0) return predicates;
   const ports = hasPorts(spec);
   let said = 0;
-  for (const one of constraints) if (isSaid(one, ports)) said++;
+  for (let index = 0; index < constraints.length; index++) if (isSaid(constraints[index], ports)) said++;
   if (said === 0) return predicates;
   if (said === predicates.length) return NONE;
   return predicates.filter((_predicate, index) => !(index < constraints.length && isSaid(constraints[index], ports)));
 }
 
 function isSaid(constraints: Constraints, ports: boolean): boolean {
-  for (const name of Object.keys(constraints) as (keyof Constraints)[]) {
-    if (constraints[name] === undefined || name === 'ctState') continue;
+  for (const name in constraints) {
+    const ranges = constraints[name as keyof Constraints];
+    if (ranges === undefined || name === 'ctState') continue;
     if (name !== 'sourcePort' && name !== 'destinationPort') return false;
-    if (!ports || constraints[name].length > MOST_RANGES) return false;
+    if (!ports || ranges.length > MOST_RANGES) return false;
   }
   return true;
 }
@@ -253,8 +259,9 @@ const commonBits = (ranges: readonly Range[]): number =>
   (0xffff << (32 - Math.clz32(ranges[0][0] ^ ranges[ranges.length - 1][1]))) & 0xffff;
 
 /** The leading bits say all. */
-const isAligned = ([[low, high]]: readonly Range[]): boolean => {
-  const free = high - low;
+const isAligned = (ranges: readonly Range[]): boolean => {
+  const low = ranges[0][0];
+  const free = ranges[0][1] - low;
   return (free & (free + 1)) === 0 && (low & free) === 0;
 };
 
