@@ -15,11 +15,16 @@ import { Packet } from '../../packet/packet.ts';
 import { ctStateName, newTracker, pass, seeded } from './player.ts';
 
 const SERVER = '10.0.2.2';
+const SERVERS = { 4: SERVER, 6: 'fd00:b::2' };
 const LIMIT = 200;
 const max = 'net.netfilter.nf_conntrack_max';
 
 const random = seeded(99);
 const anyAddress = (): string => [24, 16, 8, 0].map((shift) => (random() >>> shift) & 0xff).join('.');
+const ANY_ADDRESS = {
+  4: anyAddress,
+  6: () => `2001:db8:${[1, 2, 3, 4, 5, 6].map(() => (random() & 0xffff).toString(16)).join(':')}`,
+};
 
 const there = (flags: string, seq: number, ack = 0) =>
   build.ip4({ src: '10.0.1.2', dst: SERVER }, build.tcp({ sport: 40_000, dport: 80, flags, seq, ack }));
@@ -53,12 +58,12 @@ function calls(of: object, name: string, run: () => void): number {
   return count;
 }
 
-describe('a flood of new connections', () => {
+describe.each([4, 6] as const)('a flood of new connections, IPv%i', (family) => {
   test.each([
     ['SYNs', () => build.tcp({ sport: random() & 0xffff, dport: 80, flags: 'S' })],
     ['ACKs out of nowhere', () => build.tcp({ sport: random() & 0xffff, dport: 80, flags: 'A', ack: 1 })],
     ['UDP', () => build.udp({ sport: random() & 0xffff, dport: 53 })],
-    ['pings', () => build.icmp({ type: 8, id: random() & 0xffff })],
+    ['pings', () => (family === 4 ? build.icmp : build.icmp6)({ type: family === 4 ? 8 : 128, id: random() & 0xffff })],
     ['an unknown protocol', () => build.raw(253, 8)],
   ])('of %s ends its own and nobody else’s', (_, layer) => {
     const tracker = newTracker();
@@ -66,7 +71,7 @@ describe('a flood of new connections', () => {
     established(tracker);
     const flood = (packets: number) => {
       for (let sent = 0; sent < packets; sent++)
-        pass(tracker, build.ip4({ src: anyAddress(), dst: SERVER }, layer()), 1);
+        pass(tracker, build.ip(family, { src: ANY_ADDRESS[family](), dst: SERVERS[family] }, layer()), 1);
     };
     flood(2 * LIMIT);
     const octets = reserved(tracker);
@@ -78,7 +83,9 @@ describe('a flood of new connections', () => {
     expect(tracker.statistics.earlyDrop).toBeGreaterThan(900);
     expect(goesOn(tracker, 2)).toBe(true);
   });
+});
 
+describe('what runs out', () => {
   test('a table full of others’ assured connections takes nobody new, says so, and has room when they end', () => {
     const tracker = newTracker();
     tracker.sysctls.set(max, 50);
