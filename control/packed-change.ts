@@ -4,6 +4,7 @@
 
 import { maskOf } from '../grammar/addresses.ts';
 import type { MaskedAddress, RuleSpec } from '../grammar/rule-spec.ts';
+import type { Address } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
 import { type ChainChange, isMoved, type Moved, type TableChange } from './table-change.ts';
 
@@ -31,6 +32,7 @@ const MOVED = 4;
 export class Packer {
   private readonly valueNumbers = new Map<object, number>();
   private readonly addressNumbers = new Map<MaskedAddress, number>();
+  private readonly lengths = new Map<Address, number>();
   private addressCount = 0;
   private addresses = new Uint8Array(64 * ADDRESS);
   private addressLength = 0;
@@ -87,7 +89,9 @@ export class Packer {
   }
 
   private newAddress(given: MaskedAddress, family: Family): number {
-    const length = lengthOf(given.mask, family);
+    // Masks of prefixes are shared by all that have them.
+    let length = this.lengths.get(given.mask);
+    if (length === undefined) this.lengths.set(given.mask, (length = lengthOf(given.mask, family)));
     if (length < 0) return -this.value(given);
     const at = this.addressLength;
     this.addressLength += ADDRESS;
@@ -105,7 +109,7 @@ function enlarged(octets: Uint8Array): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-/** Of the prefix that it is, -1 when it is none. Masks of prefixes are shared by all that have them. */
+/** Of the prefix that it is, -1 when it is none. */
 function lengthOf(mask: Uint8Array, family: Family): number {
   let length = family === 4 ? -96 : 0;
   for (const octet of mask) length += ONES[octet];
