@@ -25,6 +25,7 @@ export { type FtpOptions, ftpHelper } from './conntrack/helpers/ftp.ts';
 export { type Restored, restoreSnapshot, Snapshot, SnapshotError } from './conntrack/snapshot/snapshot.ts';
 export { expectProcLine } from './conntrack/text/expect.ts';
 export type { FlowJson } from './conntrack/text/json.ts';
+export { Draft } from './engine/draft.ts';
 export * from './engine/extension.ts';
 export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts';
 export type { AccountSpec, Quota } from './engine/host/accounts.ts';
@@ -41,7 +42,7 @@ export {
 export { Refusal } from './engine/refusal.ts';
 export { type Module, Registry } from './engine/registry.ts';
 export { type ParsedSave, parseSave, type RestoreOptions, type RestoreResult, restore } from './engine/restore.ts';
-export { apply, Draft, emptyTable, Ruleset } from './engine/ruleset.ts';
+export { apply, emptyTable, Ruleset } from './engine/ruleset.ts';
 export type { LogRecord, Random, Routes, RouteType, Services } from './engine/services.ts';
 export type { Topology } from './engine/stack/types.ts';
 export type { Trace, TraceStep } from './engine/trace.ts';

@@ -1,6 +1,7 @@
 // `--json` in front of the words of iptables and iptables-save: what -L, -S and -save list, as one JSON object.
 
-import type { Draft, Ruleset } from '../engine/ruleset.ts';
+import type { Draft } from '../engine/draft.ts';
+import type { Ruleset } from '../engine/ruleset.ts';
 import type { Command } from '../grammar/command.ts';
 import { ruleJson } from '../grammar/rule-json.ts';
 import type { ChainSpec } from '../grammar/rule-spec.ts';

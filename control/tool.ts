@@ -3,8 +3,9 @@
 //
 // The grammar is imported when a rule is to be parsed and not before: listing rules does without it (see grammar/ruleless.ts).
 
+import type { Draft } from '../engine/draft.ts';
 import { Refusal } from '../engine/refusal.ts';
-import { carryOut, type Draft, type Ruleset } from '../engine/ruleset.ts';
+import { carryOut, type Ruleset } from '../engine/ruleset.ts';
 import type { Command } from '../grammar/command.ts';
 import { COMPATIBLE, parameterLine, renderDiagnostic } from '../grammar/diagnostics.ts';
 import { RuleError } from '../grammar/error.ts';

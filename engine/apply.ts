@@ -6,8 +6,8 @@ import { describeRule, ruleColumns } from '../grammar/list.ts';
 import { type ListedChain, printListing } from '../grammar/list-columns.ts';
 import { type Printing, printConditions, printHead } from '../grammar/print.ts';
 import type { ChainSpec, RuleSpec } from '../grammar/rule-spec.ts';
+import type { Draft } from './draft.ts';
 import { Refusal } from './refusal.ts';
-import type { Draft } from './ruleset.ts';
 
 /** Takes what a command prints, as it comes: a command that is refused half-way has printed what it had to say until then. */
 export type Say = (text: string) => void;

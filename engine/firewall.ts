@@ -6,8 +6,6 @@
 //   firewall.receive('tunA', pkt);       // verdict and everything that comes of it, before it returns
 
 import { Defragmenter } from '../conntrack/defrag/defragmenter.ts';
-import { setSetting } from '../conntrack/settings.ts';
-import { Sysctls } from '../conntrack/sysctl.ts';
 import { ConnectionTracker } from '../conntrack/tracker.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
@@ -16,81 +14,30 @@ import { type Owner, Packet } from '../packet/packet.ts';
 import { Bridge } from './bridge.ts';
 import { Cloner } from './clone.ts';
 import { type Condition, conditionsOf } from './conditions.ts';
-import type { MakeCounts } from './counters.ts';
 import { type DropCount, Drops } from './drops.ts';
+import type { FirewallOptions, Mode, TraceOptions } from './firewall-options.ts';
 import { Accounts } from './host/accounts.ts';
-import {
-  associations,
-  type HostFacts,
-  type HostServices,
-  type IpsecTransform,
-  type KnownHost,
-  readFacts,
-} from './host/facts.ts';
+import { associations, type HostFacts, type HostServices, type KnownHost, readFacts } from './host/facts.ts';
 import type { Installation } from './installation.ts';
 import { type InstalledChain, InstalledTables, type PackedCounters } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
-import { notePolicy } from './policies.ts';
 import type { Module, Registry } from './registry.ts';
 import type { CounterStore } from './ruleset.ts';
-import type { LogRecord, Random, Services, WallClock } from './services.ts';
+import type { LogRecord, Services } from './services.ts';
 import { Sets } from './sets/index.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
-import { STACK_SYSCTLS } from './stack/sysctls.ts';
 import { SynProxy } from './synproxy/synproxy.ts';
+import { FirewallSysctls } from './sysctls.ts';
 import { TimerMap } from './timers.ts';
 import { type Trace, Tracer } from './trace.ts';
-import type { SendResult, TransmitPacket } from './walk.ts';
+import type { SendResult } from './walk.ts';
 
 /** What the kernel logs with where nobody says how. net/netfilter/nf_log_syslog.c default_loginfo */
 const LOGLEVEL_NOTICE = 5;
 const NF_LOG_DEFAULT = NF_LOG_TCPSEQ | NF_LOG_TCPOPT | NF_LOG_IPOPT | NF_LOG_UID;
 
-export type Mode =
-  | { readonly kind: 'router'; readonly topology: Topology }
-  /** Two devices, each the other's way out. `mtu` bounds what leaves in one piece. */
-  | { readonly kind: 'bridge'; readonly ports: readonly [string, string]; readonly mtu?: number };
-
-export interface FirewallOptions {
-  readonly mode: Mode;
-  readonly registry: Registry;
-  readonly random: Random;
-  readonly transmit: TransmitPacket;
-  readonly onLog?: (record: LogRecord) => void;
-  /** Kernel names ("net.netfilter.nf_conntrack_tcp_loose"). Throws for one that nobody knows. */
-  readonly sysctls?: Readonly<Record<string, string | number>>;
-  /** Tracking and reassembly take part whatever the rules say. */
-  readonly forceTracking?: boolean;
-  readonly makeCounts?: MakeCounts;
-  /** Time of day for `-m time`; see Services. */
-  readonly wallClock?: WallClock;
-  /**
-   * Router mode: every TCP and UDP port of the router is open, so nothing there is answered of itself. Whoever plays the programs
-   * behind the ports sends their packets with sendLocal().
-   */
-  readonly openPorts?: boolean;
-  /** What is known of the host around the firewall: sockets, IPsec, device groups and the like. Throws for what cannot be read. */
-  readonly host?: HostFacts;
-  /** Number of the worker that this firewall runs in, for `-m cpu`. */
-  readonly cpu?: number;
-  /** Tables are walked by the plain interpreter (engine/reference.ts): slow, and the same in all else. To compare with. */
-  readonly interpreted?: boolean;
-}
-
-export interface TraceOptions {
-  /** Device that the packet comes in by; left out: the router sends it itself. */
-  readonly device?: string;
-  readonly now?: number;
-  readonly mark?: number;
-  readonly owner?: Owner;
-  /** As received: 14 octets of an Ethernet header. */
-  readonly linkHeader?: Uint8Array;
-  /** What IPsec took off it on receipt, the innermost first. */
-  readonly ipsec?: readonly IpsecTransform[];
-  /** Walk for real: counters, connections and the state of extensions move, and packets are sent. */
-  readonly live?: boolean;
-}
+export type { FirewallOptions, Mode, TraceOptions } from './firewall-options.ts';
 
 export class Firewall {
   readonly drops = new Drops();
@@ -110,7 +57,7 @@ export class Firewall {
   private readonly services: Services;
   private readonly installed: InstalledTables;
   private readonly timers = new TimerMap();
-  private readonly sysctls = new Map<string, string | number>();
+  private readonly sysctls: FirewallSysctls;
   private known: KnownHost;
   private readonly leaveRegistry: () => void;
   private forced: boolean;
@@ -127,6 +74,7 @@ export class Firewall {
     this.stack = mode.kind === 'router' ? this.router(mode.topology) : undefined;
     const bridge = mode.kind === 'bridge' ? new Bridge(mode.ports, mode.mtu ?? 1500, random) : undefined;
     const { tracker, defragmenter, drops, stack } = this;
+    this.sysctls = new FirewallSysctls({ tracker, defragmenter, stack, registry });
     const synProxy = new SynProxy({
       tracker,
       random,
@@ -364,7 +312,7 @@ export class Firewall {
       return seed;
     };
     const silent = { transmit: () => {}, onLog: () => {}, makeCounts: undefined };
-    const sysctls = Object.fromEntries(this.sysctls);
+    const sysctls = Object.fromEntries(this.sysctls.given);
     const { host } = this;
     const copy = new Firewall({ ...this.options, ...silent, random, sysctls, host, forceTracking: this.forced });
     const cloner = new Cloner();
@@ -383,40 +331,17 @@ export class Firewall {
 
   /** By its kernel name. Throws when nobody knows it or the value is none of its. */
   setSysctl(name: string, value: string | number): void {
-    const taken =
-      this.defragmenter.setSysctl(name, value) ||
-      setSetting(this.tracker, name, value) ||
-      this.stack?.setSysctl(name, value);
-    if (!taken) throw new Error(`sysctl ${name}=${value}: not known here, or not a value of it`);
-    notePolicy(this.registry, name, value);
     this.sysctls.set(name, value);
   }
 
   /** Gives settings the values that they have without anybody's doing. Throws for one that nobody knows. */
   resetSysctls(names: readonly string[]): void {
-    let left = [...names];
-    // Two of reassembly hold each other's values in bounds, so the order may matter.
-    for (let before = left.length + 1; left.length > 0 && left.length < before; ) {
-      before = left.length;
-      left = left.filter((name) => !this.resetSysctl(name));
-    }
-    if (left.length > 0) throw new Error(`sysctl ${left[0]}: not known here`);
-  }
-
-  private resetSysctl(name: string): boolean {
-    const first = new Sysctls().get(name) ?? new Defragmenter().getSysctl(name) ?? STACK_SYSCTLS[name];
-    if (first === undefined) return false;
-    try {
-      this.setSysctl(name, first);
-    } catch {
-      return false;
-    }
-    return this.sysctls.delete(name);
+    this.sysctls.reset(names);
   }
 
   /** Value of a setting of the tracker or of reassembly, by its kernel name; undefined: none of theirs. */
   sysctl(name: string): number | undefined {
-    return this.defragmenter.getSysctl(name) ?? this.tracker.sysctls.get(name);
+    return this.sysctls.get(name);
   }
 
   /** Whether the tracker and reassembly take part. */

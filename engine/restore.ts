@@ -20,8 +20,9 @@ import { TABLES } from '../grammar/tables.ts';
 import { octets } from '../grammar/values.ts';
 import type { Word } from '../grammar/words.ts';
 import type { Family } from '../packet/numbers.ts';
+import type { Draft } from './draft.ts';
 import { Refusal } from './refusal.ts';
-import { carryOut, type Draft, Ruleset } from './ruleset.ts';
+import { carryOut, Ruleset } from './ruleset.ts';
 
 export interface RestoreOptions {
   /** Program name in messages: "ip6tables-restore". */

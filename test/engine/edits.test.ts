@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Draft } from '../../engine/draft.ts';
 import { LoadCheck, placementsOf } from '../../engine/load-check.ts';
-import { type Draft, Ruleset } from '../../engine/ruleset.ts';
+import { Ruleset } from '../../engine/ruleset.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';
 import { ip6, udp } from '../../packet/build.ts';
