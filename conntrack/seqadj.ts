@@ -142,21 +142,15 @@ export class SequenceAdjustments implements Shifter {
     const limit = l4 + tcp.headerLength(bytes, l4);
     if (limit > end) return false;
     pull(pkt, limit - l3);
-    for (let here = l4 + tcp.LENGTH; here < limit; ) {
-      const kind = bytes[here];
-      if (kind === tcp.TCPOPT_EOL) return true;
-      if (kind === tcp.TCPOPT_NOP) {
-        here++;
-        continue;
-      }
-      const length = here + 1 === limit ? 0 : bytes[here + 1];
-      if (length < 2 || here + length > limit) return false;
-      if (kind === tcp.TCPOPT_SACK && length > 2 && (length - 2) % SACK_BLOCK === 0) {
+    let here = tcp.wholeOption(bytes, l4 + tcp.LENGTH, limit);
+    while (here >= 0 && here < limit) {
+      const length = bytes[here + 1];
+      if (bytes[here] === tcp.TCPOPT_SACK && length > 2 && (length - 2) % SACK_BLOCK === 0) {
         for (let edge = here + 2; edge < here + length; edge += 4) this.takeBack(pkt, edge, back);
       }
-      here += length;
+      here = tcp.wholeOption(bytes, here + length, limit);
     }
-    return true;
+    return here >= 0;
   }
 }
 

@@ -106,6 +106,17 @@ function optionAt(bytes: Uint8Array, here: number, limit: number): number {
   return bytes[here + 1] >= 2 && here + bytes[here + 1] <= limit ? here : -1;
 }
 
+/**
+ * For a walk that changes options: the next one from `here` on that is no NOP; `limit` when the list is over; -1 for one that is cut short, where
+ * the whole packet is refused. nf_ct_sack_adjust(), synproxy_tstamp_adjust()
+ */
+export function wholeOption(bytes: Uint8Array, here: number, limit: number): number {
+  while (here < limit && bytes[here] === TCPOPT_NOP) here++;
+  if (here >= limit || bytes[here] === TCPOPT_EOL) return limit;
+  const length = here + 1 === limit ? 0 : bytes[here + 1];
+  return length < 2 || here + length > limit ? -1 : here;
+}
+
 /** The option of that kind and length in the end host's walk, or -1; the first one counts. */
 export function parsedOption(bytes: Uint8Array, at: number, end: number, kind: number, length: number): number {
   const limit = optionsEnd(bytes, at, end);

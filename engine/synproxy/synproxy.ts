@@ -241,23 +241,17 @@ export class SynProxy {
     const limit = l4 + tcp.headerLength(bytes, l4);
     if (limit > end) return false;
     pull(pkt, limit - l3);
-    for (let here = l4 + tcp.LENGTH; here < limit; ) {
-      const kind = bytes[here];
-      if (kind === tcp.TCPOPT_EOL) return true;
-      if (kind === tcp.TCPOPT_NOP) {
-        here++;
-        continue;
-      }
-      const length = here + 1 === limit ? 0 : bytes[here + 1];
-      if (length < 2 || here + length > limit) return false;
-      if (kind === tcp.TCPOPT_TIMESTAMP && length === 10) {
+    let here = tcp.wholeOption(bytes, l4 + tcp.LENGTH, limit);
+    while (here >= 0 && here < limit) {
+      const length = bytes[here + 1];
+      if (bytes[here] === tcp.TCPOPT_TIMESTAMP && length === 10) {
         if (direction === 1) add(pkt, here + 2, -shift);
         else add(pkt, here + 6, shift);
         return true;
       }
-      here += length;
+      here = tcp.wholeOption(bytes, here + length, limit);
     }
-    return true;
+    return here >= 0;
   }
 
   private send(about: Packet, octets: Uint8Array, cause: Cause): void {

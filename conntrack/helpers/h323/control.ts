@@ -11,12 +11,12 @@ import {
   comesBack,
   destination,
   expectAnnounced,
+  fromOther,
   isOwn,
   isSpeakerTranslated,
   MOST_OF_CONTROL,
   open,
   type State,
-  source,
   TIMEOUT_MS,
   write,
 } from './ends.ts';
@@ -52,14 +52,7 @@ const END: Found = { what: 'channel', family: 0, at: 0, value: 0 };
 function expectMedia(call: HelperCall, state: State, at: Found): string | undefined {
   if (!isOwn(call, at)) return undefined;
   const even = at.value & EVEN;
-  const [rtp, rtcp] = [even, even + 1].map((destinationPort) =>
-    call.expectation({
-      protocol: IPPROTO_UDP,
-      source: source(call.other),
-      destination: destination(call.other),
-      destinationPort,
-    }),
-  );
+  const [rtp, rtcp] = [even, even + 1].map((destinationPort) => fromOther(call, IPPROTO_UDP, destinationPort));
   if (!isSpeakerTranslated(call)) {
     if (call.expect(rtp) !== undefined) return 'H.323 media cannot be expected';
     if (call.expect(rtcp) === undefined) return undefined;
@@ -103,12 +96,7 @@ function expectPair(call: HelperCall, rtp: Expectation, rtcp: Expectation): numb
 /** Any number of connections. expect_t120() */
 function expectT120(call: HelperCall, at: Found): string | undefined {
   if (!isOwn(call, at)) return undefined;
-  const one = call.expectation({
-    protocol: IPPROTO_TCP,
-    source: source(call.other),
-    destination: destination(call.other),
-    destinationPort: at.value,
-  });
+  const one = fromOther(call, IPPROTO_TCP, at.value);
   one.flags = EXPECT_PERMANENT;
   if (isSpeakerTranslated(call)) return expectAnnounced(call, one, at);
   return call.expect(one) && 'T.120 cannot be expected';

@@ -85,6 +85,14 @@ export function comesBack(call: HelperCall, one: Expectation, born: ExpectFuncti
   one.born = born;
 }
 
+/** A connection from the other end to the port that was announced, at the speaker's own address unless it is to another. */
+export const fromOther = (
+  call: HelperCall,
+  protocol: number,
+  destinationPort: number,
+  to = destination(call.other),
+): Expectation => call.expectation({ protocol, source: source(call.other), destination: to, destinationPort });
+
 /**
  * Expects it at the address that the other side knows, and announces that. Undefined: the packet goes on, unchanged where no port is left. The port is
  * asked for first that `ports` has for the same one. nat_h245(), nat_q931(), nat_t120()

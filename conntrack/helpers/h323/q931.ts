@@ -11,6 +11,7 @@ import {
   destination,
   expectAnnounced,
   forwardedCall,
+  fromOther,
   isAt,
   isOwn,
   isReadable,
@@ -74,12 +75,7 @@ function processCall(call: HelperCall, state: State, found: readonly Found[]): s
 /** expect_h245() */
 function expectControl(call: HelperCall, state: State, at: Found): string | undefined {
   if (!isOwn(call, at)) return undefined;
-  const one = call.expectation({
-    protocol: IPPROTO_TCP,
-    source: source(call.other),
-    destination: destination(call.other),
-    destinationPort: at.value,
-  });
+  const one = fromOther(call, IPPROTO_TCP, at.value);
   one.helper = h245;
   if (isSpeakerTranslated(call)) return expectAnnounced(call, one, at, undefined, state.signal);
   return call.expect(one) && 'H.245 cannot be expected';
@@ -96,12 +92,7 @@ function expectForwarded(call: HelperCall, at: Found): string | undefined {
   if (!isReadable(call, at) || at.value === 0) return undefined;
   const words = wordsOf(call, at);
   if (call.tracker.host.isSameWay(words, source(call.other), call.family)) return undefined;
-  const one = call.expectation({
-    protocol: IPPROTO_TCP,
-    source: source(call.other),
-    destination: words,
-    destinationPort: at.value,
-  });
+  const one = fromOther(call, IPPROTO_TCP, at.value, words);
   one.helper = q931;
   if (isSpeakerTranslated(call)) return expectAnnounced(call, one, at, forwardedCall);
   return call.expect(one) && 'forwarded call cannot be expected';

@@ -9,6 +9,7 @@ import { followMaster } from '../../nat/follow.ts';
 import {
   destination,
   expectAnnounced,
+  fromOther,
   isAt,
   isOwn,
   isReadable,
@@ -93,12 +94,7 @@ function gatekeeperConfirm(call: HelperCall, _state: State, found: readonly Foun
   if (isAt(call, at, source(call.own)) && at.value === call.own.keys >>> 16) return undefined;
   // Of what was expected nothing of the kind is: no chains.
   if (call.isExpected) return undefined;
-  const one = call.expectation({
-    protocol: IPPROTO_UDP,
-    source: source(call.other),
-    destination: wordsOf(call, at),
-    destinationPort: at.value,
-  });
+  const one = fromOther(call, IPPROTO_UDP, at.value, wordsOf(call, at));
   one.helper = ras;
   return call.expect(one) && 'RAS cannot be expected';
 }
@@ -129,12 +125,7 @@ function expectCalls(call: HelperCall, state: State, found: readonly Found[]): s
 
 /** Any number of calls, from the other end. */
 function expectCall(call: HelperCall, words: Int32Array, destinationPort: number) {
-  const one = call.expectation({
-    protocol: IPPROTO_TCP,
-    source: source(call.other),
-    destination: words,
-    destinationPort,
-  });
+  const one = fromOther(call, IPPROTO_TCP, destinationPort, words);
   one.helper = q931;
   one.flags = EXPECT_PERMANENT;
   return one;
