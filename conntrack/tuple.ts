@@ -2,7 +2,7 @@
 // of each direction. This one is a scratch object, filled anew for every packet and for every quoted packet; connections keep theirs
 // in the table's columns.
 
-import { i32, u16 } from '../packet/bytes.ts';
+import { u16 } from '../packet/bytes.ts';
 import {
   type Family,
   IPPROTO_AH,
@@ -12,6 +12,7 @@ import {
   IPPROTO_NONE,
   IPPROTO_ROUTING,
 } from '../packet/numbers.ts';
+import { viewOf } from '../packet/view.ts';
 
 export class Tuple {
   family: Family = 4;
@@ -28,12 +29,20 @@ export class Tuple {
   /** The addresses of the IP header at `l3`, which is known to be there. */
   setAddresses(bytes: Uint8Array, l3: number, family: Family): void {
     const { words } = this;
+    const view = viewOf(bytes);
     this.family = family;
     if (family === 4) {
-      words[0] = i32(bytes, l3 + 12);
-      words[4] = i32(bytes, l3 + 16);
+      words[0] = view.getInt32(l3 + 12);
+      words[4] = view.getInt32(l3 + 16);
     } else {
-      for (let word = 0, at = l3 + 8; word < 8; word++, at += 4) words[word] = i32(bytes, at);
+      words[0] = view.getInt32(l3 + 8);
+      words[1] = view.getInt32(l3 + 12);
+      words[2] = view.getInt32(l3 + 16);
+      words[3] = view.getInt32(l3 + 20);
+      words[4] = view.getInt32(l3 + 24);
+      words[5] = view.getInt32(l3 + 28);
+      words[6] = view.getInt32(l3 + 32);
+      words[7] = view.getInt32(l3 + 36);
     }
   }
 

@@ -18,6 +18,7 @@
 import type { Family } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import { PORTED } from '../packet/ports.ts';
+import { viewOf } from '../packet/view.ts';
 import {
   ANY,
   ANY_NOT,
@@ -34,7 +35,6 @@ import {
   wildcardPrefix,
 } from './classifier/conditions.ts';
 import { DESTINATION, deviceName, IN, LATER, OUT, PORTS, PROTOCOL, STATE, UNSEEN, WORDS } from './classifier/key.ts';
-import { viewOf } from './classifier/view.ts';
 import type { Counts } from './counters.ts';
 import type { Action, Predicate } from './extension.ts';
 import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from './rule.ts';

@@ -11,6 +11,7 @@ import { i32, u16 } from '../../packet/bytes.ts';
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
+import { viewOf } from '../../packet/view.ts';
 import type { Slab } from '../slab.ts';
 import type { Direction } from '../status.ts';
 import type { Tracking } from './l4.ts';
@@ -176,9 +177,10 @@ export function judgeWindow(
   const flags = bytes[l4 + 13];
 
   const length = segmentLength(pkt);
-  let seq = i32(bytes, l4 + 4);
+  const view = viewOf(bytes);
+  let seq = view.getInt32(l4 + 4);
   let end = (seq + length) | 0;
-  let ack = i32(bytes, l4 + 8);
+  let ack = view.getInt32(l4 + 8);
   let sack = octets[receiverFlags] & SACK_PERM ? selectiveAck(pkt, ack) : ack;
   ack = (ack - shifted) | 0;
   sack = (sack - shifted) | 0;

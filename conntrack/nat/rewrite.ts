@@ -6,7 +6,7 @@
 //
 // Source: net/netfilter/nf_nat_proto.c
 
-import { i32, putU16, putU32, u16 } from '../../packet/bytes.ts';
+import { putU16, u16 } from '../../packet/bytes.ts';
 import { difference, fillSctpChecksum, fold, mended, neverZero } from '../../packet/checksum.ts';
 import * as icmp from '../../packet/icmp.ts';
 import * as icmpv6 from '../../packet/icmpv6.ts';
@@ -23,6 +23,7 @@ import {
   IPPROTO_UDPLITE,
 } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
+import { viewOf } from '../../packet/view.ts';
 import { pull } from '../defrag/cut.ts';
 import type { Tuple } from '../tuple.ts';
 import { keyOf, type Manip, SOURCE } from './range.ts';
@@ -51,17 +52,18 @@ export function rewrite(pkt: Packet, place: Place, to: Tuple, manip: Manip): boo
   const at =
     l3 + (manip === SOURCE ? (is4 ? ipv4.SOURCE_AT : ipv6.SOURCE_AT) : is4 ? ipv4.DESTINATION_AT : ipv6.DESTINATION_AT);
   const from = manip === SOURCE ? 0 : 4;
+  const view = viewOf(bytes);
   let before = 0;
   let after = 0;
   for (let octet = 0; octet < length; octet += 4) {
-    const old = i32(bytes, at + octet);
+    const old = view.getInt32(at + octet);
     const word = to.words[from + (octet >> 2)];
     before += (old >>> 16) + (old & 0xffff);
     after += (word >>> 16) + (word & 0xffff);
   }
   const delta = difference(fold(before), fold(after));
   if (l4 >= 0 && !rewriteTransport(pkt, l4, to, manip, delta)) return false;
-  for (let octet = 0; octet < length; octet += 4) putU32(bytes, at + octet, to.words[from + (octet >> 2)]);
+  for (let octet = 0; octet < length; octet += 4) view.setInt32(at + octet, to.words[from + (octet >> 2)]);
   if (is4) mend(bytes, l3 + ipv4.CHECKSUM_AT, delta);
   return true;
 }

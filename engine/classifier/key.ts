@@ -3,7 +3,7 @@
 
 import type { Packet } from '../../packet/packet.ts';
 import { PORTED } from '../../packet/ports.ts';
-import { viewOf } from './view.ts';
+import { viewOf } from '../../packet/view.ts';
 
 /** Words of the key. An IPv4 address is one word, an IPv6 address four. */
 export const SOURCE = 0;

@@ -7,6 +7,7 @@
 import { type Address, parseAddress, prefixMask, wire } from '../../packet/address.ts';
 import { i32, putU32, u32 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
+import { viewOf } from '../../packet/view.ts';
 import type { RouteType } from '../services.ts';
 import type { RouteTable, Topology } from './types.ts';
 
@@ -103,10 +104,21 @@ class Table implements RouteTable {
   }
 
   find(bytes: Uint8Array, at: number, family: Family, only?: string): Route | undefined {
-    const w0 = i32(bytes, at);
-    const w1 = family === 6 ? i32(bytes, at + 4) : 0;
-    const w2 = family === 6 ? i32(bytes, at + 8) : 0;
-    const w3 = family === 6 ? i32(bytes, at + 12) : 0;
+    const view = viewOf(bytes);
+    const w0 = view.getInt32(at);
+    const w1 = family === 6 ? view.getInt32(at + 4) : 0;
+    const w2 = family === 6 ? view.getInt32(at + 8) : 0;
+    const w3 = family === 6 ? view.getInt32(at + 12) : 0;
+    return this.answer(family, w0, w1, w2, w3, only);
+  }
+
+  /** The same for an address by itself: a view of it would be made for this once. */
+  private findAddress(address: Address, family: Family, only?: string): Route | undefined {
+    if (family === 4) return this.answer(4, i32(address, 12), 0, 0, 0, only);
+    return this.answer(6, i32(address, 0), i32(address, 4), i32(address, 8), i32(address, 12), only);
+  }
+
+  private answer(family: Family, w0: number, w1: number, w2: number, w3: number, only?: string): Route | undefined {
     if (only !== undefined) return this.search(family, w0, w1, w2, w3, only);
     const { words, answers } = this.recent[family];
     const place = placeOf(w0, w1, w2, w3);
@@ -139,7 +151,7 @@ class Table implements RouteTable {
   }
 
   lookup(address: Address, family: Family): { device: string; via: Address | undefined } | undefined {
-    const route = this.find(address, family === 4 ? 12 : 0, family);
+    const route = this.findAddress(address, family);
     return route && this.answers.get(route);
   }
 
@@ -153,7 +165,7 @@ class Table implements RouteTable {
     const value = u32(address, 12);
     if (family === 4 && (value === 0 || value === 0xffffffff)) return 'BROADCAST';
     if (family === 6 && isUnspecified6(address, 0)) return 'UNSPEC';
-    const route = this.find(address, at, family, device);
+    const route = this.findAddress(address, family, device);
     if (!route) return family === 4 ? 'UNICAST' : 'UNREACHABLE';
     return family === 6 && isSubnetRouter(route, address) ? 'ANYCAST' : route.type;
   }
@@ -165,7 +177,7 @@ class Table implements RouteTable {
   sourceFor(device: string, family: Family, towards: Address): Address | undefined {
     const own = this.own[family];
     // RFC 6724 5 rule 1, whatever the device; IPv4 only when it goes to ourselves.
-    if ((family === 6 || device === LOOPBACK) && this.isLocal(towards, family === 4 ? 12 : 0, family)) return towards;
+    if ((family === 6 || device === LOOPBACK) && this.findAddress(towards, family)?.type === 'LOCAL') return towards;
     const here = own.filter((candidate) => candidate.device === device);
     return family === 4 ? pick4(here.length > 0 ? here : own, towards) : pick6(here.length > 0 ? here : own, towards);
   }
