@@ -256,10 +256,10 @@ export class Shelf {
     return this.conditions.used <= tuning.shelf;
   }
 
+  /** Chains on it may be walked just now. */
   close(): void {
     this.conditions.trim();
     this.numbers = undefined;
-    this.clearOut();
   }
 
   /** Puts a short chain here. `callees`: what its rules jump to, by position; none where no rule jumps. Says where it is. */
@@ -305,7 +305,7 @@ export class Shelf {
     this.places[this.conditions.words[place + CHAIN]] = 0;
   }
 
-  /** The chain is not here any more. */
+  /** The chain is not here any more. Only while no packet is on its way through the rules. */
   remove(place: number): void {
     const { words, predicates } = this.conditions;
     this.bypass(place);

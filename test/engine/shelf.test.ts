@@ -107,3 +107,36 @@ test('a chain that loses its rules, and gets others', () => {
     agree(compiled, plain);
   }
 });
+
+test('a shelf that hardly anything is left on gets full while a chain on it is walked', () => {
+  const text = filter(
+    [
+      ':outer - [0:0]',
+      ':inner - [0:0]',
+      ':busy - [0:0]',
+      '-A FORWARD -p tcp -m tcp --dport 9 -g busy',
+      '-A FORWARD -j outer',
+      '-A outer -p tcp -m tcp --dport 2 -j inner',
+      '-A outer -m hl --hl-gt 0 -j DROP',
+      '-A inner -m hl --hl-eq 0 -j DROP',
+      '-A busy -s fd00::a -j DROP',
+    ].join('\n'),
+  );
+  const decide = (table: Table, port: number): string => {
+    const pkt = packet(port);
+    return outcome(traverse(table, FORWARD, pkt), pkt);
+  };
+  for (let edits = 0; edits < 30; edits++) {
+    let spec = tableOf(text);
+    let table = build(spec, registry);
+    expect(decide(table, 1)).toContain('outer rule 2');
+    for (let edit = 0; edit < edits; edit++) {
+      const busy = spec.chains.get('busy')!;
+      spec = { ...spec, chains: new Map(spec.chains).set('busy', { ...busy, rules: [{ ...busy.rules[0] }] }) };
+      table = build(spec, registry, table);
+      decide(table, 9);
+    }
+    expect(decide(table, 2)).toContain('outer rule 2');
+    expect(decide(table, 2)).toContain('outer rule 2');
+  }
+});
