@@ -10,6 +10,7 @@ import { runNfacct } from '../engine/host/nfacct.ts';
 import type { PackedCounters } from '../engine/installed.ts';
 import type { LogRecord, WallClock } from '../engine/services.ts';
 import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
+import { finish, type Steps } from '../engine/steps.ts';
 import type { Names } from '../grammar/names.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
@@ -150,7 +151,7 @@ export function createEngine(host: EngineHost): Engine {
         for (const index of rules) firewall.zero(family, name, chain, index);
       }
     },
-    counters: () => [...readCounters(firewall)],
+    counters: () => readCounters(firewall),
     conntrack: ({ request }) => conntrack.answer(request, clocks()),
     drops: () => firewall.dropCounts(),
     snapshot({ begin }) {
@@ -194,7 +195,7 @@ export function createEngine(host: EngineHost): Engine {
       return (answers[asked.op] as (request: EngineRequest) => unknown)(asked);
     },
     lastWords: (): LastWords => ({
-      counters: [...readCounters(firewall)],
+      counters: finish(readCounters(firewall)),
       sets: runIpset(firewall.sets, { argv: ['save'], names: quickNames, now: firewall.now }).stdout,
       connections: wholeSnapshot(firewall.tracker, Date.now()),
     }),
@@ -208,10 +209,12 @@ function editProc(firewall: Firewall, path: string, writes: readonly string[] = 
   return text;
 }
 
-function* readCounters(firewall: Firewall): Generator<TableCounters> {
+function* readCounters(firewall: Firewall): Steps<TableCounters[]> {
+  const all: TableCounters[] = [];
   for (const family of [4, 6] as const) {
     for (const name of firewall.tables(family)) {
-      yield { family, name, ...firewall.packedCounters(family, name) };
+      all.push({ family, name, ...(yield* firewall.packedCounters(family, name)) });
     }
   }
+  return all;
 }

@@ -27,6 +27,7 @@ import type { CounterStore } from './ruleset.ts';
 import type { LogRecord, Services } from './services.ts';
 import { Sets } from './sets/index.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
+import type { Steps } from './steps.ts';
 import { SynProxy } from './synproxy/synproxy.ts';
 import { FirewallSysctls } from './sysctls.ts';
 import { TimerMap } from './timers.ts';
@@ -202,8 +203,11 @@ export class Firewall {
     return this.installed.chains(family, name);
   }
 
-  /** All counters of a table in a row: a hundred thousand objects would keep packets waiting. */
-  packedCounters(family: Family, name: TableName): PackedCounters {
+  /**
+   * All counters of a table in a row, read in steps between which packets may pass: to make a hundred thousand objects, or to look at as many places at
+   * once, would keep them waiting.
+   */
+  packedCounters(family: Family, name: TableName): Steps<PackedCounters> {
     return this.installed.packedCounters(family, name);
   }
 

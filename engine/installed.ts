@@ -15,8 +15,8 @@ import type { AttachedKind, Registry } from './registry.ts';
 import { type BindContext, type Rule, SharedState } from './rule.ts';
 import type { CounterStore } from './ruleset.ts';
 import type { Services } from './services.ts';
-import type { Steps } from './steps.ts';
-import { commit, type Planned, type Table } from './table.ts';
+import { SLICE, type Steps } from './steps.ts';
+import { type Chain, commit, type Planned, type Table } from './table.ts';
 import { ACCOUNTING, GATHERING, LABELS, PROXYING, TRACKING } from './wishes.ts';
 
 export interface InstalledChain {
@@ -196,19 +196,31 @@ export class InstalledTables {
   }
 
   /** Firewall.packedCounters() */
-  packedCounters(family: Family, name: TableName): PackedCounters {
-    const { packets, bytes } = this.counts;
-    const chains = [...(this.table(family, name)?.chains.values() ?? [])];
+  *packedCounters(family: Family, name: TableName): Steps<PackedCounters> {
+    for (;;) {
+      const table = this.table(family, name);
+      const chains = [...(table?.chains.values() ?? [])];
+      const packed = yield* this.packed(chains);
+      // Else counters of rules that are gone may be others' by now.
+      if (this.table(family, name) === table) return packed;
+    }
+  }
+
+  private *packed(chains: readonly Chain[]): Steps<PackedCounters> {
+    const { counts } = this;
     const total = chains.reduce((sum, { rules }) => sum + 1 + rules.length, 0);
     const numbers = new Float64Array(2 * total);
     let at = 0;
+    let work = 0;
     for (const { rules, slot } of chains) {
-      numbers[at++] = slot < 0 ? 0 : packets[slot];
-      numbers[at++] = slot < 0 ? 0 : bytes[slot];
+      numbers[at++] = slot < 0 ? 0 : counts.packets[slot];
+      numbers[at++] = slot < 0 ? 0 : counts.bytes[slot];
       for (const rule of rules) {
-        numbers[at++] = packets[rule.slot];
-        numbers[at++] = bytes[rule.slot];
+        numbers[at++] = counts.packets[rule.slot];
+        numbers[at++] = counts.bytes[rule.slot];
+        if (++work % (8 * SLICE) === 0) yield;
       }
+      if (++work % (8 * SLICE) === 0) yield;
     }
     const lengths = Uint32Array.from(chains, ({ rules }) => rules.length);
     return { chains: chains.map(({ spec }) => spec.name), lengths, numbers };
