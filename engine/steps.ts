@@ -1,5 +1,5 @@
 // Work that may take long, cut into steps: a generator that yields where packets may pass. Each step takes some hundred microseconds, so
-// that whoever drives it by a clock (control/engine.ts) can stop close to its time; whoever does not care runs it to its end.
+// that whoever drives it by a clock (tun/desk.ts) can stop close to its time; whoever does not care runs it to its end.
 
 export type Steps<T> = Generator<void, T, void>;
 
