@@ -6,6 +6,7 @@ import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, TABLES } from '../grammar/tables.ts';
 import { BuiltTable } from './built-table.ts';
 import { contentInSteps, coolWhere, isShort, Program, shortContent } from './classifier/program.ts';
+import { Shelves } from './classifier/shelf.ts';
 import { calleeOf, callsOf, type Difference, differenceOf, NO_DIFFERENCE } from './difference.ts';
 import { touchedSince } from './lineage.ts';
 import { policyReason } from './reference.ts';
@@ -40,6 +41,7 @@ export class Planner {
   private readonly made = new Map<string, Chain>();
   private keepsOthers = false;
   private readonly programs = new Map<string, Program>();
+  private shelves: Shelves | undefined = undefined;
   private readonly differences = new Map<string, Difference>();
   /** Rules of the earlier table that have not been found in the new one yet. */
   private readonly loose = new Set<Rule>();
@@ -304,7 +306,8 @@ export class Planner {
   private programOf(name: string): Program {
     const known = (this.anew ? undefined : this.earlier?.chains.get(name)?.program) ?? this.programs.get(name);
     if (known) return known;
-    const program = new Program(this.context.counts, this.spec.name, name);
+    this.shelves ??= (this.anew ? undefined : earlierShelves(this.earlier)) ?? new Shelves(this.context.counts);
+    const program = new Program(this.shelves, this.spec.name, name);
     this.programs.set(name, program);
     return program;
   }
@@ -372,6 +375,9 @@ export class Planner {
     return slot;
   }
 }
+
+const earlierShelves = (table: Table | undefined): Shelves | undefined =>
+  table?.chains.values().next().value?.program.shelves;
 
 const depthOver = (called: readonly (Chain | undefined)[]): number =>
   called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);

@@ -11,13 +11,12 @@
 import type { TableName } from '../../grammar/tables.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { compileChain, type Run } from '../compile.ts';
-import type { Counts } from '../counters.ts';
 import type { Rule } from '../rule.ts';
 import type { Steps } from '../steps.ts';
 import { RETURN, type Verdict } from '../verdict.ts';
 import { fillKey } from './key.ts';
 import { LongChain, type LongLayout, longLayoutInSteps } from './long-chain.ts';
-import { Shelf, shelfFor } from './shelf.ts';
+import { Shelf, type Shelves } from './shelf.ts';
 import { tuning } from './tuning.ts';
 
 /** Chains that are code now. */
@@ -80,12 +79,12 @@ export class Program {
   acts = false;
   readonly table: TableName;
   readonly chain: string;
-  private readonly counts: Counts;
+  readonly shelves: Shelves;
   /** Of a short chain. */
   private content = NOTHING;
 
-  constructor(counts: Counts, table: TableName, chain: string) {
-    this.counts = counts;
+  constructor(shelves: Shelves, table: TableName, chain: string) {
+    this.shelves = shelves;
     this.table = table;
     this.chain = chain;
   }
@@ -116,7 +115,7 @@ export class Program {
   /** A short chain is walked for the first time. */
   private lie(): Shelf {
     const { rules, callees } = this.content;
-    const shelf = shelfFor(this.counts);
+    const shelf = this.shelves.open;
     this.place = shelf.lay(this, rules, callees);
     this.shelf = shelf;
     return shelf;
@@ -170,7 +169,7 @@ export class Program {
       return;
     }
     callees[0] = this;
-    this.long = new LongChain(new Shelf(this.counts, layout.conditions, rules.slice(), callees), layout);
+    this.long = new LongChain(new Shelf(this.shelves.counts, layout.conditions, rules.slice(), callees), layout);
   }
 
   /** It is short, and is to be laid out anew when it is walked. */

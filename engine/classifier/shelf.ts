@@ -48,17 +48,23 @@ const FRONT = 3;
 /** With REWRITTEN: the rule to go on with. */
 let resume = 0;
 
-/** The shelves that are being filled, by the counters that their rules have. */
-const filling = new WeakMap<Counts, Shelf>();
+/** Where the chains of a table are put, for as long as it is edited. What replaces it as a whole has another: nothing of it is held any longer. */
+export class Shelves {
+  readonly counts: Counts;
+  private filling: Shelf | undefined = undefined;
 
-/** One with room for another chain. */
-export function shelfFor(counts: Counts): Shelf {
-  let shelf = filling.get(counts);
-  if (shelf?.isOpen) return shelf;
-  shelf?.close();
-  shelf = new Shelf(counts, new ConditionList(0, 1));
-  filling.set(counts, shelf);
-  return shelf;
+  constructor(counts: Counts) {
+    this.counts = counts;
+  }
+
+  /** One with room for another chain. */
+  get open(): Shelf {
+    const { filling } = this;
+    if (filling?.isOpen) return filling;
+    filling?.close();
+    this.filling = new Shelf(this.counts, new ConditionList(0, 1));
+    return this.filling;
+  }
 }
 
 export class Shelf {
