@@ -7,13 +7,9 @@ import { hostNames } from '../../control/host-names.ts';
 import { LiveRules } from '../../control/live-rules.ts';
 import type { ToolName } from '../../control/protocol.ts';
 import { runTool } from '../../control/tool.ts';
-import { finish, type Steps } from '../../engine/steps.ts';
 import { ip6, udp } from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';
-
-/** What a request comes to, the steps that are left of it included. */
-const atOnce = (value: unknown): unknown =>
-  typeof (value as Steps<unknown> | undefined)?.next === 'function' ? finish(value as Steps<unknown>) : value;
+import { atOnce } from './at-once.ts';
 
 class Live {
   /** Requests that the engine refuses instead of doing them. */

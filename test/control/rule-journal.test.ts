@@ -15,6 +15,7 @@ import { runTool } from '../../control/tool.ts';
 import { restore } from '../../engine/restore.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
 import { noNames } from '../../grammar/names.ts';
+import { atOnce } from './at-once.ts';
 import { attempt, edits, registry } from './random-edits.ts';
 import { State } from './state.ts';
 
@@ -128,7 +129,7 @@ class Kept {
   readonly rules = new LiveRules({
     registry,
     names: noNames,
-    ask: async (request) => structuredClone(this.engine.handle(structuredClone(request))),
+    ask: async (request) => structuredClone(atOnce(this.engine.handle(structuredClone(request)))),
   });
   readonly store = new RuleStore(this.rules, state.paths, ({ message }) => this.problems.push(message));
   private readonly engine = createEngine({
