@@ -66,12 +66,13 @@ export class QuickAddresses {
       if (length < 0 || length > bits || this.place < text.length) return undefined;
     } else this.printed = false;
     const mask = maskOf(length, family);
-    if (length < bits) this.clearHost(address, mask);
+    if (length < bits) this.clearHost(address, mask, (128 - bits + length) >> 3);
     return { address, mask, inverted };
   }
 
-  private clearHost(address: Address, mask: Address): void {
-    for (let at = 0; at < 16; at++) {
+  /** `from`: the first octet that may have host bits. */
+  private clearHost(address: Address, mask: Address, from: number): void {
+    for (let at = from; at < 16; at++) {
       if ((address[at] & mask[at]) === address[at]) continue;
       address[at] &= mask[at];
       this.printed = false;
