@@ -15,7 +15,7 @@
 // at when met, and a sweep goes round once a second (sweeper.ts).
 //
 // Between the two, NAT may give an unconfirmed connection a reply tuple of its own (nat/). A new connection that was expected (expectations.ts) is
-// told so in create(), and may be translated there. Helpers (helping.ts) read packets, and sequence numbers are shifted (seqadj.ts), in confirm().
+// told so (births.ts), and may be translated there. Helpers (helping.ts) read packets, and sequence numbers are shifted (seqadj.ts), in confirm().
 //
 // Source: net/netfilter/nf_conntrack_core.c
 
@@ -23,12 +23,12 @@ import { u32 } from '../packet/bytes.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } from '../packet/numbers.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { Accounting, type FlowCounts } from './accounting.ts';
+import { type BirthParts, Births } from './births.ts';
 import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
 import { Confirmation, type ConfirmParts } from './confirmation.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
 import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { ConnectionEvents } from './events.ts';
-import type { Expectation } from './expectation.ts';
 import { Expectations, type ExpectParts } from './expectations.ts';
 import { GreKeys } from './gre-keys.ts';
 import type { HelpedTracker, HostOfHelpers } from './helper-call.ts';
@@ -84,7 +84,7 @@ const DROP = 0;
 const HOOK_PREROUTING = 0;
 
 export class ConnectionTracker
-  implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker, ConfirmParts
+  implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker, BirthParts, ConfirmParts
 {
   readonly table: ConnectionTable;
   readonly connections: ConnectionColumns;
@@ -116,6 +116,7 @@ export class ConnectionTracker
   private readonly quoted = new Tuple();
   private readonly find = (tuple: Tuple): number => this.findLive(tuple);
   private readonly sweeper = new Sweeper(this);
+  private readonly births = new Births(this, this.sweeper);
   private readonly confirmation = new Confirmation(this);
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
@@ -194,7 +195,7 @@ export class ConnectionTracker
     }
     for (;;) {
       const found = this.findLive(tuple);
-      const id = found < 0 ? this.create(tuple, template, pkt) : found >>> 1;
+      const id = found < 0 ? this.births.create(tuple, template, pkt.now) : found >>> 1;
       if (id < 0) return this.full(pkt);
       const direction = found < 0 ? 0 : ((found & 1) as Direction);
       // The class is taken before the protocol sees the packet, so the one that kills the connection still belongs to it.
@@ -257,53 +258,9 @@ export class ConnectionTracker
     this.event(id, status.IPCT_REPLY);
   }
 
-  /** An unconfirmed connection, or -1 when there is no room. init_conntrack() */
-  private create(tuple: Tuple, template: Template | undefined, pkt: Packet): number {
-    const { table } = this;
-    // It has just been looked for; if its zones differ, in the reply's at last.
-    const hash = tuple.zoneOriginal === tuple.zoneReply ? table.lastHash : undefined;
-    const { max } = this.sysctls.limits;
-    if (max !== 0 && table.count >= max && !this.sweeper.makeRoom(table.hashes.of(tuple, tuple.zoneOriginal))) {
-      this.sweeper.relieve();
-      return -1;
-    }
-    table.limit = max === 0 ? Number.POSITIVE_INFINITY : max;
-    const id = this.open(tuple, pkt.now, template, hash);
-    const expectation = this.expectations.take(tuple, tuple.zoneOriginal || tuple.zoneReply);
-    if (template) this.applyTemplate(id, template, expectation === undefined);
-    if (expectation) this.welcome(id, expectation);
-    return id;
-  }
-
   /** An unconfirmed connection with the areas that the sysctls and rules ask for. */
-  open(tuple: Tuple, now: number, template?: Template, hash?: number): number {
-    const { knobs, sysctls } = this;
-    const id = this.table.open(tuple, hash);
-    this.events.open(id, sysctls.limits.events, template?.events ?? 0, template?.expectEvents ?? 0);
-    this.accounting.open(id, knobs.acct !== 0, knobs.timestamp !== 0, now);
-    this.connections.labelling.open(id);
-    return id;
-  }
-
-  /** A new connection that was expected: it has the marks of its master, and perhaps a helper and a translation already. */
-  private welcome(id: number, expectation: Expectation): void {
-    const { table, connections } = this;
-    const master = expectation.master.id;
-    table.addStatus(id, IPS_EXPECTED);
-    table.setMark(id, table.mark(master));
-    if (connections.secmark(master) !== 0) connections.setSecmark(id, connections.secmark(master));
-    this.helping.adopt(id, expectation);
-    this.statistics.expectNew++;
-    expectation.born?.run(this, id, expectation);
-  }
-
-  private applyTemplate(id: number, template: Template, helps: boolean): void {
-    if (template.proxied) this.proxied.open(id);
-    if (template.timeout !== undefined) this.policies.assign(id, template.timeout, this.l4s[this.table.protocol(id)]);
-    if (template.events !== undefined || template.expectEvents !== undefined)
-      this.expectations.eventMasks.set(id, template.expectEvents ?? 0);
-    if (template.helper !== undefined && helps && this.helping.assignByName(id, template.helper))
-      this.table.addStatus(id, status.IPS_HELPER);
+  open(tuple: Tuple, now: number): number {
+    return this.births.open(tuple, now);
   }
 
   private setZones(tuple: Tuple, pkt: Packet, template: Template | undefined): void {
