@@ -108,6 +108,7 @@ const insertFlow = (flow: Flow, timeout: number): Command =>
   command(`insert ${JSON.stringify(flow)} for ${timeout}`, (model, real) => {
     if (lookUp(model, real, flow).length > 0 || matching(model, inverse(flow)).length > 0) return;
     const id = open(real, flow, timeout);
+    expectNoRival(real, id);
     real.table.insert(id);
     model.live.set(id, { flow, reply: inverse(flow), expires: real.now + timeout });
   });
@@ -118,7 +119,10 @@ const insertTranslated = (flow: Flow, elsewhere: number): Command =>
     const reply = { ...inverse(flow), source: elsewhere };
     if (lookUp(model, real, flow).length > 0 || matching(model, reply).length > 0) return;
     const id = open(real, flow, 100);
+    // At PREROUTING, before it is another's.
+    real.table.findRival(id, 1);
     real.table.setReply(id, fill(new Tuple(), reply));
+    expectNoRival(real, id);
     real.table.insert(id);
     model.live.set(id, { flow, reply, expires: real.now + 100 });
   });
@@ -131,8 +135,15 @@ const openAndClose = (flow: Flow): Command =>
     real.table.close(id);
   });
 
+/** Of what was looked for, and not found, before it was opened. */
+function expectNoRival({ table }: Real, id: number): void {
+  expect([table.findRival(id, 0), table.findRival(id, 1)]).toEqual([-1, -1]);
+}
+
 function open({ table, now }: Real, flow: Flow, timeout: number): number {
-  const id = table.open(fill(new Tuple(), flow));
+  const tuple = fill(new Tuple(), flow);
+  const searched = flow.zoneOriginal === flow.zoneReply && table.find(tuple) < 0;
+  const id = table.open(tuple, searched ? table.lastHash : undefined);
   table.expires[id] = now + timeout;
   if (flow.protocol === TCP) table.slabs[TCP]?.words.fill(id + 1, 3 * table.own[id], 3 * table.own[id] + 3);
   return id;
