@@ -1,5 +1,7 @@
 // Short chains on shelves (engine/classifier/shelf.ts) that are filled, left and cleared, beside the interpreter.
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { interpret } from '../../engine/reference.ts';
 import { Registry } from '../../engine/registry.ts';
@@ -139,4 +141,24 @@ test('a shelf that hardly anything is left on gets full while a chain on it is w
     expect(decide(table, 2)).toContain('outer rule 2');
     expect(decide(table, 2)).toContain('outer rule 2');
   }
+});
+
+test('a table that another one replaced as a whole is held by nothing', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  let table: Table | undefined;
+  const earlier: WeakRef<object>[] = [];
+  for (let round = 0; round < 4; round++) {
+    table = build(tableOf(SERVICES), registry, table);
+    const pkt = packet(1);
+    traverse(table, FORWARD, pkt);
+    earlier.push(new WeakRef(table.chains.get('FORWARD')!.program));
+  }
+  const held = (): number => earlier.filter((ref) => ref.deref()).length;
+  for (let tries = 0; tries < 20 && held() > 1; tries++) {
+    await new Promise(setImmediate);
+    collect();
+  }
+  expect(held()).toBe(1);
+  expect(table?.chains.size).toBe(2 * CHAINS + 4);
 });
