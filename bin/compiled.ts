@@ -50,7 +50,7 @@ const cacheOf = (path: string): string => `${path}.${process.versions.v8}-${proc
  * V8 optimises what has run through so many octets of bytecode: fifteen times as many as usual. A tool ends before what another thread optimises
  * meanwhile pays for itself, and most of it is thrown away when the next kind of rule comes by (docs/decisions/runtime.md).
  */
-const PATIENCE = '--interrupt-budget=2000000';
+export const PATIENCE = '--interrupt-budget=2000000';
 
 function scriptOf(path: string, compiled?: (path: string, label: string) => Buffer | undefined): Script {
   setFlagsFromString(PATIENCE);

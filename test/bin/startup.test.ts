@@ -4,9 +4,9 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Script } from 'node:vm';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PATIENCE } from '../../bin/compiled.ts';
 import { ran } from './program.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,7 +48,13 @@ describe('a tool', () => {
   test('that lists stored rules, or asks the daemon, loads no rules, no grammar and no packages', () => {
     const tools = loadedBy('bin/tools.ts');
     // What kept tables are unpacked with.
-    const leaves = ['engine/common-ends.ts', 'grammar/addresses.ts', 'grammar/error.ts', 'grammar/scan.ts'];
+    const leaves = [
+      'engine/common-ends.ts',
+      'engine/lineage.ts',
+      'grammar/addresses.ts',
+      'grammar/error.ts',
+      'grammar/scan.ts',
+    ];
     expect(
       [...tools].filter((path) => /^(packet|grammar|conntrack|engine|matches|targets)\//.test(path)).sort(),
     ).toEqual([...leaves, 'packet/address.ts']);
@@ -88,9 +94,14 @@ describe('the compiled programs', () => {
     const [text, kept] = [readFileSync(bundle, 'latin1'), readFileSync(compiled())];
     const label = /^\/\*[0-9a-f]{64}\*\//.exec(text)![0];
     expect(kept.toString('latin1', 0, label.length)).toBe(label);
-    const source = `(function (require, module, __filename) {${text}\n})`;
-    const script = new Script(source, { cachedData: kept.subarray(label.length) });
-    expect(script.cachedDataRejected).toBe(false);
+    // In a process of its own: V8 looks at its flags, too.
+    const look = `const [bundle, kept, label] = process.argv.slice(1);
+      require('node:v8').setFlagsFromString('${PATIENCE}');
+      const { readFileSync } = require('node:fs');
+      const source = '(function (require, module, __filename) {' + readFileSync(bundle, 'latin1') + '\\n})';
+      const cachedData = readFileSync(kept).subarray(Number(label));
+      console.log(new (require('node:vm').Script)(source, { cachedData }).cachedDataRejected);`;
+    expect(ran(process.execPath, ['-e', look, bundle, compiled(), `${label.length}`], {}).stdout).toBe('false\n');
   });
 
   test.each([
