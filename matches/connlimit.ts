@@ -11,6 +11,9 @@ import { prefix, wholeLength } from './shared/prefix.ts';
 // Counts connections as the kernel does, which is not quite how many there are: a list per masked address holds those that met the rule.
 // A packet puts its connection in when it is not there, and throws out what is over on the way to where it stands in the list; what
 // stands behind stays until another comes. Connections that the rule itself keeps from being confirmed are in the list that long too.
+//
+// Differs: connections of TCP and SCTP that began before the rule was there are put in with their next packet. Linux 6.18 puts such a one in only
+// where the list is new; else it is not counted, and its packets are dropped while the list is empty.
 
 /** A packet throws out one more than this at most; so many new ones in one jiffy make the list be looked at all the same. CONNCOUNT_GC_MAX_NODES */
 const MOST_COLLECTED = 64;

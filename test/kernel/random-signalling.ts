@@ -116,11 +116,12 @@ function sendFrame(wire: Wire, family: Family, up: boolean, seen: string): void 
 }
 
 const latin = (octets: Uint8Array): string => String.fromCharCode(...octets);
+const octetsOf = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
 /** Some octets are others, and the end may be missing. */
 function bent(dice: Dice, text: string): string {
   if (dice.chance(0.6)) return text;
-  const octets = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const octets = octetsOf(text);
   for (let turn = dice.int(1, 3); turn > 0; turn--) {
     const at = dice.int(0, octets.length - 1);
     octets[at] = dice.chance(0.5) ? dice.u32() : octets[at] ^ (1 << dice.int(0, 7));
@@ -225,7 +226,8 @@ function sayOfCall(voice: Voice): string {
   const tunnelled = dice.chance(0.4)
     ? Array.from({ length: dice.int(1, 2) }, () => dice.pick([h323.olc, h323.olcAck])(channel(voice)))
     : [];
-  return latin(h323.tpkt(h323.q931(body, tunnelled)));
+  const message = h323.q931(body, tunnelled);
+  return latin(h323.tpkt(dice.chance(0.6) ? message : octetsOf(bent(dice, latin(message)))));
 }
 
 function sayOfRas(voice: Voice): string {
