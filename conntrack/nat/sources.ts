@@ -98,6 +98,8 @@ export class Sources {
 
   /** Device that the connection was masqueraded by; '' for none. */
   device(id: number): string {
+    // Asked for every packet: where nobody masquerades, no record is looked at.
+    if (this.devices.length === 1) return '';
     const at = this.area.at(id);
     return at < 0 ? '' : this.devices[this.area.slab.words[at + FLAGS] >>> 1];
   }
