@@ -5,11 +5,12 @@
 //   node test/bench/run.mjs load [--shapes acl,kube] [--counts 5000,100000] [--runs 5]
 //
 // "cold" is the first load of a fresh process, nothing of it compiled; "warm" the median of later ones. Steps are the thread's processor time, of
-// which the kernel tells no less than a tick (4 ms) here. The real tools are whole processes in a network namespace of their own; an empty
+// which the kernel tells no less than a tick (4 ms) here. "tool" is our own ip6tables-restore on stored rules without a daemon, as a whole process
+// with the start of Node and what is synced to the disk, over rules of the same number. The real tools are whole processes in a network namespace of their own; an empty
 // one is taken off.
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -111,6 +112,17 @@ const medianOf = (runs: number, measure: () => number | undefined): number | und
   return all.length > 0 ? median(all) : undefined;
 };
 
+const PROGRAM = join(process.env.SEKISHO_ROOT ?? '.', 'dist/bin/sekisho.cjs');
+
+/** Milliseconds of our tool; undefined where it is not built. */
+function toolMs(save: string): number | undefined {
+  if (!existsSync(PROGRAM)) return undefined;
+  const env = { ...process.env, SEKISHO_STATE_DIR: `${save}.state` };
+  const start = performance.now();
+  const { status } = spawnSync(process.execPath, [PROGRAM, 'ip6tables-restore', save], { env, stdio: 'ignore' });
+  return status === 0 ? performance.now() - start : undefined;
+}
+
 /** What a script takes beyond `before`. */
 function beyond(runs: number, before: string, script: string, ...files: string[]): number | undefined {
   const base = medianOf(runs, () => elapsed(before, ...files));
@@ -143,6 +155,7 @@ function measure(shape: Shape, count: number) {
   const warm = Array.from({ length: runs }, () => loader.load(text));
   const [table, chain] = shape === 'kube' ? ['nat', 'KUBE-SERVICES'] : ['filter', 'FORWARD'];
   const edits = Array.from({ length: 30 }, (_, index) => loader.edit(editLine(chain, index), table));
+  toolMs(save);
   const nft = nftFile(`${save}.nft`, text);
   const appends = Array.from(
     { length: EDITS },
@@ -158,6 +171,7 @@ function measure(shape: Shape, count: number) {
     spread: spread(warm.map(({ total }) => total)),
     step: median(warm.map(({ step }) => step)),
     octetsPerRule: first.octets / rules,
+    tool: medianOf(runs, () => toolMs(save)),
     legacy: beyond(runs, ':', restoring, save),
     nft: nft ? beyond(runs, ':', 'nft -f "$1"', nft) : undefined,
     edit: median(edits),
@@ -196,7 +210,7 @@ if (positionals[0] === 'once') await once(positionals[1]);
 else {
   const rows = [];
   console.log(
-    'shape      rules  cold ms  warm ms  spread  longest step  octets/rule  legacy ms   nft ms  edit ms  legacy -A',
+    'shape      rules  cold ms  warm ms  spread  longest step  octets/rule  tool ms  legacy ms   nft ms  edit ms  legacy -A',
   );
   try {
     for (const shape of values.shapes.split(',') as Shape[]) {
@@ -205,7 +219,7 @@ else {
         rows.push(row);
         console.log(
           `${shape.padEnd(9)}${cell(row.rules, 7, 0)}${cell(row.cold, 9)}${cell(row.warm, 9)}${cell(row.spread, 8, 2)}${cell(row.step, 14)}${cell(row.octetsPerRule, 13, 0)}` +
-            `${cell(row.legacy, 11)}${cell(row.nft, 9)}${cell(row.edit, 9, 2)}${cell(row.legacyEdit, 11)}`,
+            `${cell(row.tool, 9)}${cell(row.legacy, 11)}${cell(row.nft, 9)}${cell(row.edit, 9, 2)}${cell(row.legacyEdit, 11)}`,
         );
       }
     }
