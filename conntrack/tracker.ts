@@ -76,6 +76,8 @@ export interface Tracker {
   ofTuple(pkt: Packet): number;
   /** A TCP reset is sent to the connection of `about`: it is over, if it is in the table. nf_ct_set_closing() */
   setClosing(about: Packet): void;
+  /** Whether it verified `pkt` on the way in, whatever came of that: for hooks further on, and protocols whose checksum it verifies. */
+  hasSummed(pkt: Packet): boolean;
 }
 
 const ACCEPT = 1;
@@ -407,6 +409,10 @@ export class ConnectionTracker
 
   verifies(pkt: Packet): boolean {
     return this.knobs.checksum !== 0 && pkt.hook === HOOK_PREROUTING && !pkt.checksumTrusted && !pkt.checksumPartial;
+  }
+
+  hasSummed({ ctState }: Packet): boolean {
+    return this.knobs.checksum !== 0 && ctState !== 0 && ctState !== CT_UNTRACKED;
   }
 
   acknowledgedShift(id: number, { bytes, l4 }: Packet, direction: Direction): number {

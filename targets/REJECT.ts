@@ -85,7 +85,7 @@ export const REJECT = defineTarget({
     }
     const answer = unreachable(family, code, services);
     return (pkt) => {
-      if (mayAnswerWithIcmp(pkt, family)) answer(pkt);
+      if (mayAnswerWithIcmp(pkt, family, services)) answer(pkt);
       return DROP;
     };
   },

@@ -46,6 +46,7 @@ const noTracker: Tracker = {
   attach: () => {},
   ofTuple: () => -1,
   setClosing: () => {},
+  hasSummed: () => false,
 };
 
 /** Numerical Recipes' linear congruence: enough for rows that only need "some number", the same each time. */

@@ -23,7 +23,7 @@ import { INPUT } from '../../grammar/tables.ts';
 import { u16, u32 } from '../../packet/bytes.ts';
 import { rewriteTransportU16, transportChecksumRight } from '../../packet/checksum.ts';
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
-import { CT_UNTRACKED, type Packet } from '../../packet/packet.ts';
+import type { Packet } from '../../packet/packet.ts';
 import * as tcp from '../../packet/tcp.ts';
 import type { Random } from '../services.ts';
 import { ACCEPT, DROP, STOLEN, type Verdict } from '../verdict.ts';
@@ -101,8 +101,7 @@ export class SynProxy {
 
   /** The tracker has summed up what it saw on the way in, and in FORWARD that is enough, whatever it found. nf_ip_checksum() */
   private checksumFits(pkt: Packet): boolean {
-    const summed = this.parts.tracker.knobs.checksum !== 0 && pkt.ctState !== CT_UNTRACKED;
-    if (pkt.checksumTrusted || (summed && pkt.hook !== INPUT)) return true;
+    if (pkt.checksumTrusted || (pkt.hook !== INPUT && this.parts.tracker.hasSummed(pkt))) return true;
     return transportChecksumRight(pkt, IPPROTO_TCP);
   }
 

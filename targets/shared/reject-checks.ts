@@ -22,11 +22,11 @@ import type { Packet } from '../../packet/packet.ts';
 import * as tcp from '../../packet/tcp.ts';
 
 /** nf_send_unreach(), reject6_csum_ok(). */
-export function mayAnswerWithIcmp(pkt: Packet, family: Family): boolean {
+export function mayAnswerWithIcmp(pkt: Packet, family: Family, { tracker }: Services): boolean {
   if (pkt.fragmentOffset !== 0) return false;
   if (isTrusted(pkt)) return true;
   if (family === 6 && (pkt.protocol < 0 || pkt.protocol === IPPROTO_NONE || pkt.l4 >= pkt.end)) return false;
-  return !hasPlainChecksum(pkt) || sumFits(pkt, family);
+  return !hasPlainChecksum(pkt) || sumFits(pkt, family, tracker.hasSummed(pkt));
 }
 
 /** nf_send_reset(), nf_send_reset6(). */
@@ -36,7 +36,7 @@ export function mayAnswerWithReset(pkt: Packet, family: Family, { routes }: Serv
   if (tcp.flags(bytes, l4) & tcp.RST) return false;
   if (family === 6 && !(isSingle6(pkt, ipv6.SOURCE_AT) && isSingle6(pkt, ipv6.DESTINATION_AT))) return false;
   const type = family === 4 && routes.type(addressAt(bytes, l3 + ipv4.DESTINATION_AT, 4), 4);
-  return type !== 'BROADCAST' && type !== 'MULTICAST' && (isTrusted(pkt) || sumFits(pkt, family));
+  return type !== 'BROADCAST' && type !== 'MULTICAST' && (isTrusted(pkt) || sumFits(pkt, family, false));
 }
 
 /** Neither multicast nor unspecified nor IPv4-mapped: what ipv6_addr_type() calls unicast. */
@@ -70,12 +70,12 @@ function hasPlainChecksum(pkt: Packet): boolean {
 /**
  * nf_ip_checksum() and nf_ip6_checksum() take any protocol for one with an Internet checksum, so an unknown one is answered only
  * when its payload happens to sum up. In IPv4 they sum up the IP header too: that makes no difference, unless an option was filled in
- * and the header checksum not mended yet. Then nothing is answered.
+ * and the header checksum not mended yet. Then nothing is answered, but by ICMP where the tracker found the sum right before (`early`).
  */
-function sumFits(pkt: Packet, family: Family): boolean {
+function sumFits(pkt: Packet, family: Family, early: boolean): boolean {
   const { bytes, l3, l4, end, protocol } = pkt;
   if (family === 6) return sum(bytes, l4, end, pseudoSum(bytes, l3, protocol, end - l4)) === 0xffff;
   const pseudo = protocol === IPPROTO_TCP || protocol === IPPROTO_UDP;
   const start = pseudo ? pseudoSum(bytes, l3, protocol, end - l4) : 0;
-  return sum(bytes, l3, end, start) === 0xffff;
+  return sum(bytes, early ? l4 : l3, end, start) === 0xffff;
 }
