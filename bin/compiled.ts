@@ -48,12 +48,13 @@ const cacheOf = (path: string): string => `${path}.${process.versions.v8}-${proc
 
 /**
  * V8 optimises what has run through so many octets of bytecode: fifteen times as many as usual. A tool ends before what another thread optimises
- * meanwhile pays for itself, and most of it is thrown away when the next kind of rule comes by (docs/decisions/runtime.md).
+ * meanwhile pays for itself, and most of it is thrown away when the next kind of rule comes by (docs/decisions/runtime.md). Undefined for
+ * other versions of V8: they have no such flag, count calls instead, and gain nothing by waiting longer.
  */
-export const PATIENCE = '--interrupt-budget=2000000';
+export const PATIENCE = process.versions.v8.startsWith('11.') ? '--interrupt-budget=2000000' : undefined;
 
 function scriptOf(path: string, compiled?: (path: string, label: string) => Buffer | undefined): Script {
-  setFlagsFromString(PATIENCE);
+  if (PATIENCE) setFlagsFromString(PATIENCE);
   // Octets are characters: the build leaves no others than ASCII in it.
   const text = readFileSync(path, 'latin1');
   const cachedData = compiled?.(path, text.slice(0, LABEL));

@@ -96,7 +96,7 @@ describe('the compiled programs', () => {
     expect(kept.toString('latin1', 0, label.length)).toBe(label);
     // In a process of its own: V8 looks at its flags, too.
     const look = `const [bundle, kept, label] = process.argv.slice(1);
-      require('node:v8').setFlagsFromString('${PATIENCE}');
+      require('node:v8').setFlagsFromString('${PATIENCE ?? ''}');
       const { readFileSync } = require('node:fs');
       const source = '(function (require, module, __filename) {' + readFileSync(bundle, 'latin1') + '\\n})';
       const cachedData = readFileSync(kept).subarray(Number(label));
