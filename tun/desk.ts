@@ -5,7 +5,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Answer, Engine, Request } from './data-plane.ts';
 
 /** Milliseconds. To look at the devices once more takes a fiftieth of that. */
-const SLICE_MS = 1;
+export const SLICE_MS = 1;
 
 /** What Engine.handle() returns for a request that takes long: the rest of it, in steps. Its end is the answer. */
 export type Rest = Iterator<void, unknown>;
