@@ -12,6 +12,7 @@ import {
   IPPROTO_AH,
   IPPROTO_ESP,
   IPPROTO_GRE,
+  IPPROTO_ICMP,
   IPPROTO_NONE,
   IPPROTO_SCTP,
   IPPROTO_TCP,
@@ -26,7 +27,7 @@ export function mayAnswerWithIcmp(pkt: Packet, family: Family, { tracker }: Serv
   if (pkt.fragmentOffset !== 0) return false;
   if (isTrusted(pkt)) return true;
   if (family === 6 && (pkt.protocol < 0 || pkt.protocol === IPPROTO_NONE || pkt.l4 >= pkt.end)) return false;
-  return !hasPlainChecksum(pkt) || sumFits(pkt, family, tracker.hasSummed(pkt));
+  return !hasPlainChecksum(pkt) || sumFits(pkt, family, isVerified(pkt.protocol) && tracker.hasSummed(pkt));
 }
 
 /** nf_send_reset(), nf_send_reset6(). */
@@ -48,6 +49,10 @@ function isSingle6({ bytes, l3 }: Packet, at: number): boolean {
   const between = u16(bytes, address + 10);
   return between !== 0xffff && (between !== 0 || last !== 0);
 }
+
+/** By the tracker, on the way in. */
+const isVerified = (protocol: number): boolean =>
+  protocol === IPPROTO_TCP || protocol === IPPROTO_UDP || protocol === IPPROTO_ICMP;
 
 const isTrusted = (pkt: Packet): boolean => pkt.checksumTrusted || pkt.checksumPartial;
 
