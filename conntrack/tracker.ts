@@ -240,6 +240,8 @@ export class ConnectionTracker
   ofTuple(pkt: Packet): number {
     const { tuple } = this;
     if (pkt.protocol < 0 || pkt.fragmentOffset !== 0) return -1;
+    // What is not tracked did not set it.
+    this.setClock(pkt.now);
     tuple.setAddresses(pkt.bytes, pkt.l3, pkt.family as Family);
     tuple.protocol = pkt.protocol;
     tuple.setZones(0, 0);

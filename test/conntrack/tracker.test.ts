@@ -57,6 +57,16 @@ function passWith(tracker: ConnectionTracker, octets: Uint8Array, template: Part
   return pkt;
 }
 
+test.each([
+  ['while its time is not over', 29_000, true],
+  ['of a connection whose time is over, though nothing has told the tracker yet', 31_000, false],
+] as const)('a packet that is not tracked has the tuple %s', (_, now, found) => {
+  const tracker = newTracker();
+  const { connection } = passWith(tracker, query(), {});
+  const other = track(tracker, query(), now, { untracked: true });
+  expect([other.ctState, tracker.ofTuple(other)]).toEqual([CT_UNTRACKED, found ? 2 * connection : -1]);
+});
+
 describe('a new connection', () => {
   test('is not in the table before it is confirmed', () => {
     const tracker = newTracker();
