@@ -29,7 +29,7 @@ export class QuickAddresses {
     this.family = family;
   }
 
-  /** `address` or `address/length`, host bits cleared; null: any. What has another form `otherwise` reads. */
+  /** An `address` or `address/length` with its host bits cleared; null for any address. Text of another form is given to `otherwise`. */
   read(
     text: string,
     inverted: boolean,
