@@ -3,8 +3,11 @@
 // everything else shows, are in Packet.reason. Source: nf_l4proto_log_invalid() and its callers; each was seen in the log of a 6.18 kernel
 // (test/kernel/log-invalid.test.ts). Texts with numbers in them stand where the numbers are, in l4/.
 
+import type { Packet } from '../packet/packet.ts';
+import type { Knobs } from './l4/l4.ts';
+
 /** By our reason. */
-export const COMPLAINTS: Readonly<Record<string, string>> = {
+const COMPLAINTS: Readonly<Record<string, string>> = {
   'TCP data offset malformed': 'truncated packet',
   'TCP checksum wrong': 'bad checksum',
   'TCP flags that do not go together': 'invalid tcp flag combination',
@@ -28,4 +31,35 @@ export const COMPLAINTS: Readonly<Record<string, string>> = {
   'SCTP checksum wrong': 'nf_ct_sctp: bad CRC ',
 };
 
-export const ALL_PROTOCOLS = 255;
+const ALL_PROTOCOLS = 255;
+
+export type ComplaintListener = (pkt: Packet, text: string) => void;
+
+export class Complaints {
+  /** Nobody, before somebody says so. */
+  listener: ComplaintListener | undefined = undefined;
+  private readonly knobs: Knobs;
+
+  constructor(knobs: Knobs) {
+    this.knobs = knobs;
+  }
+
+  /** Whether anybody may want to hear: building a text costs. */
+  get wanted(): boolean {
+    return this.knobs.logInvalid !== 0;
+  }
+
+  /** What is to be said does not depend on more than the reason. */
+  tell(pkt: Packet): void {
+    if (!this.wanted) return;
+    const text = COMPLAINTS[pkt.reason];
+    if (text !== undefined) this.say(pkt, pkt.protocol, text);
+  }
+
+  /** nf_l4proto_log_invalid() */
+  say(pkt: Packet, protocol: number, text: string): void {
+    const { logInvalid } = this.knobs;
+    if (logInvalid === ALL_PROTOCOLS || logInvalid === protocol)
+      this.listener?.(pkt, `nf_ct_proto_${protocol}: ${text}`);
+  }
+}

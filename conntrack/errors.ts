@@ -80,7 +80,7 @@ function relate(tracking: Tracking, pkt: Packet, l3: number, tuple: Tuple, find:
   if (found < 0) return refuse(pkt, 'error about an unknown connection');
   // A router on the way may be the source, but only the quoted source can be the destination.
   if (!goesTo(pkt, tuple)) {
-    if (tracking.knobs.logInvalid !== 0) tracking.complain(pkt, pkt.protocol, mismatch(pkt, tuple));
+    if (tracking.complaints.wanted) tracking.complaints.say(pkt, pkt.protocol, mismatch(pkt, tuple));
     return refuse(pkt, 'error not to the source of what it quotes');
   }
   return found;

@@ -2,7 +2,7 @@
 //
 // A packet meets it twice. track() at PREROUTING (or OUTPUT) finds the connection of the packet by its tuple, or makes a new one; the
 // protocol (l4/) says whether the packet can be part of it and moves its state; the packet now has a connection, a direction and a
-// ctstate, which rules ask for. confirm() at POSTROUTING (or INPUT), after all rules, puts a new connection into the table: what the
+// ctstate, which rules ask for (arrival.ts). confirm() at POSTROUTING (or INPUT), after all rules, puts a new connection into the table: what the
 // rules drop leaves no trace. A packet that ends in between is given back with release().
 //
 // A connection is unconfirmed, confirmed, dying, gone. Unconfirmed ones belong to one packet. Confirmed ones die by their
@@ -20,35 +20,35 @@
 // Source: net/netfilter/nf_conntrack_core.c
 
 import { u32 } from '../packet/bytes.ts';
-import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_NONE, IPPROTO_TCP } from '../packet/numbers.ts';
-import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
+import { type Family, IPPROTO_TCP } from '../packet/numbers.ts';
+import { CT_ESTABLISHED, CT_INVALID, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { Accounting, type FlowCounts } from './accounting.ts';
+import { Arrival, type ArrivalParts } from './arrival.ts';
 import { type BirthParts, Births } from './births.ts';
-import { ALL_PROTOCOLS, COMPLAINTS } from './complaints.ts';
+import { Complaints } from './complaints.ts';
 import { Confirmation, type ConfirmParts } from './confirmation.ts';
 import { ConnectionColumns, type Connections } from './connections.ts';
-import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts';
 import { ConnectionEvents } from './events.ts';
 import { Expectations, type ExpectParts } from './expectations.ts';
 import { GreKeys } from './gre-keys.ts';
 import type { HelpedTracker, HostOfHelpers } from './helper-call.ts';
 import { Helping } from './helping.ts';
-import { INVALID, type Knobs, type L4, REPEAT, type Tracking } from './l4/l4.ts';
+import type { Knobs, L4, Tracking } from './l4/l4.ts';
 import { setClosing as closeTcp } from './l4/tcp-life.ts';
 import { forgetWindows, missedPackets } from './l4/tcp-missed.ts';
 import type { NatParts } from './nat/mapping.ts';
 import { Nat, type Translator } from './nat/nat.ts';
 import { SequenceAdjustments, type Shifter } from './seqadj.ts';
 import { Statistics } from './statistics.ts';
+
+import type { Direction } from './status.ts';
 import * as status from './status.ts';
-import { type Direction, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
 import { Sweeper, type SweepParts } from './sweeper.ts';
 import { ProxiedConnections } from './synproxy.ts';
 import { Sysctls } from './sysctl.ts';
 import { ConnectionTable } from './table.ts';
-import type { Template } from './template.ts';
 import { TimeoutPolicies } from './timeout-policies.ts';
-import { Tuple } from './tuple.ts';
+import type { Tuple } from './tuple.ts';
 
 export type { Connections } from './connections.ts';
 export type { Statistics } from './statistics.ts';
@@ -86,7 +86,7 @@ const DROP = 0;
 const HOOK_PREROUTING = 0;
 
 export class ConnectionTracker
-  implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker, BirthParts, ConfirmParts
+  implements Tracker, Tracking, NatParts, SweepParts, ExpectParts, HelpedTracker, BirthParts, ArrivalParts, ConfirmParts
 {
   readonly table: ConnectionTable;
   readonly connections: ConnectionColumns;
@@ -107,18 +107,16 @@ export class ConnectionTracker
   readonly random: () => number;
   readonly events = new ConnectionEvents();
   readonly policies = new TimeoutPolicies();
-  /** What nf_conntrack_log_invalid tells of a packet. */
-  onComplaint: ((pkt: Packet, text: string) => void) | undefined = undefined;
+  /** What nf_conntrack_log_invalid tells of packets. */
+  readonly complaints = new Complaints(this.knobs);
   /** Milliseconds modulo 2^32 of the packet or the advance at hand. */
   now = 0;
   /** The same as the packets have it: monotonic, and never round. */
   time = 0;
 
-  private readonly tuple = new Tuple();
-  private readonly quoted = new Tuple();
-  private readonly find = (tuple: Tuple): number => this.findLive(tuple);
   private readonly sweeper = new Sweeper(this);
   private readonly births = new Births(this, this.sweeper);
+  private readonly arrival: Arrival;
   private readonly confirmation = new Confirmation(this);
 
   /** `random` gives 32 unsigned bits; two of them become the key of the hash. */
@@ -129,6 +127,7 @@ export class ConnectionTracker
       invert: (protocol, keys) => this.l4s[protocol].invert(keys),
       words: (protocol) => this.l4s[protocol].words,
     });
+    this.arrival = new Arrival(this, this.births);
     this.greKeys = new GreKeys(this.table);
     this.seqadj = new SequenceAdjustments(this.table);
     this.sysctls.onExchange = (protocol) => this.flush(protocol);
@@ -145,78 +144,7 @@ export class ConnectionTracker
    * input bytes. Source: nf_conntrack_in()
    */
   track(pkt: Packet): 0 | 1 {
-    // Attached to the connection that it answers, come by the loopback device, or not to be tracked.
-    if (pkt.connection >= 0 || pkt.ctState === CT_UNTRACKED) return ACCEPT;
-    const template = pkt.template as Template | undefined;
-    if (template?.untracked) {
-      pkt.ctState = CT_UNTRACKED;
-      return ACCEPT;
-    }
-    if (pkt.now !== this.time) this.advance(pkt.now);
-    if (pkt.protocol < 0 || pkt.fragmentOffset !== 0 || (pkt.family === 6 && pkt.protocol === IPPROTO_NONE)) {
-      this.statistics.invalid++;
-      return this.invalid(pkt, 'no transport header');
-    }
-    if (pkt.protocol === IPPROTO_ICMP || pkt.protocol === IPPROTO_ICMPV6) {
-      if (!this.trackIcmp(pkt, template)) return ACCEPT;
-    }
-    return this.trackFlow(pkt, template);
-  }
-
-  /** Errors, and what is not tracked. True: it is a query, and has a flow of its own. nf_conntrack_handle_icmp() */
-  private trackIcmp(pkt: Packet, template: Template | undefined): boolean {
-    const is6 = pkt.protocol === IPPROTO_ICMPV6;
-    // ICMP in IPv6 and ICMPv6 in IPv4 find no tuple later.
-    if (is6 !== (pkt.family === 6)) return true;
-    this.setZones(this.quoted, pkt, template);
-    const about = is6 ? icmpv6Error(this, pkt, this.quoted, this.find) : icmpError(this, pkt, this.quoted, this.find);
-    if (about === QUERY) return true;
-    if (about === UNTRACKED) {
-      pkt.ctState = CT_UNTRACKED;
-    } else if (about === NOT_OURS) {
-      this.statistics.error++;
-      pkt.ctState = CT_INVALID;
-      this.complainOf(pkt);
-    } else {
-      pkt.connection = about >>> 1;
-      pkt.direction = (about & 1) as Direction;
-      pkt.ctState = CT_RELATED;
-    }
-    return false;
-  }
-
-  private trackFlow(pkt: Packet, template: Template | undefined): 0 | 1 {
-    const { tuple, statistics } = this;
-    const l4 = this.l4s[pkt.protocol];
-    tuple.setAddresses(pkt.bytes, pkt.l3, pkt.family as Family);
-    tuple.protocol = pkt.protocol;
-    this.setZones(tuple, pkt, template);
-    if (!l4.keys(tuple, pkt.bytes, pkt.l4, pkt.end, this)) {
-      statistics.invalid++;
-      return this.invalid(pkt, 'no flow of this protocol');
-    }
-    for (;;) {
-      const found = this.findLive(tuple);
-      const id = found < 0 ? this.births.create(tuple, template, pkt.now) : found >>> 1;
-      if (id < 0) return this.full(pkt);
-      const direction = found < 0 ? 0 : ((found & 1) as Direction);
-      // The class is taken before the protocol sees the packet, so the one that kills the connection still belongs to it.
-      const ctState = this.classify(id, direction);
-      const outcome = l4.packet(this, pkt, id, direction);
-      if (outcome === REPEAT) continue;
-      if (outcome === INVALID) {
-        if (found < 0) this.discard(id);
-        statistics.invalid++;
-        this.complainOf(pkt);
-        return this.invalid(pkt, 'protocol');
-      }
-      pkt.connection = id;
-      pkt.direction = direction;
-      pkt.ctState = ctState;
-      pkt.unconfirmed = found < 0;
-      if (direction === 1) this.seeReply(id);
-      return ACCEPT;
-    }
+    return this.arrival.track(pkt);
   }
 
   /** The connection of that tuple, as id * 2 + direction, or -1. Expired ones that it meets end here. */
@@ -238,68 +166,12 @@ export class ConnectionTracker
   }
 
   ofTuple(pkt: Packet): number {
-    const { tuple } = this;
-    if (pkt.protocol < 0 || pkt.fragmentOffset !== 0) return -1;
-    // What is not tracked did not set it.
-    this.setClock(pkt.now);
-    tuple.setAddresses(pkt.bytes, pkt.l3, pkt.family as Family);
-    tuple.protocol = pkt.protocol;
-    tuple.setZones(0, 0);
-    if (!this.l4s[pkt.protocol].keys(tuple, pkt.bytes, pkt.l4, pkt.end, this)) return -1;
-    return this.findLive(tuple);
-  }
-
-  private classify(id: number, direction: Direction): number {
-    if (direction === 1) return CT_ESTABLISHED;
-    const bits = this.table.status(id);
-    if (bits & IPS_SEEN_REPLY) return CT_ESTABLISHED;
-    return bits & IPS_EXPECTED ? CT_RELATED : CT_NEW;
-  }
-
-  private seeReply(id: number): void {
-    if (this.table.status(id) & IPS_SEEN_REPLY) return;
-    this.table.addStatus(id, IPS_SEEN_REPLY);
-    this.event(id, status.IPCT_REPLY);
+    return this.arrival.ofTuple(pkt);
   }
 
   /** An unconfirmed connection with the areas that the sysctls and rules ask for. */
   open(tuple: Tuple, now: number): number {
     return this.births.open(tuple, now);
-  }
-
-  private setZones(tuple: Tuple, pkt: Packet, template: Template | undefined): void {
-    if (template === undefined) {
-      tuple.setZones(0, 0);
-      return;
-    }
-    const fromMark = template.markZones ?? 0;
-    const mark = pkt.mark & 0xffff;
-    tuple.setZones(fromMark & 1 ? mark : template.zoneOriginal, fromMark & 2 ? mark : template.zoneReply);
-  }
-
-  private full(pkt: Packet): 0 {
-    pkt.reason = 'connection table full';
-    this.statistics.drop++;
-    return DROP;
-  }
-
-  /** What is to be said does not depend on more than the reason. */
-  private complainOf(pkt: Packet): void {
-    if (this.knobs.logInvalid === 0) return;
-    const text = COMPLAINTS[pkt.reason];
-    if (text !== undefined) this.complain(pkt, pkt.protocol, text);
-  }
-
-  complain(pkt: Packet, protocol: number, text: string): void {
-    const { logInvalid } = this.knobs;
-    if (logInvalid === ALL_PROTOCOLS || logInvalid === protocol)
-      this.onComplaint?.(pkt, `nf_ct_proto_${protocol}: ${text}`);
-  }
-
-  private invalid(pkt: Packet, reason: string): 1 {
-    if (pkt.reason === '') pkt.reason = reason;
-    pkt.ctState = CT_INVALID;
-    return ACCEPT;
   }
 
   /** nf_confirm() */
@@ -432,7 +304,7 @@ export class ConnectionTracker
 
   // --- Time --------------------------------------------------------------------------------------------------------------
 
-  private setClock(now: number): void {
+  setClock(now: number): void {
     this.time = now;
     this.now = Math.floor(now) | 0;
   }

@@ -102,7 +102,7 @@ export class Firewall {
       duplicate: (pkt, gateway, device) => this.pipeline.duplicate(pkt, gateway, device),
       sendError: stack && ((about, error) => stack.sendError(about, error)),
     };
-    this.tracker.onComplaint = (pkt, text) =>
+    this.tracker.complaints.listener = (pkt, text) =>
       this.log({ now: pkt.now, level: LOGLEVEL_NOTICE, text: logLine(pkt, `${text} `, NF_LOG_DEFAULT) });
     this.installed = new InstalledTables(registry, this.services, options.makeCounts);
     this.sets.rulesUsing = (name) => this.installed.usesOfSet(name);

@@ -3,6 +3,7 @@
 // state is in the table: five bits of state, one word, or a slab of words.
 
 import type { Packet } from '../../packet/packet.ts';
+import type { Complaints } from '../complaints.ts';
 import type { Direction } from '../status.ts';
 import type { ConnectionTable } from '../table.ts';
 import type { Tuple } from '../tuple.ts';
@@ -49,11 +50,8 @@ export interface Tracking {
   verifies(pkt: Packet): boolean;
   /** By how much the other side's sequence numbers are shifted where `pkt`, a TCP segment, acknowledges them (seqadj.ts); 0 for nearly all. */
   acknowledgedShift(id: number, pkt: Packet, direction: Direction): number;
-  /**
-   * Says in the kernel's words what is wrong with a packet, to whom nf_conntrack_log_invalid tells it. Building the text costs: ask
-   * `knobs.logInvalid` first. nf_l4proto_log_invalid()
-   */
-  complain(pkt: Packet, protocol: number, text: string): void;
+  /** Says in the kernel's words what is wrong with a packet, if anybody wants to hear. */
+  readonly complaints: Complaints;
   /** SYNPROXY opened the connection in the client's name. */
   isProxied(id: number): boolean;
   /** Source key of a PPTP call that a helper knows, or 0. nf_conntrack_proto_gre.c gre_keymap_lookup() */

@@ -120,8 +120,7 @@ export const sctp = defineL4({
     const fresh = !(table.status(id) & IPS_CONFIRMED);
     if (fresh && !open(slab, record, pkt, kinds)) return refuse(pkt, 'SCTP association does not start like this');
     if (!(kinds & OWN_TAG_RULES) && tag(pkt) !== slab.words[record + TAG + direction]) {
-      if (tracking.knobs.logInvalid !== 0)
-        complainOfTag(tracking, pkt, slab.words[record + TAG + direction], direction);
+      if (tracking.complaints.wanted) complainOfTag(tracking, pkt, slab.words[record + TAG + direction], direction);
       return refuse(pkt, 'SCTP verification tag wrong');
     }
     return follow(tracking, slab, record, pkt, id, direction, kinds);
@@ -133,7 +132,7 @@ function complainOfTag(tracking: Tracking, pkt: Packet, own: number, direction: 
   const given = littleEndian(pkt.bytes, pkt.l4 + 4).toString(16);
   const turned = ((own << 24) | ((own & 0xff00) << 8) | ((own >>> 8) & 0xff00) | (own >>> 24)) >>> 0;
   const text = `verification tag check failed ${given} vs ${turned.toString(16)} for dir ${direction}`;
-  tracking.complain(pkt, IPPROTO_SCTP, text);
+  tracking.complaints.say(pkt, IPPROTO_SCTP, text);
 }
 
 function refuse(pkt: Packet, reason: string): typeof INVALID {
@@ -192,7 +191,7 @@ function chunkKinds(tracking: Tracking, pkt: Packet): number {
     if ((first && count !== 0) || u16(bytes, at + 2) === 0) {
       // The length as it stands on the wire, read the wrong way round; the line ends in its middle.
       const about = `chunk num ${count}, type ${type}, len ${bytes[at + 2] | (bytes[at + 3] << 8)} flag ${Number(alone)}`;
-      tracking.complain(pkt, IPPROTO_SCTP, `do_basic_checks failed. ${about}\n`);
+      tracking.complaints.say(pkt, IPPROTO_SCTP, `do_basic_checks failed. ${about}\n`);
       return -1;
     }
     kinds |= bit(type);

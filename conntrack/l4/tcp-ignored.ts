@@ -80,7 +80,7 @@ export function ignore(
 ): void {
   const { words, octets } = slab;
   const { bytes, l4, end } = pkt;
-  if (tracking.knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, refused('ignored', kind, direction, state));
+  if (tracking.complaints.wanted) tracking.complaints.say(pkt, IPPROTO_TCP, refused('ignored', kind, direction, state));
   win.setLast(octets, record, kind, direction);
   win.remember(slab, record, header.sequence(bytes, l4), win.segmentLength(pkt), header.window(bytes, l4));
   if (kind === SYN_SET && direction === 0) {

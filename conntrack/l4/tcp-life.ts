@@ -53,7 +53,7 @@ export function shorten(
   table.expires[id] = now + timeout;
   // In ticks, of which the common kernel has 250 a second.
   const text = `packet (index ${kind}, dir ${direction}) response for index ${last} lower timeout to ${timeout / 4}`;
-  tracking.complain(pkt, IPPROTO_TCP, text);
+  tracking.complaints.say(pkt, IPPROTO_TCP, text);
 }
 
 export function chooseTimeout(

@@ -324,7 +324,7 @@ const isLenient = (tracking: Tracking, octets: Uint8Array, senderFlags: number):
 
 /** A segment outside the window, and the number that the kernel's log has for %u. Everything is fine where we are liberal. */
 function outside(tracking: Tracking, pkt: Packet, text: string, bound: number): typeof OUT_OF_WINDOW {
-  if (tracking.knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, text.replace('%u', String(bound >>> 0)));
+  if (tracking.complaints.wanted) tracking.complaints.say(pkt, IPPROTO_TCP, text.replace('%u', String(bound >>> 0)));
   return OUT_OF_WINDOW;
 }
 

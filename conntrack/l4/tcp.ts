@@ -158,7 +158,7 @@ function follow(
   direction: Direction,
   kind: number,
 ): Outcome {
-  const { table, knobs } = tracking;
+  const { table, complaints } = tracking;
   const { octets } = slab;
   const state = table.state(id);
   let next = NEXT[direction][kind][state];
@@ -185,13 +185,13 @@ function follow(
       break;
     case BAD:
       if (tracking.isProxied(id) && asksForServer(slab, record, pkt, direction, kind, state)) return VALID;
-      if (knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, refused('invalid', kind, direction, state));
+      if (complaints.wanted) complaints.say(pkt, IPPROTO_TCP, refused('invalid', kind, direction, state));
       pkt.reason = 'TCP segment that the state does not allow';
       return INVALID;
     case TIME_WAIT:
       if (state === LAST_ACK && kind === ACK_SET && isChallengeAck(octets, record, direction)) {
         octets[4 * record + win.LAST_FLAGS] &= ~win.EXP_CHALLENGE_ACK;
-        if (knobs.logInvalid !== 0) tracking.complain(pkt, IPPROTO_TCP, 'challenge-ack ignored');
+        if (complaints.wanted) complaints.say(pkt, IPPROTO_TCP, 'challenge-ack ignored');
         return VALID;
       }
       break;
