@@ -4,7 +4,7 @@
 // (test/kernel/log-invalid.test.ts). Texts with numbers in them stand where the numbers are, in l4/.
 
 import type { Packet } from '../packet/packet.ts';
-import type { Knobs } from './l4/l4.ts';
+import type { Knobs } from './knobs.ts';
 
 /** By our reason. */
 const COMPLAINTS: Readonly<Record<string, string>> = {

@@ -2,8 +2,9 @@
 // counts from the next refresh of a connection on. Source: net/netfilter/nf_conntrack_standalone.c nf_ct_sysctl_table, read back
 // from /proc/sys/net/netfilter of a 6.18 kernel for names and ranges.
 
+import type { Knobs } from './knobs.ts';
 import { byProtocol, optional, protocols } from './l4/index.ts';
-import type { Knobs, L4 } from './l4/l4.ts';
+import type { L4 } from './l4/l4.ts';
 import { tcp } from './l4/tcp.ts';
 import { SYN_SENT2 } from './l4/tcp-states.ts';
 

@@ -114,7 +114,7 @@ export class Packet {
   checksumTrusted = false;
 
   // --- What rules read and write ------------------------------------------------------------------------------------
-  /** Hook being walked, one of the HOOK_ numbers of engine/hooks.ts (the kernel's NF_INET_ numbers). */
+  /** Hook being walked, as an index into HOOKS of grammar/tables.ts (the kernel's NF_INET_ numbers). */
   hook = 0;
   mark = 0;
   priority = 0;

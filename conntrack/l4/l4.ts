@@ -4,6 +4,7 @@
 
 import type { Packet } from '../../packet/packet.ts';
 import type { Complaints } from '../complaints.ts';
+import type { Knobs } from '../knobs.ts';
 import type { Direction } from '../status.ts';
 import type { ConnectionTable } from '../table.ts';
 import type { Tuple } from '../tuple.ts';
@@ -14,19 +15,6 @@ export const VALID = 1;
 /** The connection was killed: the packet is to be looked up again. nf_conntrack_core.c NF_REPEAT */
 export const REPEAT = 2;
 export type Outcome = typeof INVALID | typeof VALID | typeof REPEAT;
-
-/** Switches that protocols look at; sysctl.ts sets them. */
-export interface Knobs {
-  checksum: number;
-  acct: number;
-  timestamp: number;
-  tcpLoose: number;
-  tcpBeLiberal: number;
-  tcpMaxRetrans: number;
-  tcpIgnoreInvalidRst: number;
-  /** Protocol whose invalid packets are told of, 255 for all; 0: none. */
-  logInvalid: number;
-}
 
 /** What a protocol sees of the tracker. */
 export interface Tracking {
