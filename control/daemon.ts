@@ -367,6 +367,7 @@ export class Daemon {
     this.bus.close('the daemon ends');
     await this.server?.close();
     await this.save();
+    this.store.close();
     await this.keeper?.stop();
     lock?.release();
     this.guard.release();

@@ -7,10 +7,11 @@
 //   [0:0] -I FORWARD 120 -s 2001:db8::/32 -j DROP
 //   COMMIT
 //
-// Life: begun by the first edit after the save file was written, ended by the next writing of that file (storeWhole), which says so in a last
-// line before it begins. So after a crash at any moment the first line or the last one tells which text the journal belongs to; an
-// edit without its COMMIT was told to nobody. A journal that belongs to neither stands beside a file that somebody changed by hand: then
-// nobody can say what was meant, and both are left as they are.
+// Life: begun when the save file was written, with nothing in it but its first line, so that an edit has one file to write to and one sync to
+// wait for; ended by the next writing of that file (storeWhole), which says so in a last line before it begins. So after a crash at any moment
+// the first line or the last one tells which text the edits belong to; an edit without its COMMIT was told to nobody. Edits that
+// belong to neither stand beside a file that somebody changed by hand: then nobody can say what was meant, and both are left as they
+// are. A journal without edits says nothing, whatever it stands beside.
 
 import { createHash } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -24,6 +25,8 @@ import { isMoved, sizeOf, type TableChange } from './table-change.ts';
 const FIRST = /^# edits of the save file with sha256 (\w+)\n/;
 const LAST = /\n# taken over into the save file with sha256 (\w+)\n$/;
 
+const COMMIT = '\nCOMMIT\n';
+
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The journal does not belong to the save file. */
@@ -33,21 +36,29 @@ export class Estranged extends Error {}
 export function editsSince(path: string, text: string): string {
   const journal = readIfThere(journalOf(path));
   if (journal === undefined) return '';
+  const edits = editsIn(journal);
+  if (edits === '') return '';
   const digest = digestOf(text);
-  const [head, before] = FIRST.exec(journal) ?? [];
+  const [, before] = FIRST.exec(journal) ?? [];
   const [, after] = LAST.exec(journal) ?? [];
-  // A crash before its first edit.
-  if (head === undefined || after === digest) return '';
-  if (before === digest) return journal.slice(head.length, journal.lastIndexOf('\nCOMMIT\n') + '\nCOMMIT\n'.length);
+  if (after === digest) return '';
+  if (before === digest) return edits;
   throw new Estranged(
     `${path} was changed by hand, while ${journalOf(path)} has edits of what it was before. Both are left as they are: put into the first what you want of the second, and remove that.`,
   );
 }
 
+/** Those that are whole. */
+function editsIn(journal: string): string {
+  const head = FIRST.exec(journal)?.[0].length ?? journal.length;
+  return journal.slice(head, journal.lastIndexOf(COMMIT) + COMMIT.length);
+}
+
 /** Makes `text` the save file at `path`, edits included. Throws what the system says; then all is as before. */
 export function storeWhole(path: string, text: string): void {
   const journal = readIfThere(journalOf(path));
-  if (journal !== undefined) append(journalOf(path), `# taken over into the save file with sha256 ${digestOf(text)}\n`);
+  if (journal !== undefined && editsIn(journal) !== '')
+    append(journalOf(path), `# taken over into the save file with sha256 ${digestOf(text)}\n`);
   writeAtomically(path, text);
   if (journal !== undefined) rmSync(journalOf(path));
 }
@@ -69,7 +80,7 @@ function writeAll(file: number, text: string): void {
 
 /** Of a save file that is written anew before long: its writer alone. */
 export class RuleJournal {
-  /** Characters that were written. */
+  /** Characters of edits. */
   length = 0;
   private readonly path: string;
   private file: number | undefined;
@@ -78,7 +89,7 @@ export class RuleJournal {
   constructor(path: string, text: string) {
     this.path = journalOf(path);
     this.file = openSync(this.path, 'w', 0o600);
-    this.write(`# edits of the save file with sha256 ${digestOf(text)}\n`);
+    writeAll(this.file, `# edits of the save file with sha256 ${digestOf(text)}\n`);
     syncDirectory(this.path);
   }
 
@@ -92,6 +103,12 @@ export class RuleJournal {
   close(): void {
     if (this.file !== undefined) closeSync(this.file);
     this.file = undefined;
+  }
+
+  /** It is not needed any more: a file without edits goes, too. */
+  end(): void {
+    this.close();
+    if (this.length === 0) rmSync(this.path, { force: true });
   }
 }
 

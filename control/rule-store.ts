@@ -48,7 +48,8 @@ export class RuleStore {
   private readonly readable = new Readable();
   /** Told where storing at leisure fails. */
   private readonly onProblem: (error: Error) => void;
-  private readonly quiet: Record<Family, NodeJS.Timeout | undefined> = { 4: undefined, 6: undefined };
+  /** Of what is to be done at leisure. */
+  private readonly timers: Record<Family, NodeJS.Timeout | undefined> = { 4: undefined, 6: undefined };
 
   constructor(rules: LiveRules, paths: StatePaths, onProblem: (error: Error) => void) {
     this.rules = rules;
@@ -95,7 +96,7 @@ export class RuleStore {
     if (!written || !texts || texts.includes(undefined)) return this.write(family);
     written.behind = true;
     await this.readable.checkEdits(ruleset, tables);
-    written.journal ??= new RuleJournal(this.paths.rules(family), written.text);
+    written.journal ??= this.begun(family, written.text);
     written.journal.write(texts.join(''));
     written.behind = false;
     // Going through them must take no longer than reading the file.
@@ -109,26 +110,51 @@ export class RuleStore {
   }
 
   private whenQuiet(family: Family): void {
-    clearTimeout(this.quiet[family]);
-    this.quiet[family] = setTimeout(() => {
-      this.rules.still(() => this.write(family)).catch(this.onProblem);
-    }, QUIET_MS);
-    this.quiet[family].unref();
+    this.later(family, QUIET_MS, () => this.write(family));
+  }
+
+  /** In a turn of the rules, instead of what was to be done to those of the family. */
+  private later(family: Family, delayMs: number, act: () => Promise<void>): void {
+    clearTimeout(this.timers[family]);
+    this.timers[family] = setTimeout(() => {
+      this.rules.still(act).catch(this.onProblem);
+    }, delayMs);
+    this.timers[family].unref();
+  }
+
+  /** Nothing is stored any more. What is written already needs no journal. */
+  close(): void {
+    for (const family of [4, 6] as const) {
+      clearTimeout(this.timers[family]);
+      this.written.get(family)?.journal?.end();
+    }
+    this.written.clear();
   }
 
   /** In a turn of the rules. */
   private async write(family: Family): Promise<void> {
-    clearTimeout(this.quiet[family]);
+    clearTimeout(this.timers[family]);
     const written = this.written.get(family);
     if (written) written.behind = true;
     const path = this.paths.rules(family);
     const text = await this.rules.text(family);
     await this.readable.check(this.rules.ruleset(family));
-    if ((text !== written?.text || written.journal) && (text !== '' || existsSync(path))) {
+    if ((text !== written?.text || written.journal?.length) && (text !== '' || existsSync(path))) {
       storeWhole(path, text);
       written?.journal?.close();
       this.written.set(family, { text, behind: false });
+      if (text.length > SHORT) this.later(family, 0, () => this.expectEdits(family));
     } else if (written) written.behind = false;
+  }
+
+  /** The next edit finds its journal: to make one takes longer than all that is left for it. */
+  private async expectEdits(family: Family): Promise<void> {
+    const written = this.written.get(family);
+    if (written && !written.behind) written.journal ??= this.begun(family, written.text);
+  }
+
+  private begun(family: Family, text: string): RuleJournal {
+    return new RuleJournal(this.paths.rules(family), text);
   }
 }
 

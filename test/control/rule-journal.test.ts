@@ -26,6 +26,7 @@ beforeEach(() => {
 afterEach(() => state.close());
 
 const path = (): string => state.paths.rules(6);
+const hasEdits = (): boolean => existsSync(journalOf(path())) && journal().includes('COMMIT');
 const journal = (): string => readFileSync(journalOf(path()), 'utf8');
 
 const empty = (): Ruleset => new Ruleset(6, { lookup: registry });
@@ -80,6 +81,21 @@ describe('the journal of a save file', () => {
       truncateSync(journalOf(path()), left);
       expect(editsSince(path(), TEXT)).toBe('');
     }
+  });
+
+  test('without edits says nothing, even beside a file that was changed by hand', () => {
+    new RuleJournal(path(), TEXT).close();
+    expect([TEXT, `${TEXT}\n`].map((text) => editsSince(path(), text))).toEqual(['', '']);
+    appendFileSync(journalOf(path()), FIRST.slice(0, -1));
+    expect([TEXT, `${TEXT}\n`].map((text) => editsSince(path(), text))).toEqual(['', '']);
+  });
+
+  test('goes with its writer when it has no edits', () => {
+    state.write(TEXT);
+    new RuleJournal(path(), TEXT).end();
+    expect(existsSync(journalOf(path()))).toBe(false);
+    begin().end();
+    expect(editsSince(path(), TEXT)).toBe(FIRST + SECOND);
   });
 
   test('ends when the file is written', () => {
@@ -167,10 +183,21 @@ describe('a daemon with a long save file', () => {
     const next = new Kept();
     await next.store.load([]);
     for (const line of ['ip6tables-save', 'ip6tables -vS']) expect(await next.call(line)).toBe(await daemon.call(line));
-    expect([existsSync(journalOf(path())), state.read()]).toEqual([
-      false,
-      await next.call('ip6tables-save -c').then(bare),
-    ]);
+    expect([hasEdits(), state.read()]).toEqual([false, await next.call('ip6tables-save -c').then(bare)]);
+  });
+
+  test('has a journal at hand for the next edit, and none when it ends', async () => {
+    const daemon = new Kept();
+    await daemon.call('ip6tables-restore', LONG);
+    await expect.poll(() => existsSync(journalOf(path()))).toBe(true);
+    const begun = journal();
+    await daemon.call('ip6tables -D FORWARD 1');
+    expect(journal().startsWith(`${begun}*filter\n`)).toBe(true);
+    await daemon.store.save();
+    expect(existsSync(journalOf(path()))).toBe(false);
+    await expect.poll(() => existsSync(journalOf(path()))).toBe(true);
+    daemon.store.close();
+    expect(existsSync(journalOf(path()))).toBe(false);
   });
 
   test('writes it anew for what the journal cannot have, or when that grows long', async () => {
@@ -178,7 +205,7 @@ describe('a daemon with a long save file', () => {
     await daemon.call('ip6tables-restore', LONG);
     for (const line of ['-N a', '-A a -j DROP', '-E a b', '-Z FORWARD']) {
       await daemon.call(`ip6tables ${line}`);
-      expect([line, existsSync(journalOf(path()))]).toEqual([line, /^-[NA]/.test(line)]);
+      expect([line, hasEdits()]).toEqual([line, /^-[NA]/.test(line)]);
     }
     const before = state.read();
     const sources = Array.from({ length: 50 }, (_, at) => `fd00:1::${at + 1}`).join();
