@@ -3,7 +3,7 @@
 // of tomorrow, so such rules are refused before they are stored.
 
 import { Ruleset } from '../engine/ruleset.ts';
-import { orderedChains, type Printing, printConditions } from '../grammar/print.ts';
+import { knownConditions, orderedChains, type Printing, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { theRestore } from './later.ts';
@@ -83,7 +83,7 @@ export class Readable {
 function isAsWritten(rule: RuleSpec, printing: Printing): boolean {
   const { origin } = rule;
   const { texts } = printing;
-  if (texts?.get(rule) !== undefined) return true;
+  if (texts && (knownConditions(rule) ?? texts.get(rule)) !== undefined) return true;
   if (!origin?.saved) return false;
   const words = printConditions(rule, printing);
   if (!isAppend(origin.text, words)) return false;

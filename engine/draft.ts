@@ -276,7 +276,8 @@ export class Draft {
   /** A new rule to everyone who knows rules by identity, so it takes its counters along. */
   private retarget(rule: RuleSpec, chain: string): RuleSpec {
     const kind = rule.target!.kind as 'jump' | 'goto';
-    return { ...rule, target: { kind, chain }, counters: this.countersOf(rule) };
+    const origin = rule.origin && { ...rule.origin, conditions: undefined };
+    return { ...rule, target: { kind, chain }, counters: this.countersOf(rule), origin };
   }
 
   private tooBig(what: string, chain: ChainSpec): Refusal {

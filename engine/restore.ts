@@ -157,7 +157,8 @@ class Restore {
     const isChain = (chain: string): boolean => this.draft?.has(chain) === true;
     // Each rule is described with -v.
     const file = this.options.file ?? '';
-    this.quick = verbose ? undefined : new QuickReader({ family, lookup, names, file, isChain, texts }, name.text);
+    const context = { family, lookup, names, file, isChain, comparesText: texts !== undefined };
+    this.quick = verbose ? undefined : new QuickReader(context, name.text);
     if (noflush) return;
     if (verbose) for (const chain of this.draft.ordered()) this.say(`Flushing chain \`${chain.name}'\n`);
     if (verbose) for (const chain of this.draft.userChains()) this.say(`Deleting chain \`${chain}'\n`);

@@ -10,7 +10,7 @@ import type { PrintScope } from './options.ts';
 import { protocolName } from './protocols.ts';
 import type { ChainSpec, Counters, InterfaceSpec, MaskedAddress, RuleSpec, TableSpec } from './rule-spec.ts';
 
-/** A Map or WeakMap: what rules are printed as, by the rule. */
+/** A Map or WeakMap: what rules are printed as whose origin does not tell it. */
 export interface RuleTexts {
   get(rule: RuleSpec): string | undefined;
   set(rule: RuleSpec, conditions: string): unknown;
@@ -20,7 +20,10 @@ export interface RuleTexts {
 export interface Printing {
   readonly lookup: Lookup;
   readonly names: Names;
-  /** What printConditions() says of rules that came from canonical text, without their counters: printing is most of what an edit of many costs. */
+  /**
+   * Given: what printConditions() says of rules that came from canonical text is taken from there, or from here. Printing is most of what an edit of
+   * many costs.
+   */
   readonly texts?: RuleTexts;
 }
 
@@ -41,9 +44,14 @@ const interfaceWords = (option: string, given: InterfaceSpec | undefined): strin
 
 const withBlank = (text: string): string => (text === '' ? '' : ` ${text}`);
 
+/** What printConditions() says of the rule, its counters apart, where that is known. */
+export function knownConditions({ origin }: RuleSpec): string | undefined {
+  return origin?.conditions === undefined ? undefined : origin.text.slice(origin.conditions);
+}
+
 /** All of a rule but `-A CHAIN` and counters in front, with a blank before the first word. `counters` puts `-c p b` before the target. */
 export function printConditions(rule: RuleSpec, { lookup, names, texts }: Printing, counters?: Counters): string {
-  const known = counters ? undefined : texts?.get(rule);
+  const known = counters ? undefined : texts && (knownConditions(rule) ?? texts.get(rule));
   if (known !== undefined) return known;
   const { family, protocol, fragment } = rule;
   const scope: PrintScope = { family, names, protocol };

@@ -10,7 +10,7 @@ import type { Names } from './names.ts';
 import type { Given, RuleScope, ValueScope } from './options.ts';
 import { protocolName } from './protocols.ts';
 import { abbreviatesBase, isName } from './quick-words.ts';
-import type { MatchSpec, RuleSpec, TargetSpec } from './rule-spec.ts';
+import type { MatchSpec, TargetSpec } from './rule-spec.ts';
 import { wholeNumber } from './scan.ts';
 import type { TableName } from './tables.ts';
 
@@ -21,8 +21,8 @@ export interface QuickContext {
   readonly file: string;
   /** Whether a user chain of that name exists: a chain hides a target of the same name. */
   isChain(name: string): boolean;
-  /** Told of each rule whose line says what -save prints, with what stands there behind the chain. */
-  readonly texts?: { set(rule: RuleSpec, conditions: string): unknown };
+  /** Whether it is of interest which lines say what -save prints: Origin.conditions. */
+  readonly comparesText?: boolean;
 }
 
 /** Remembered groups of words. */

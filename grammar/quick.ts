@@ -77,7 +77,7 @@ export class QuickReader {
 
   /** From the chain's name on. */
   private append(text: string, line: number, counters: Counters | undefined): QuickAppend | undefined {
-    const { family, file, texts } = this.context;
+    const { family, file } = this.context;
     const from = this.at;
     const chain = this.word();
     // Save files have the addresses first; what comes behind them repeats itself.
@@ -90,6 +90,9 @@ export class QuickReader {
     if (source !== undefined && tail.source !== undefined) return undefined;
     if (destination !== undefined && tail.destination !== undefined) return undefined;
     const { protocol } = tail;
+    // Not where a blank is left at the end.
+    const isPrinted = printed && tail.printed && this.at !== this.stop;
+    const conditions = isPrinted ? from + chain.length - (this.stop - text.length) : undefined;
     const plain: RuleSpec = {
       family,
       source: source ?? tail.source ?? undefined,
@@ -101,12 +104,9 @@ export class QuickReader {
       matches: tail.matches,
       target: tail.target,
       counters,
-      origin: { file, line, text, span: { start: 0, end: text.length }, saved: true },
+      origin: { file, line, text, span: { start: 0, end: text.length }, saved: true, conditions },
     };
     const rule = family === 6 && protocol?.number === 0 ? { ...plain, allProtocols: true as const } : plain;
-    // Not where a blank is left at the end.
-    if (printed && tail.printed && this.at !== this.stop)
-      texts?.set(rule, this.source.slice(from + chain.length, this.stop));
     return { chain, rule };
   }
 
@@ -135,7 +135,7 @@ export class QuickReader {
     if (!isName(chain)) return undefined;
     const words = cut(text);
     const read = words && this.words(words, chain);
-    if (read && this.context.texts) read.printed = this.isPrinted(read, text);
+    if (read && this.context.comparesText) read.printed = this.isPrinted(read, text);
     return read && remember(this.tails, text, read);
   }
 

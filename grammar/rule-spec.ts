@@ -45,6 +45,8 @@ export interface Origin {
   readonly span: Span;
   /** It is a line of a save file: read again, it is cut into the same words. */
   readonly saved?: true | undefined;
+  /** From there on `text` is what -save prints of the rule behind its chain. Whoever makes another rule of it leaves this out. */
+  readonly conditions?: number | undefined;
 }
 
 export interface RuleSpec {

@@ -99,6 +99,16 @@ describe('rules that run', () => {
     expect(await live.says('ip6tables -vS FORWARD')).not.toContain('48');
   });
 
+  test('that came from a file jump to a chain by its new name', async () => {
+    const live = new Live();
+    await live.call(
+      'ip6tables-restore',
+      '*filter\n:FORWARD ACCEPT [0:0]\n:a - [0:0]\n-A FORWARD -p udp -j a\nCOMMIT\n',
+    );
+    await live.call('ip6tables -E a b');
+    expect(await live.says('ip6tables -S')).toContain('-N b\n-A FORWARD -p udp -j b\n');
+  });
+
   test('listing changes nothing', async () => {
     const live = new Live();
     await live.call('ip6tables -A FORWARD -p udp');
