@@ -38,6 +38,7 @@ export class AtomicFile {
   private readonly before: Stats | undefined;
   private readonly beside: string;
   private fd: number;
+  private synced = false;
 
   constructor(path: string) {
     this.target = targetOf(path);
@@ -51,11 +52,17 @@ export class AtomicFile {
     for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
   }
 
+  /** What was written reaches the disk: for whoever has the time before commit(). Nothing is written behind it. */
+  sync(): void {
+    if (this.before) fchmodSync(this.fd, this.before.mode & 0o7777);
+    fsyncSync(this.fd);
+    this.synced = true;
+  }
+
   /** What was written is the file from now on. */
   commit(): void {
-    const { before, beside, fd } = this;
-    if (before) fchmodSync(fd, before.mode & 0o7777);
-    fsyncSync(fd);
+    const { before, beside } = this;
+    if (!this.synced) this.sync();
     this.close();
     if (before && before.uid !== process.geteuid?.()) chownSync(beside, before.uid, before.gid);
     renameSync(beside, this.target);

@@ -288,8 +288,8 @@ export class Daemon {
     const { answer } = await this.rules.edit(
       family,
       (ruleset) => runTool({ program, argv, json, stdin, date: new Date() }, ruleset),
-      (changed) =>
-        this.store.keep(family, changed).catch((error: Error) => {
+      (changed, inForce) =>
+        this.store.keep(family, changed, inForce).catch((error: Error) => {
           problem = error;
         }),
     );

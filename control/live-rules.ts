@@ -30,8 +30,11 @@ export interface Edited {
   readonly changed: boolean;
 }
 
-/** What is to follow a change before anything else is done to the rules. Its rejection is the caller's; the change stays. */
-export type Afterwards = (changed: Changed) => Promise<void>;
+/**
+ * What is to follow a change before anything else is done to the rules. Begun while the engine works at it; `inForce` rejects when that refuses it. Its own
+ * rejection is the caller's; the change stays.
+ */
+export type Afterwards = (changed: Changed, inForce: Promise<void>) => Promise<void>;
 
 export interface Changed {
   readonly tables: readonly TableChange[];
@@ -92,6 +95,11 @@ class EngineCounters implements CounterStore {
   lastOfChain(chain: ChainSpec): Counters {
     return this.chains.get(chain) ?? chain.counters;
   }
+}
+
+/** What the engine was asked, piece by piece. */
+interface Sent {
+  readonly answers: readonly Promise<unknown>[];
 }
 
 /** Rules and chains of one message to the engine: about a millisecond there. */
@@ -171,17 +179,24 @@ export class LiveRules {
     afterwards?: Afterwards,
   ): Promise<Edited> {
     const answer = await this.withCounters(before, work);
-    let changed: Changed;
+    const tables = [...this.pending].filter((table) => this.rulesets[table.family].table(table.name) === table);
+    const zeroed = new Set(this.counters.zeroed);
+    if (tables.length === 0 && zeroed.size === 0) return { answer, changed: false };
+    const changes = tables.map((table) => changeOf(this.inForce.get(keyOf(table)), table));
+    const sent = await this.send(changes, this.context.ask);
+    const inForce = this.take(tables, zeroed, sent);
+    const followed = afterwards?.({ tables: changes, zeroed: zeroed.size > 0 }, inForce);
+    followed?.catch(() => {});
     try {
-      changed = await this.install();
+      await inForce;
     } catch (error) {
+      await followed?.catch(() => {});
       this.revert(before);
       const stderr = `${(error as Error).message}\nThe rules were not changed.\n`;
       return { answer: { stdout: '', stderr, exitCode: 1 }, changed: false };
     }
-    const isChanged = changed.tables.length > 0 || changed.zeroed;
-    if (isChanged) await afterwards?.(changed);
-    return { answer, changed: isChanged };
+    await followed;
+    return { answer, changed: true };
   }
 
   /** Most edits look at no counter. One that does is begun again with those of this moment: it has done nothing yet that anybody saw. */
@@ -216,32 +231,29 @@ export class LiveRules {
     }
   }
 
-  private async install(): Promise<Changed> {
-    const tables = [...this.pending].filter((table) => this.rulesets[table.family].table(table.name) === table);
-    const changes = tables.map((table) => changeOf(this.inForce.get(keyOf(table)), table));
-    await this.send(changes, this.context.ask);
+  /** The engine's answer to tables that it was sent, and with its yes to rules whose counters begin anew. */
+  private async take(tables: readonly TableSpec[], zeroed: ReadonlySet<RuleSpec>, { answers }: Sent): Promise<void> {
+    await Promise.all(answers);
     for (const table of tables) this.inForce.set(keyOf(table), table);
-    const zeroed = new Set(this.counters.zeroed);
     if (zeroed.size > 0) await this.context.ask({ op: 'zero', places: this.placesOf(zeroed) });
-    return { tables: changes, zeroed: zeroed.size > 0 };
   }
 
-  /** All of it or, when it rejects, none. */
-  private async send(changes: readonly TableChange[], ask: AskEngine): Promise<void> {
+  /** All of it is in force when the answers are there or, when one of them rejects, none. */
+  private async send(changes: readonly TableChange[], ask: AskEngine): Promise<Sent> {
     const install = ++this.installs;
     const packer = new Packer();
     const pieces = changes.flatMap((change) => [...piecesOf(change, PIECE)]);
-    const asked: Promise<unknown>[] = [];
+    const answers: Promise<unknown>[] = [];
     for (const [index, piece] of pieces.entries()) {
       const [begin, end] = [index === 0, index === pieces.length - 1];
       const answer = ask({ op: 'change', install, begin, end, change: packer.pack(piece) });
       // After the first that is rejected nobody looks at the others.
       answer.catch(() => {});
-      asked.push(answer);
-      // So many wait over there at most: else the whole table would, twice.
-      if (index >= AHEAD) await asked[index - AHEAD];
+      answers.push(answer);
+      // So many wait over there at most: else the whole table would, twice. A refusal ends it, and is heard with the others.
+      if (index >= AHEAD && !(await isYes(answers[index - AHEAD]))) break;
     }
-    await Promise.all(asked);
+    return { answers };
   }
 
   private placesOf(rules: ReadonlySet<RuleSpec>): RulePlaces[] {
@@ -260,7 +272,8 @@ export class LiveRules {
   async giveBack(ask: AskEngine, lastWords: readonly TableCounters[] | undefined): Promise<void> {
     if (lastWords) this.note(lastWords);
     const tables = [...this.inForce.values()].map((table) => changeOf(undefined, this.counted(table)));
-    await this.send(tables, ask);
+    const { answers } = await this.send(tables, ask);
+    await Promise.all(answers);
   }
 
   private counted(table: TableSpec): TableSpec {
@@ -316,6 +329,11 @@ export class LiveRules {
   /** The rules as stored text, with the counters of this moment. For use in a turn: in what follows an edit, or in still(). */
   async text(family: Family): Promise<string> {
     await this.refresh();
+    return this.lastText(family);
+  }
+
+  /** The same, with the counters that were last seen. */
+  lastText(family: Family): string {
     this.counters.current = true;
     return this.rulesets[family].save({ counters: true });
   }
@@ -325,5 +343,11 @@ export class LiveRules {
     return this.inTurn(act);
   }
 }
+
+const isYes = (answer: Promise<unknown>): Promise<boolean> =>
+  answer.then(
+    () => true,
+    () => false,
+  );
 
 const keyOf = ({ family, name }: Pick<TableSpec, 'family' | 'name'>): string => `${family} ${name}`;

@@ -17,7 +17,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { Ruleset } from '../engine/ruleset.ts';
 import { type Printing, printConditions } from '../grammar/print.ts';
-import { readIfThere, syncDirectory, writeAtomically } from './atomic-file.ts';
+import { AtomicFile, readIfThere, syncDirectory } from './atomic-file.ts';
 import { theRestore } from './later.ts';
 import { journalOf } from './paths.ts';
 import { isMoved, sizeOf, type TableChange } from './table-change.ts';
@@ -55,12 +55,48 @@ function editsIn(journal: string): string {
 }
 
 /** Makes `text` the save file at `path`, edits included. Throws what the system says; then all is as before. */
-export function storeWhole(path: string, text: string): void {
-  const journal = readIfThere(journalOf(path));
-  if (journal !== undefined && editsIn(journal) !== '')
-    append(journalOf(path), `# taken over into the save file with sha256 ${digestOf(text)}\n`);
-  writeAtomically(path, text);
-  if (journal !== undefined) rmSync(journalOf(path));
+export const storeWhole = (path: string, text: string): void => new WholeFile(path, text).commit();
+
+/** A save file that lies ready beside the one that is there, which stays until commit(), or for good after abandon(). */
+export class WholeFile {
+  private readonly path: string;
+  private readonly text: string;
+  private readonly file: AtomicFile;
+
+  /** Throws what the system says; then there is none. */
+  constructor(path: string, text: string) {
+    this.path = path;
+    this.text = text;
+    this.file = new AtomicFile(path);
+    this.orAbandoned(() => {
+      this.file.write(Buffer.from(text));
+      this.file.sync();
+    });
+  }
+
+  /** It takes the place of the old one and of its journal. Throws what the system says; then all is as before. */
+  commit(): void {
+    this.orAbandoned(() => {
+      const journal = readIfThere(journalOf(this.path));
+      if (journal !== undefined && editsIn(journal) !== '')
+        append(journalOf(this.path), `# taken over into the save file with sha256 ${digestOf(this.text)}\n`);
+      this.file.commit();
+      if (journal !== undefined) rmSync(journalOf(this.path));
+    });
+  }
+
+  abandon(): void {
+    this.file.abandon();
+  }
+
+  private orAbandoned(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+  }
 }
 
 function append(path: string, text: string): void {

@@ -9,7 +9,7 @@ import type { Changed, LiveRules } from './live-rules.ts';
 import type { StatePaths } from './paths.ts';
 import type { ToolAnswer, ToolName } from './protocol.ts';
 import { Readable } from './readable.ts';
-import { editsSince, editText, RuleJournal, repeatEdits, storeWhole } from './rule-journal.ts';
+import { editsSince, editText, RuleJournal, repeatEdits, WholeFile } from './rule-journal.ts';
 import { inOrderOfUse } from './stored-rules.ts';
 import { runTool } from './tool.ts';
 
@@ -34,6 +34,12 @@ interface Written {
   journal?: RuleJournal;
   /** An edit could not be stored: the next one stores all. */
   behind: boolean;
+}
+
+/** What is to be stored, up to the last step. */
+interface Prepared {
+  commit(): Promise<void>;
+  abandon(): void;
 }
 
 /** Characters of a save file above which its edits go into a journal. Writing fewer takes no longer than a sync. */
@@ -87,17 +93,35 @@ export class RuleStore {
     });
   }
 
-  /** Stores a change that was made just now, in its turn. Throws what the system says. */
-  async keep(family: Family, { tables, zeroed }: Changed): Promise<void> {
+  /** Stores a change in its turn, as far as that can be while the engine works at it; the rest when it is `inForce`. Throws what the system says. */
+  async keep(family: Family, changed: Changed, inForce: Promise<void>): Promise<void> {
+    const prepared = this.prepared(family, changed);
+    prepared.catch(() => {});
+    try {
+      await inForce;
+    } catch {
+      // It will not be.
+      await prepared.then(({ abandon }) => abandon()).catch(() => {});
+      return;
+    }
+    const written = this.written.get(family);
+    if (written) written.behind = true;
+    await (await prepared).commit();
+  }
+
+  private async prepared(family: Family, { tables, zeroed }: Changed): Promise<Prepared> {
     const written = this.written.get(family);
     const ruleset = this.rules.ruleset(family);
     const edits = written && !written.behind && !zeroed && written.text.length > SHORT ? tables : undefined;
     const texts = edits?.map((table) => editText(table, ruleset.printing));
-    if (!written || !texts || texts.includes(undefined)) return this.write(family);
-    written.behind = true;
+    if (!written || !texts || texts.includes(undefined)) return this.whole(family, this.rules.lastText(family));
     await this.readable.checkEdits(ruleset, tables);
+    return { commit: () => this.append(family, written, texts.join('')), abandon: () => {} };
+  }
+
+  private async append(family: Family, written: Written, edits: string): Promise<void> {
     written.journal ??= this.begun(family, written.text);
-    written.journal.write(texts.join(''));
+    written.journal.write(edits);
     written.behind = false;
     // Going through them must take no longer than reading the file.
     if (written.journal.length > written.text.length / 4) await this.write(family);
@@ -136,15 +160,27 @@ export class RuleStore {
     clearTimeout(this.timers[family]);
     const written = this.written.get(family);
     if (written) written.behind = true;
+    const { commit } = await this.whole(family, await this.rules.text(family));
+    await commit();
+  }
+
+  /** All rules, as a file that lies ready. */
+  private async whole(family: Family, text: string): Promise<Prepared> {
+    const written = this.written.get(family);
     const path = this.paths.rules(family);
-    const text = await this.rules.text(family);
     await this.readable.check(this.rules.ruleset(family));
-    if ((text !== written?.text || written.journal?.length) && (text !== '' || existsSync(path))) {
-      storeWhole(path, text);
-      written?.journal?.close();
-      this.written.set(family, { text, behind: false });
-      if (text.length > SHORT) this.later(family, 0, () => this.expectEdits(family));
-    } else if (written) written.behind = false;
+    const isNew = (text !== written?.text || written.journal?.length) && (text !== '' || existsSync(path));
+    const file = isNew ? new WholeFile(path, text) : undefined;
+    const commit = async (): Promise<void> => {
+      clearTimeout(this.timers[family]);
+      if (file) {
+        file.commit();
+        written?.journal?.close();
+        this.written.set(family, { text, behind: false });
+        if (text.length > SHORT) this.later(family, 0, () => this.expectEdits(family));
+      } else if (written) written.behind = false;
+    };
+    return { commit, abandon: () => file?.abandon() };
   }
 
   /** The next edit finds its journal: to make one takes longer than all that is left for it. */

@@ -1,7 +1,8 @@
 // Edits of a long save file are in its journal until the file is written: whatever becomes of the daemon meanwhile, what a tool was told of is there.
 
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { dirname } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createEngine } from '../../control/engine.ts';
@@ -145,8 +146,12 @@ class Kept {
   readonly rules = new LiveRules({
     registry,
     names: noNames,
-    ask: async (request) => structuredClone(atOnce(this.engine.handle(structuredClone(request)))),
+    ask: async (request) => {
+      if (this.refuses) throw new Error('the engine says no');
+      return structuredClone(atOnce(this.engine.handle(structuredClone(request))));
+    },
   });
+  refuses = false;
   readonly store = new RuleStore(this.rules, state.paths, ({ message }) => this.problems.push(message));
   private readonly engine = createEngine({
     devices: [],
@@ -160,7 +165,7 @@ class Kept {
     const { answer } = await this.rules.edit(
       6,
       (ruleset) => runTool({ program: program as ToolName, argv, stdin, date: new Date(0) }, ruleset),
-      (changed) => this.store.keep(6, changed),
+      (changed, inForce) => this.store.keep(6, changed, inForce),
     );
     return answer.stdout + answer.stderr;
   }
@@ -212,6 +217,21 @@ describe('a daemon with a long save file', () => {
     for (let edits = 0; edits < 10; edits++) await daemon.call(`ip6tables -I FORWARD -s ${sources} -j DROP`);
     expect(state.read()).not.toBe(before);
     expect(state.read()).toContain('fd00:1::50/128');
+  });
+
+  test('what the engine refuses is not stored, by neither way', async () => {
+    const daemon = new Kept();
+    await daemon.call('ip6tables-restore', LONG);
+    await daemon.call('ip6tables -A FORWARD -p tcp');
+    const files = (): string[] => [...readdirSync(dirname(path())), state.read(), journal()];
+    const before = files();
+    daemon.refuses = true;
+    expect(await daemon.call('ip6tables -A FORWARD -p udp')).toContain('The rules were not changed.');
+    expect(await daemon.call('ip6tables-restore', LONG.replace('DROP', 'ACCEPT'))).toContain('not changed');
+    expect(files()).toEqual(before);
+    daemon.refuses = false;
+    await daemon.call('ip6tables -A FORWARD -p icmpv6');
+    expect(journal()).toContain(`-I FORWARD ${many.length + 2} -p ipv6-icmp\n`);
   });
 
   test('a rule that no save file can hold is refused to be stored, and the next edit stores the others', async () => {
