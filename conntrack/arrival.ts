@@ -152,14 +152,11 @@ export class Arrival {
     return ACCEPT;
   }
 
-  /** Tracker.ofTuple() */
-  ofTuple(pkt: Packet): number {
-    const { parts, tuple } = this;
-    if (pkt.protocol < 0 || pkt.fragmentOffset !== 0) return -1;
-    // What is not tracked did not set it.
-    parts.setClock(pkt.now);
-    tuple.setZones(0, 0);
-    return this.setFlow(pkt, this.l4s[pkt.protocol]) ? parts.findLive(tuple) : -1;
+  /** Tracker.tupleOf() */
+  tupleOf(pkt: Packet): Tuple | undefined {
+    if (pkt.protocol < 0 || pkt.fragmentOffset !== 0) return undefined;
+    this.tuple.setZones(0, 0);
+    return this.setFlow(pkt, this.l4s[pkt.protocol]) ? this.tuple.copied() : undefined;
   }
 }
 

@@ -6,6 +6,7 @@ import { Labels } from './labels.ts';
 import { SecurityContexts } from './security-contexts.ts';
 import { type Direction, IPCT_LABEL, IPCT_MARK, IPCT_SECMARK, IPS_CONFIRMED } from './status.ts';
 import type { ConnectionTable } from './table.ts';
+import { Tuple } from './tuple.ts';
 
 /** What rules may ask of a connection by its id (Packet.connection). Ids are small integers, reused after the connection is gone. */
 export interface Connections {
@@ -38,7 +39,9 @@ export interface Connections {
   inTable(id: number, now: number): boolean;
   /** TCP, and in TIME_WAIT or CLOSE. */
   closed(id: number): boolean;
-  /** Calls `run` once when the connection is gone, confirmed or not: its id may be another's next. */
+  /** The tuple of a connection in that direction, to keep. */
+  tuple(id: number, direction: Direction): Tuple;
+  /** Calls `run` once when the connection goes, confirmed or not: its id may be another's next. */
   whenGone(id: number, run: () => void): void;
 }
 
@@ -114,7 +117,7 @@ export class ConnectionColumns implements Connections {
     return this.labelling.words(id);
   }
 
-  /** The connection is gone, and its id may be another's next. */
+  /** The connection goes, and its id may be another's next. */
   forget(id: number): void {
     this.secmarks.delete(id);
     if (this.watched.size === 0) return;
@@ -162,6 +165,12 @@ export class ConnectionColumns implements Connections {
     if (this.table.protocol(id) !== IPPROTO_TCP) return false;
     const state = this.table.state(id);
     return state === TIME_WAIT || state === CLOSE;
+  }
+
+  tuple(id: number, direction: Direction): Tuple {
+    const tuple = new Tuple();
+    this.table.readTuple(id, direction, tuple);
+    return tuple;
   }
 
   whenGone(id: number, run: () => void): void {

@@ -73,8 +73,10 @@ export interface Tracker {
   release(pkt: Packet): void;
   /** nf_ct_attach(): `made` (our answer about `about`) belongs to the same connection, RELATED, the other direction. */
   attach(made: Packet, about: Packet): void;
-  /** The connection in the table that has the tuple of `pkt`, which was not tracked or is INVALID, as id * 2 + direction; -1: none. */
-  ofTuple(pkt: Packet): number;
+  /** The tuple of a packet that was not tracked or is INVALID, to keep; undefined: it has none. */
+  tupleOf(pkt: Packet): Tuple | undefined;
+  /** The connection in the table that has that tuple at `now`, as id * 2 + direction; -1: none. */
+  holderOf(tuple: Tuple, now: number): number;
   /** A TCP reset is sent to the connection of `about`: it is over, if it is in the table. nf_ct_set_closing() */
   setClosing(about: Packet): void;
   /** Whether it verified `pkt` on the way in, whatever came of that: for hooks further on, and protocols whose checksum it verifies. */
@@ -166,8 +168,13 @@ export class ConnectionTracker
     }
   }
 
-  ofTuple(pkt: Packet): number {
-    return this.arrival.ofTuple(pkt);
+  tupleOf(pkt: Packet): Tuple | undefined {
+    return this.arrival.tupleOf(pkt);
+  }
+
+  holderOf(tuple: Tuple, now: number): number {
+    this.setClock(now);
+    return this.findLive(tuple);
   }
 
   /** An unconfirmed connection with the areas that the sysctls and rules ask for. */
@@ -257,6 +264,7 @@ export class ConnectionTracker
     if (!table.live(id)) return;
     table.remove(id);
     this.events.report(id, status.IPCT_DESTROY);
+    this.connections.forget(id);
     table.close(id);
     this.forget(id);
   }
@@ -275,7 +283,6 @@ export class ConnectionTracker
     this.events.forget(id);
     this.helping.forget(id);
     this.expectations.eventMasks.delete(id);
-    this.connections.forget(id);
   }
 
   event(id: number, bits: number): void {
@@ -344,6 +351,7 @@ export class ConnectionTracker
 
   /** An unconfirmed connection that is to be none. */
   discard(id: number): void {
+    this.connections.forget(id);
     this.table.close(id);
     this.forget(id);
   }

@@ -72,6 +72,12 @@ export class Tuple {
     this.setZones(other.zoneOriginal, other.zoneReply);
   }
 
+  copied(): Tuple {
+    const copy = new Tuple();
+    copy.copy(this);
+    return copy;
+  }
+
   /** Becomes the tuple of the answer. The zones stay. */
   invert(): void {
     const { words, keys } = this;

@@ -1,4 +1,6 @@
+import { type Direction, IPS_ASSURED } from '../conntrack/status.ts';
 import type { Connections, Tracker } from '../conntrack/tracker.ts';
+import type { Tuple } from '../conntrack/tuple.ts';
 import { defineMatch } from '../engine/extension.ts';
 import { flag, own, u32 } from '../grammar/values.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
@@ -11,12 +13,13 @@ import { prefix, wholeLength } from './shared/prefix.ts';
 // Counts connections as the kernel does, which is not quite how many there are: a list per masked address holds those that met the rule.
 // A packet puts its connection in when it is not there, and throws out what is over on the way to where it stands in the list; what
 // stands behind stays until another comes. Connections that the rule itself keeps from being confirmed are in the list that long too.
-//
-// Differs: connections of TCP and SCTP that began before the rule was there are put in with their next packet. Linux 6.18 puts such a one in only
-// where the list is new; else it is not counted, and its packets are dropped while the list is empty.
+// An assured connection is put in only where the list is new: it was counted when it began, or began before the rule. Where nobody else is
+// counted its packets count as none, and are dropped; so are those that close the only one. nf_conncount.c count_tree(), connlimit_mt()
 
 /** A packet throws out one more than this at most; so many new ones in one jiffy make the list be looked at all the same. CONNCOUNT_GC_MAX_NODES */
 const MOST_COLLECTED = 64;
+/** The kernel has a tree for each value of a hash, and looks in one for empty lists when it gets a new list. CONNCOUNT_SLOTS */
+const TREES = 256;
 
 interface Checked {
   readonly limit: number;
@@ -70,9 +73,9 @@ export const connlimit = defineMatch({
       const found = lists.find(key);
       const conns = found ?? lists.add(key, new Conns(jiffies(pkt.now)));
       if (found) lists.touch(found);
-      const count = conns.value.count(pkt, tracker);
-      if (!found) tidy(lists, conns, pkt.now, connections);
-      return count > limit !== upTo;
+      const count = conns.value.count(pkt, tracker, !found);
+      if (!found) tidy(lists, conns, pkt.now, tracker);
+      return count === 0 ? pkt.hotDrop('assured, and nobody counted') : count > limit !== upTo;
     };
   },
   saw: (_checked, pkt) => (pkt.connection < 0 ? 'no connection' : 'its connection'),
@@ -85,21 +88,25 @@ function hasTuple(pkt: Packet, family: Family): boolean {
   return pkt.l4 + (isIcmp ? 8 : 4) <= pkt.end;
 }
 
-/** Lists that nothing alive is in any more go when there is a new one, a few at a time, the longest unused first. */
-function tidy(lists: KeyedList<Conns>, fresh: Entry<Conns>, now: number, connections: Connections): void {
-  for (let count = 0; count < 2; count++) {
+/** Lists that nothing alive is in any more go when there is a new one, a few at a time, the longest unused first; few stay, as in the kernel. */
+function tidy(lists: KeyedList<Conns>, fresh: Entry<Conns>, now: number, tracker: Tracker): void {
+  for (let count = 0; count < 2 && lists.size > TREES; count++) {
     const { oldest } = lists;
     if (!oldest || oldest === fresh) return;
-    if (oldest.value.isOver(now, connections)) lists.remove(oldest);
+    if (oldest.value.tidied(now, tracker) === 0) lists.remove(oldest);
     else lists.touch(oldest);
   }
 }
 
+/** One that is counted. The list has its tuple: what goes comes again where another connection takes the tuple. find_or_evict() */
 interface Conn {
-  /** Of a connection in a direction: id * 2 + direction; -1: of none. */
-  readonly tuple: number;
-  gone: boolean;
+  /** The connection that has the tuple, as id * 2 + direction; -1: none. */
+  holder: number;
+  /** Of one that is gone, or was none. */
+  tuple: Tuple | undefined;
 }
+
+const NOBODY = -1;
 
 class Conns {
   private conns: Conn[] = [];
@@ -111,40 +118,50 @@ class Conns {
   }
 
   /**
-   * How many there are with that of `pkt`. A packet that is not tracked, or INVALID, counts as its tuple: with that of an answer beside the
-   * connection itself.
+   * How many there are with that of `pkt`; `fresh`: it makes the list. A packet that is not tracked, or INVALID, counts as its tuple: with that of
+   * an answer beside the connection itself.
    * __nf_conncount_add(), get_ct_or_tuple_from_skb()
    */
-  count(pkt: Packet, tracker: Tracker): number {
+  count(pkt: Packet, tracker: Tracker, fresh: boolean): number {
     const { connections } = tracker;
     const tick = jiffies(pkt.now);
-    const own = pkt.connection >= 0 ? 2 * pkt.connection : tracker.ofTuple(pkt);
+    const tuple = pkt.connection < 0 ? tracker.tupleOf(pkt) : undefined;
+    const holder = tuple ? tracker.holderOf(tuple, pkt.now) : NOBODY;
+    const own = pkt.connection < 0 ? holder : 2 * pkt.connection;
+    const known = own >= 0 && !pkt.unconfirmed;
+    // What went to ourselves passed the last hook before it came in.
+    if (known && !fresh && pkt.inDevice !== 'lo' && connections.status(own >>> 1) & IPS_ASSURED)
+      return this.tidied(pkt.now, tracker);
     // New connections that come within one jiffy are put in unseen; one that is confirmed may be there already.
-    const confirmed = own >= 0 && !pkt.unconfirmed;
     const many = (this.conns.length - this.checkedCount) >>> 0 >= MOST_COLLECTED;
-    const looks = confirmed || many || tick !== this.checkedAt;
-    if (looks && this.look(own, pkt.now, tick, connections)) return this.conns.length;
-    const conn: Conn = { tuple: own, gone: own < 0 };
-    if (!conn.gone) {
-      connections.whenGone(own >>> 1, () => {
-        conn.gone = true;
-      });
-    }
+    const looks = known || many || tick !== this.checkedAt;
+    if (looks && this.look(own, pkt.now, tick, tracker)) return this.conns.length;
+    const conn: Conn = { holder: NOBODY, tuple };
+    if (own >= 0) hold(conn, own, connections);
     this.conns.push(conn);
     return this.conns.length;
   }
 
-  /** Throws out what is over, up to tuple `own`. True: it is there. */
-  private look(own: number, now: number, tick: number, connections: Connections): boolean {
+  /** How many are left without those that are over, which are looked for once in a jiffy. nf_conncount_gc_list() */
+  tidied(now: number, tracker: Tracker): number {
+    const tick = jiffies(now);
+    if (tick !== this.checkedAt) this.look(NOBODY, now, tick, tracker);
+    return this.conns.length;
+  }
+
+  /** Throws out what is over, up to `own`. True: it is there. */
+  private look(own: number, now: number, tick: number, tracker: Tracker): boolean {
     const { conns } = this;
+    const { connections } = tracker;
     let kept = 0;
     let index = 0;
     let here = false;
     for (; index < conns.length && index - kept <= MOST_COLLECTED && !here; index++) {
       const conn = conns[index];
-      if (conn.gone || !connections.inTable(conn.tuple >>> 1, now)) continue;
-      here = conn.tuple === own;
-      if (!here && connections.closed(conn.tuple >>> 1)) continue;
+      const { holder } = conn;
+      if (holder < 0 ? !taken(conn, now, tracker) : !connections.inTable(holder >>> 1, now)) continue;
+      here = conn.holder === own;
+      if (!here && connections.closed(conn.holder >>> 1)) continue;
       conns[kept++] = conn;
     }
     if (kept < index) conns.splice(kept, index - kept);
@@ -154,8 +171,20 @@ class Conns {
     }
     return here;
   }
+}
 
-  isOver(now: number, connections: Connections): boolean {
-    return this.conns.every((conn) => conn.gone || !connections.inTable(conn.tuple >>> 1, now));
-  }
+function hold(conn: Conn, holder: number, connections: Connections): void {
+  conn.holder = holder;
+  conn.tuple = undefined;
+  connections.whenGone(holder >>> 1, () => {
+    conn.tuple = connections.tuple(holder >>> 1, (holder & 1) as Direction);
+    conn.holder = NOBODY;
+  });
+}
+
+/** Whether another connection has the tuple of one that is gone. */
+function taken(conn: Conn, now: number, tracker: Tracker): boolean {
+  const holder = conn.tuple ? tracker.holderOf(conn.tuple, now) : NOBODY;
+  if (holder >= 0) hold(conn, holder, tracker.connections);
+  return holder >= 0;
 }

@@ -8,6 +8,7 @@ import {
   IPS_EXPECTED,
   IPS_SEEN_REPLY,
 } from '../conntrack/tracker.ts';
+import { Tuple } from '../conntrack/tuple.ts';
 import { defineMatch } from '../engine/extension.ts';
 import type { Given, ListScope, ValueScope } from '../grammar/options.ts';
 import {
@@ -234,6 +235,7 @@ const TEMPLATE: Connections = {
   timeLeft: () => 0,
   inTable: () => false,
   closed: () => false,
+  tuple: () => new Tuple(),
   whenGone: () => {},
 };
 const NO_PACKET = new Packet(0);

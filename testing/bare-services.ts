@@ -2,6 +2,7 @@
 
 import { SecurityContexts } from '../conntrack/security-contexts.ts';
 import { type Connections, IPS_UNTRACKED, type Tracker } from '../conntrack/tracker.ts';
+import { Tuple } from '../conntrack/tuple.ts';
 import type { LogRecord, Services } from '../engine/services.ts';
 import { TimerMap } from '../engine/timers.ts';
 import type { Address } from '../packet/address.ts';
@@ -31,6 +32,7 @@ const noConnections: Connections = {
   timeLeft: nothing,
   inTable: nothing,
   closed: nothing,
+  tuple: () => new Tuple(),
   whenGone: nothing,
 };
 
@@ -44,7 +46,8 @@ const noTracker: Tracker = {
   confirm: () => 1,
   release: () => {},
   attach: () => {},
-  ofTuple: () => -1,
+  tupleOf: () => undefined,
+  holderOf: () => -1,
   setClosing: () => {},
   hasSummed: () => false,
 };

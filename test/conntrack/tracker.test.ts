@@ -64,7 +64,8 @@ test.each([
   const tracker = newTracker();
   const { connection } = passWith(tracker, query(), {});
   const other = track(tracker, query(), now, { untracked: true });
-  expect([other.ctState, tracker.ofTuple(other)]).toEqual([CT_UNTRACKED, found ? 2 * connection : -1]);
+  const tuple = tracker.tupleOf(other)!;
+  expect([other.ctState, tracker.holderOf(tuple, now)]).toEqual([CT_UNTRACKED, found ? 2 * connection : -1]);
 });
 
 describe('a new connection', () => {

@@ -79,8 +79,8 @@ const persistent = (dice: Dice): string => dice.pick(['', ' --persistent']);
 
 const LIMITS: readonly Rule[] = [
   (dice) =>
-    `-A FORWARD -m conntrack --ctstate NEW -m connlimit --connlimit-above ${dice.int(0, 3)} ${dice.pick(['', '--connlimit-daddr'])}`,
-  (dice) => `-A FORWARD -p udp -m connlimit --connlimit-upto ${dice.int(1, 3)} --connlimit-mask ${dice.int(0, 32)}`,
+    `-A FORWARD -p tcp -m connlimit --connlimit-above ${dice.int(0, 3)} ${dice.pick(['', '--connlimit-daddr'])}`,
+  (dice) => `-A FORWARD -m connlimit --connlimit-upto ${dice.int(1, 3)} --connlimit-mask ${dice.int(0, 32)}`,
 ];
 
 const FILTER: readonly Rule[] = [
@@ -152,8 +152,7 @@ export function randomCorner(seed: number): RandomCase {
     ...(counts ? [{ sleep_ms: TICKS_MS }] : []),
     ...((index + 1) % EVERY === 0 ? [{ ct: true as const }] : []),
   ]);
-  // Connections that a rule did not see to begin are counted in another way than the kernel's: docs/differences.md.
-  for (let changes = counts ? 0 : dice.int(0, 4); changes > 0; changes--) {
+  for (let changes = dice.int(0, 4); changes > 0; changes--) {
     const change = dice.weighted<() => RandomCase['steps'][number]>([
       [4, () => ({ reload: tables() })],
       [2, () => ({ sysctls: sysctlsOf(dice, false) })],
