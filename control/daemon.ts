@@ -11,7 +11,6 @@
 import { isPolicySetting } from '../conntrack/settings.ts';
 import type { DropCount } from '../engine/drops.ts';
 import type { Mode } from '../engine/firewall.ts';
-import type { HostFacts } from '../engine/host/facts.ts';
 import { notePolicy } from '../engine/policies.ts';
 import type { LogRecord } from '../engine/services.ts';
 import type { CountsByQueue } from '../tun/data-plane.ts';
@@ -20,7 +19,7 @@ import { provideNamespace } from '../tun/namespace.ts';
 import { peerCredentials } from '../tun/os.ts';
 import { happenings } from './conntrack-feed.ts';
 import { answerToJson } from './conntrack-requests.ts';
-import { groupsOf, placeDevice } from './devices.ts';
+import { placeDevice } from './devices.ts';
 import type { EngineEvent, EngineOptions, LastWords } from './engine.ts';
 import { compileFilter, type EventFilter } from './event-filter.ts';
 import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
@@ -29,6 +28,7 @@ import { hostNames } from './host-names.ts';
 import { type BackOff, type Death, Keeper } from './keeper.ts';
 import { loadAll } from './later.ts';
 import { LiveConnections } from './live-connections.ts';
+import { LiveDevices } from './live-devices.ts';
 import { LiveExtensions } from './live-extensions.ts';
 import { type AskEngine, LiveRules } from './live-rules.ts';
 import { LiveSets } from './live-sets.ts';
@@ -91,6 +91,7 @@ export class Daemon {
   private settings: Settings;
   private readonly guard: Lock;
   private readonly bus = new EventBus((kinds) => void this.ask({ op: 'watch', kinds: [...kinds] }).catch(() => {}));
+  private readonly devices: LiveDevices;
   private readonly sets: LiveSets;
   private readonly rules: LiveRules;
   private readonly connections: LiveConnections;
@@ -128,7 +129,8 @@ export class Daemon {
     this.options = options;
     this.settings = options.settings;
     this.guard = guard;
-    const { paths } = this.settings;
+    const { paths, devices, namespace, host } = this.settings;
+    this.devices = new LiveDevices(devices, namespace, host);
     this.sets = new LiveSets(this.ask, paths);
     const names = { ...hostNames(), set: this.sets.find };
     const registry = builtinRegistry();
@@ -178,6 +180,7 @@ export class Daemon {
     }
     this.saving = setInterval(() => void this.save(), saveEveryMs);
     this.saving.unref();
+    this.devices.watch(() => (this.keeper?.running ? this.ask : undefined));
     await loadAll();
   }
 
@@ -201,7 +204,7 @@ export class Daemon {
     else this.options.say('started without the connections: they may be what it fails on');
     await ask({ op: 'watch', kinds: [...this.bus.kinds] });
     for (const device of this.settings.devices) await placeDevice(device, this.settings.namespace);
-    await ask({ op: 'host', facts: hostFacts(this.settings) });
+    await this.devices.tell(ask);
   }
 
   /** Stores what a data plane left, for a daemon of the new build: what this one still is cannot talk to threads of that. Says so. */
@@ -269,7 +272,7 @@ export class Daemon {
     await this.store.load(next.rules);
     await this.ask({ op: 'sysctl-reset', names: droppedSysctls(this.settings, next) });
     for (const [name, value] of changedSysctls(this.settings, next)) await this.ask({ op: 'sysctl', name, value });
-    await this.ask({ op: 'host', facts: hostFacts(next) });
+    await this.devices.tell(this.ask, next.host);
     this.settings = { ...this.settings, rules: next.rules, sysctls: next.sysctls, host: next.host };
     this.bus.publish({ kind: 'note', text: 'rules loaded again' });
   }
@@ -358,6 +361,7 @@ export class Daemon {
   /** No more requests, rules saved, devices closed. */
   async stop(): Promise<void> {
     clearInterval(this.saving);
+    this.devices.close();
     let lock: Lock | undefined;
     try {
       lock = await stateLock(this.settings.paths);
@@ -392,12 +396,6 @@ async function stateLock({ lock: path }: StatePaths): Promise<Lock> {
   if (!lock) throw new Error(`${path}: held by another program for more than ${LOCK_WAIT_MS / 1000} s`);
   return lock;
 }
-
-/** What was said of the host, and what the kernel says of our devices. */
-const hostFacts = ({ host, devices, namespace }: Settings): HostFacts => ({
-  ...host,
-  deviceGroups: { ...groupsOf(devices, namespace), ...host.deviceGroups },
-});
 
 /** The socket's mode keeps others out already; this holds where its folder was opened up by hand. */
 function stranger(descriptor: number): string | undefined {

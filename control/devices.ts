@@ -2,8 +2,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { EEXIST, libc, SystemError } from '../tun/libc.ts';
-import { inNamespace, openNamespace, provideNamespace } from '../tun/namespace.ts';
-import { withNetlink } from '../tun/netlink.ts';
+import { inNamespace, namespaceName, openNamespace, provideNamespace } from '../tun/namespace.ts';
+import { type Link, withNetlink } from '../tun/netlink.ts';
 
 export interface HostSide {
   readonly name: string;
@@ -47,19 +47,19 @@ async function untilFree(work: () => void): Promise<void> {
   }
 }
 
-/** Groups of devices by name, as the kernel has them where they are; those that cannot be found are in none. */
-export function groupsOf(devices: readonly HostSide[], madeIn: string | undefined): Record<string, number> {
-  const groups: Record<string, number> = {};
+/** What the kernel has of devices where they are, by name; without those that cannot be found. */
+export function linksOf(devices: readonly HostSide[], madeIn: string | undefined): Record<string, Link> {
+  const links: Record<string, Link> = {};
   for (const { name, netns } of devices) {
     const home = netns ?? madeIn;
-    const read = (): number => withNetlink((netlink) => netlink.group(netlink.linkIndex(name)));
+    const read = (): Link => withNetlink((netlink) => netlink.link(netlink.linkIndex(name)));
     try {
-      groups[name] = home === undefined ? read() : inNamespace(provideNamespace(home), read);
+      links[name] = home === undefined ? read() : inNamespace(namespaceName(home), read);
     } catch {
       // Its namespace, or the device in it, is gone: whoever lives there ended.
     }
   }
-  return groups;
+  return links;
 }
 
 function move(name: string, home: string): void {

@@ -10,19 +10,23 @@ import type { Emitted } from './stack/types.ts';
 export class Bridge {
   readonly routes: Routes;
   private readonly ports: readonly [string, string];
-  private readonly mtu: number;
+  /** By port. */
+  private readonly mtus: Record<string, number>;
+  /** Of the two: what is no longer is too long for none. */
+  private leastMtu: number;
   private readonly cutter: Cutter;
 
   constructor(ports: readonly [string, string], mtu: number, random: Random) {
     this.ports = ports;
-    this.mtu = mtu;
+    this.mtus = Object.fromEntries(ports.map((port) => [port, mtu]));
+    this.leastMtu = mtu;
     this.cutter = new Cutter(random);
     this.routes = {
       type: typeWithoutRoutes,
       lookup: () => undefined,
       sourceFor: () => undefined,
       addressesOf: () => [],
-      mtu: (device) => (ports.includes(device) ? mtu : 0),
+      mtu: (device) => this.mtus[device] ?? 0,
     };
   }
 
@@ -33,11 +37,20 @@ export class Bridge {
     return device === other ? one : undefined;
   }
 
+  /** The MTU of a port is another one from now on. */
+  setMtu(port: string, mtu: number): void {
+    if (!this.ports.includes(port)) return;
+    this.mtus[port] = mtu;
+    this.leastMtu = Math.min(...this.ports.map((each) => this.mtus[each]));
+  }
+
   emit(pkt: Packet, transmit: Transmit): Emitted {
+    if (pkt.fragments === undefined && pkt.end - pkt.l3 <= this.leastMtu) return 'whole';
+    const mtu = this.mtus[pkt.outDevice];
     if (pkt.fragments !== undefined) {
-      const result = this.cutter.cut(pkt, this.mtu, false, transmit);
+      const result = this.cutter.cut(pkt, mtu, false, transmit);
       if (result === 'whole' || result === 'cut') return result;
-    } else if (pkt.gsoSize > 0 ? segmentsFit(pkt, this.mtu) : pkt.end - pkt.l3 <= this.mtu) {
+    } else if (pkt.gsoSize > 0 ? segmentsFit(pkt, mtu) : pkt.end - pkt.l3 <= mtu) {
       return 'whole';
     }
     // A bridge tells nobody.

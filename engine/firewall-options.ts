@@ -10,7 +10,7 @@ import type { TransmitPacket } from './walk.ts';
 
 export type Mode =
   | { readonly kind: 'router'; readonly topology: Topology }
-  /** Two devices, each the other's way out. `mtu` bounds what leaves in one piece. */
+  /** Two devices, each the other's way out. `mtu` bounds what leaves in one piece by either; setMtu() gives them others. */
   | { readonly kind: 'bridge'; readonly ports: readonly [string, string]; readonly mtu?: number };
 
 export interface FirewallOptions {

@@ -54,6 +54,8 @@ export class Firewall {
   private readonly options: FirewallOptions;
   private readonly defragmenter = new Defragmenter();
   private readonly stack: Stack | undefined;
+  /** Who knows the MTU of each device. */
+  private readonly ways: { setMtu(device: string, mtu: number): void };
   private readonly pipeline: Pipeline;
   private readonly services: Services;
   private readonly installed: InstalledTables;
@@ -74,6 +76,7 @@ export class Firewall {
     this.sets = new Sets(random);
     this.stack = mode.kind === 'router' ? this.router(mode.topology) : undefined;
     const bridge = mode.kind === 'bridge' ? new Bridge(mode.ports, mode.mtu ?? 1500, random) : undefined;
+    this.ways = (this.stack?.routes ?? bridge)!;
     const { tracker, defragmenter, drops, stack } = this;
     this.sysctls = new FirewallSysctls({ tracker, defragmenter, stack, registry });
     const synProxy = new SynProxy({
@@ -357,6 +360,11 @@ export class Firewall {
   setHost(facts: HostFacts): void {
     this.known = readFacts(facts, this.tracker.connections);
     for (const account of facts.accounts ?? []) this.accounts.add(account);
+  }
+
+  /** The MTU of a device is another one: the packets that follow are held to it. Nothing happens for a device that is none. */
+  setMtu(device: string, mtu: number): void {
+    this.ways.setMtu(device, mtu);
   }
 
   /** The facts given last. */

@@ -186,7 +186,8 @@ function setUp({ name, mtu, up = true }: DeviceSpec, queues: readonly Device[]):
   withNetlink((netlink) => {
     const index = netlink.linkIndex(name);
     if (mtu !== undefined || up) netlink.setLink(index, { mtu, up });
-    for (const queue of queues) queue.mtu = netlink.mtu(index);
+    const link = netlink.link(index);
+    for (const queue of queues) queue.mtu = link.mtu;
   });
 }
 

@@ -66,6 +66,9 @@ export function provideNamespace(wanted: string): string {
   return name;
 }
 
+/** What provideNamespace() calls it, whether it is there or not. */
+export const namespaceName = (wanted: string): string => wanted.replace(/^new:/, '');
+
 /** A file of that name that is no namespace is what a restart of the machine, or a failed start, left. */
 function isNamespace(name: string): boolean {
   try {

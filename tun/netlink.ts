@@ -61,6 +61,14 @@ export interface LinkChange {
   name?: string;
 }
 
+/** What the kernel has of a device. */
+export interface Link {
+  /** Octets. */
+  readonly mtu: number;
+  /** What `ip link set group` put it into; 0 (default) at first. */
+  readonly group: number;
+}
+
 /** A netlink socket of the namespace that the thread is in while it is made. */
 export class Netlink {
   private readonly socket: number;
@@ -95,21 +103,14 @@ export class Netlink {
     this.request(RTM_NEWLINK, 0, concat(linkHeader(index, flags, mask), ...attributes), `device ${index}`);
   }
 
-  /** MTU in octets. */
-  mtu(index: number): number {
-    return this.linkAttribute(index, IFLA_MTU, 'MTU');
-  }
-
-  /** What `ip link set group` put it into; 0 (default) at first. */
-  group(index: number): number {
-    return this.linkAttribute(index, IFLA_GROUP, 'group') >>> 0;
-  }
-
-  private linkAttribute(index: number, type: number, what: string): number {
+  link(index: number): Link {
     const answer = this.request(RTM_GETLINK, 0, linkHeader(index, 0, 0), `device ${index}`, RTM_NEWLINK);
-    const found = findAttribute(answer, 32, type);
-    if (found < 0) throw new Error(`device ${index} tells no ${what}`);
-    return int32At(answer, found);
+    const value = (type: number, what: string): number => {
+      const found = findAttribute(answer, 32, type);
+      if (found < 0) throw new Error(`device ${index} tells no ${what}`);
+      return int32At(answer, found);
+    };
+    return { mtu: value(IFLA_MTU, 'MTU'), group: value(IFLA_GROUP, 'group') >>> 0 };
   }
 
   /** "10.0.1.1/24". IPv6 addresses are usable at once, without duplicate address detection; see isLocal(). */

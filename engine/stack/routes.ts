@@ -78,7 +78,7 @@ class Table implements RouteTable {
   readonly devices: readonly string[];
   private readonly mtus: Record<string, number>;
   /** Of all devices but the loopback: what is no longer is too long for none. */
-  readonly leastMtu: number;
+  leastMtu: number;
   private readonly routes: Record<Family, Sorted>;
   private readonly recent: Record<Family, Recent>;
   /** Interface addresses in the order given. */
@@ -94,7 +94,7 @@ class Table implements RouteTable {
       const device = route.type === 'LOCAL' || route.type === 'ANYCAST' ? LOOPBACK : route.device;
       this.answers.set(route, { device, via: route.via });
     }
-    this.leastMtu = Math.min(...this.devices.map((device) => this.mtus[device]));
+    this.leastMtu = this.least();
     this.routes = { 4: sorted(all, 4), 6: sorted(all, 6) };
     this.recent = { 4: new Recent(this.search(4, 0, 0, 0, 0)), 6: new Recent(this.search(6, 0, 0, 0, 0)) };
     const own = this.devices.flatMap((device) =>
@@ -191,6 +191,16 @@ class Table implements RouteTable {
 
   mtu(device: string): number {
     return this.mtus[device] ?? 0;
+  }
+
+  setMtu(device: string, mtu: number): void {
+    if (!this.devices.includes(device)) return;
+    this.mtus[device] = mtu;
+    this.leastMtu = this.least();
+  }
+
+  private least(): number {
+    return Math.min(...this.devices.map((device) => this.mtus[device]));
   }
 
   broadcastMask(device: string, word: number): number {

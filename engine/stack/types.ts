@@ -106,4 +106,6 @@ export interface RouteTable extends Routes {
   readonly devices: readonly string[];
   /** The least MTU of the devices: a packet that is no longer is too long for none of them. */
   readonly leastMtu: number;
+  /** The MTU of a device is another one from now on. */
+  setMtu(device: string, mtu: number): void;
 }

@@ -161,6 +161,28 @@ describe('tracking', () => {
   });
 });
 
+describe('a router', () => {
+  test('holds the packets that follow to another MTU, and tells who sends too much', () => {
+    const wall = firewallOf(ROUTER);
+    const send = () =>
+      ['10.0.2.9', 'fd00:b::9'].map((dst) => {
+        const datagram = udp({ data: new Uint8Array(1400) });
+        const [line] = wall.receive(
+          'tunA',
+          dst.includes(':') ? ip6({ dst }, datagram) : ip4({ dst, df: true }, datagram),
+        );
+        return line.split(' ')[0];
+      });
+    expect(send()).toEqual(['tunB', 'tunB']);
+    wall.firewall.setMtu('tunB', 1300);
+    // From the router, back to where it came from: fragmentation needed, packet too big.
+    expect(send()).toEqual(['tunA', 'tunA']);
+    expect(wall.firewall.dropCounts()).toMatchObject([{ reason: 'too long for the MTU', packets: 2 }]);
+    wall.firewall.setMtu('tunB', 1500);
+    expect(send()).toEqual(['tunB', 'tunB']);
+  });
+});
+
 describe('a bridge', () => {
   const bridge = () => firewallOf(BRIDGE);
   const ports = (wall: TestFirewall) => wall.sent().map((line) => line.split(' ')[0]);
@@ -192,6 +214,17 @@ describe('a bridge', () => {
       'portB',
     ]);
     expect(ports(wallPorts)).toEqual([]);
+  });
+
+  test('each port has an MTU of its own, which may change: what is longer is dropped, and nobody is told', () => {
+    const wall = bridge();
+    const long = (from: string) => wall.receive(from, ip4({ df: true }, udp({ data: new Uint8Array(1472) }))).length;
+    wall.firewall.setMtu('portB', 1400);
+    expect([long('portA'), long('portB')]).toEqual([0, 1]);
+    expect(wall.firewall.dropCounts()).toMatchObject([{ reason: 'longer than the MTU of the port' }]);
+    wall.firewall.setMtu('portB', 9000);
+    wall.firewall.setMtu('another', 68);
+    expect([long('portA'), long('portB')]).toEqual([1, 1]);
   });
 
   test('a device that is no port is none of its', () => {
