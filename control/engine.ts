@@ -9,7 +9,7 @@ import type { HostFacts } from '../engine/host/facts.ts';
 import { runNfacct } from '../engine/host/nfacct.ts';
 import type { PackedCounters } from '../engine/installed.ts';
 import type { LogRecord, WallClock } from '../engine/services.ts';
-import { type IpsetAnswer, onlyReads, runIpset } from '../engine/sets/index.ts';
+import { type IpsetAnswer, ipsetSteps, onlyReads, runIpset } from '../engine/sets/index.ts';
 import { finish, type Steps } from '../engine/steps.ts';
 import type { Names } from '../grammar/names.ts';
 import type { TableName } from '../grammar/tables.ts';
@@ -176,13 +176,22 @@ export function createEngine(host: EngineHost): Engine {
     mtu: ({ device, mtu }) => firewall.setMtu(device, mtu),
     host: ({ facts }) => firewall.setHost(facts),
     nfacct: ({ argv, stdin }) => runNfacct(firewall.accounts, argv, stdin),
-    ipset({ argv, stdin, age = 0 }): IpsetDone {
+    *ipset({ argv, stdin, age = 0 }): Steps<IpsetDone> {
       const { sets } = firewall;
-      const now = firewall.now;
-      const answer = runIpset(sets, { argv, stdin, names: quickNames, now: now - age });
+      const call = (words: readonly string[], text?: string, ago = 0) =>
+        ipsetSteps(sets, {
+          argv: words,
+          stdin: text,
+          names: quickNames,
+          // Time goes on between the steps.
+          get now() {
+            return firewall.now - ago;
+          },
+        });
+      const answer = yield* call(argv, stdin, age);
       if (onlyReads(argv)) return { answer };
       const families = sets.all().map(({ name, family }) => [name, family] as const);
-      return { answer, families, text: runIpset(sets, { argv: ['save'], names: quickNames, now }).stdout };
+      return { answer, families, text: (yield* call(['save'])).stdout };
     },
   };
 

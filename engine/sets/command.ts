@@ -1,17 +1,21 @@
 // The ipset tool, as functions from words to what it prints. ipset 7.17: its words, its exit codes.
 //
+// What may be long (a restore, a range, a list of members) is cut into steps: beside packets, they pass between two.
+//
 // A restore gathers additions to one set, as the real tool does for the kernel's sake, and carries them out when something else
 // comes. A line that cannot be read takes those that still wait with it: nothing of theirs is done.
 // Differs: the real tool also carries out what waits when its buffer of 64 KiB is full.
 
 import type { Names } from '../../grammar/names.ts';
+import { finish, type Steps } from '../steps.ts';
 import { printParts } from './element-print.ts';
-import { parseElement, refuseRanges } from './element-text.ts';
+import { type PartText, parseElement, refuseRanges } from './element-text.ts';
 import { elementsOf } from './elements.ts';
 import { helpText } from './help.ts';
 import { ListSet, type Place } from './list-set.ts';
+import type { TextScope } from './number-text.ts';
 import { checkOptions, type MemberWords, parseCreate, parseMemberWords } from './options-text.ts';
-import { listSet, saveSet } from './print.ts';
+import { listSets, saveSets } from './print.ts';
 import { namesJson, setsJson } from './print-json.ts';
 import { namesXml, setsXml } from './print-xml.ts';
 import type { Sets } from './sets.ts';
@@ -37,9 +41,15 @@ export interface IpsetAnswer {
 }
 
 /** Runs one command line. Never throws for any words. */
-export function runIpset(sets: Sets, input: IpsetInput): IpsetAnswer {
-  return new Run(sets, input).all();
-}
+export const runIpset = (sets: Sets, input: IpsetInput): IpsetAnswer => finish(ipsetSteps(sets, input));
+
+/** The same in steps. No other may be begun on the same sets before it has ended. */
+export const ipsetSteps = (sets: Sets, input: IpsetInput): Steps<IpsetAnswer> => new Run(sets, input).all();
+
+/** Lines, members and pieces of text that are handled in one step. */
+const LINES = 32;
+const MEMBERS = 128;
+const PIECES = 64;
 
 /** The words name nothing that could change a set: list, save, test, help, version, or they are wrong. */
 export function onlyReads(argv: readonly string[]): boolean {
@@ -60,9 +70,12 @@ export function fileOf(argv: readonly string[]): { readonly path: string | undef
   }
 }
 
+/** What a line says is to be done to a set. */
+type Change = () => Steps<void> | undefined;
+
 interface Waiting {
   readonly line: number;
-  readonly act: () => void;
+  readonly act: Change;
 }
 
 class Run {
@@ -79,12 +92,12 @@ class Run {
     this.input = input;
   }
 
-  all(): IpsetAnswer {
+  *all(): Steps<IpsetAnswer> {
     let exitCode: number;
     try {
       const line = parseWords(this.input.argv);
       this.quiet = line.flags.quiet;
-      exitCode = line.command === 'restore' ? this.restore(line.flags) : this.carryOut(line);
+      exitCode = yield* line.command === 'restore' ? this.restore(line.flags) : this.carryOut(line);
     } catch (error) {
       exitCode = this.complain(error, undefined);
     }
@@ -101,41 +114,43 @@ class Run {
 
   // --- restore -----------------------------------------------------------------------------------------------------------
 
-  private restore(flags: Flags): number {
+  private *restore(flags: Flags): Steps<number> {
     const lines = (this.input.stdin ?? '').split('\n');
     for (const [index, text] of lines.entries()) {
+      if (index % LINES === 0) yield;
       const words = splitLine(text);
       if (!words) continue;
       try {
         const line = parseWords(words, flags);
         if (line.command === 'quit') break;
-        const code = this.restoreLine(line, index + 1);
+        const code = yield* this.restoreLine(line, index + 1);
         if (code !== 0) return code;
       } catch (error) {
         return this.complain(error, index + 1);
       }
     }
-    return this.settle();
+    return yield* this.settle();
   }
 
-  private restoreLine(line: Line, number: number): number {
-    if (line.command !== 'add' && line.command !== 'del') return this.settle() || this.carryOut(line);
+  private *restoreLine(line: Line, number: number): Steps<number> {
+    if (line.command !== 'add' && line.command !== 'del') return (yield* this.settle()) || (yield* this.carryOut(line));
     const act = this.change(line, line.command);
     const target = `${line.command} ${line.operands[0]}`;
-    const code = target === this.waitingFor ? 0 : this.settle();
+    const code = target === this.waitingFor ? 0 : yield* this.settle();
     this.waitingFor = target;
     this.waiting.push({ line: number, act });
     return code;
   }
 
   /** Does what waits. */
-  private settle(): number {
+  private *settle(): Steps<number> {
     const { waiting } = this;
     this.waiting = [];
     this.waitingFor = '';
-    for (const { line, act } of waiting) {
+    for (const [index, { line, act }] of waiting.entries()) {
+      if (index % LINES === 0) yield;
       try {
-        act();
+        yield* act() ?? [];
       } catch (error) {
         return this.complain(error, line);
       }
@@ -145,7 +160,7 @@ class Run {
 
   // --- Commands ------------------------------------------------------------------------------------------------------------
 
-  private carryOut(line: Line): number {
+  private *carryOut(line: Line): Steps<number> {
     const { sets } = this;
     const [first, second] = line.operands;
     switch (line.command) {
@@ -159,7 +174,7 @@ class Run {
         return 0;
       case 'add':
       case 'del':
-        this.change(line, line.command)();
+        yield* this.change(line, line.command)() ?? [];
         return 0;
       case 'test':
         return this.test(line);
@@ -177,7 +192,7 @@ class Run {
         return 0;
       case 'list':
       case 'save':
-        this.stdout += this.show(line);
+        this.stdout += yield* joined(this.show(line));
         return 0;
       case 'version':
         this.stdout += `${VERSION}, protocol version: 7\n`;
@@ -189,16 +204,17 @@ class Run {
     }
   }
 
-  private show({ command, operands: [name], flags }: Line): string {
+  private show({ command, operands: [name], flags }: Line): Iterable<string> {
     const slots = name === undefined ? this.sets.all() : [this.sets.get(name)];
     const { output } = flags;
-    if (flags.namesOnly && output === 'json') return namesJson(slots);
-    if (flags.namesOnly) return output === 'xml' ? namesXml(slots) : slots.map((slot) => `${slot.name}\n`).join('');
-    const printing = { sets: this.sets, ...this.input, sorted: flags.sorted, terse: flags.terse };
+    if (flags.namesOnly && output === 'json') return [namesJson(slots)];
+    if (flags.namesOnly) return output === 'xml' ? [namesXml(slots)] : slots.map((slot) => `${slot.name}\n`);
+    const { names, now } = this.input;
+    const printing = { sets: this.sets, names, now, sorted: flags.sorted, terse: flags.terse };
     if (output === 'xml') return setsXml(slots, printing);
     if (output === 'json') return setsJson(slots, printing);
     const plain = (output ?? (command === 'list' ? 'plain' : 'save')) === 'plain';
-    return slots.map((slot) => (plain ? listSet : saveSet)(slot, printing)).join(plain ? '\n' : '');
+    return (plain ? listSets : saveSets)(slots, printing);
   }
 
   private help(name: string | undefined): number {
@@ -211,7 +227,7 @@ class Run {
   // --- Members -------------------------------------------------------------------------------------------------------------
 
   /** What is to be done; what is wrong with the words is thrown at once, what the set says to it later. */
-  private change({ operands: [name, element], rest, flags }: Line, verb: 'add' | 'del'): () => void {
+  private change({ operands: [name, element], rest, flags }: Line, verb: 'add' | 'del'): Change {
     const slot = this.sets.get(name);
     const { type, header } = slot.body;
     if (type.storage === 'list') {
@@ -222,27 +238,36 @@ class Run {
     const parts = parseElement(element, scope);
     const words = parseMemberWords(type, verb, rest);
     refuseRanges(parts, verb, scope);
-    return () => {
-      const { body } = this.sets.get(name);
-      if (body instanceof ListSet) return;
-      const [written] = elementsOf(parts, false, 'test', scope);
-      // The kernel looks at a port before it looks at the rest, at an address behind it, but before its length.
-      if (type.name === 'bitmap:port') body.check(written);
-      checkOptions(words.options, body.header);
-      const { now } = this.input;
-      if (type.storage === 'bitmap') {
-        body.check(written);
-        // All of a range or nothing.
-        for (const one of elementsOf(parts, false, verb, scope)) body.check(one);
-      }
-      for (const one of elementsOf(parts, words.wildcard, verb, scope)) {
-        if (verb === 'add') body.add(one, words.options, flags.exist, now);
-        else body.delete(one, flags.exist, now);
-      }
-    };
+    return () => this.changeMembers(name, parts, words, verb, flags.exist, scope);
   }
 
-  private changeList(name: string, member: string, words: MemberWords, verb: 'add' | 'del', exist: boolean): void {
+  private *changeMembers(
+    name: string,
+    parts: readonly PartText[],
+    words: MemberWords,
+    verb: 'add' | 'del',
+    exist: boolean,
+    scope: TextScope,
+  ): Steps<void> {
+    const { body } = this.sets.get(name);
+    if (body instanceof ListSet) return;
+    const { type } = scope;
+    const [written] = elementsOf(parts, false, 'test', scope);
+    // The kernel looks at a port before it looks at the rest, at an address behind it, but before its length.
+    if (type.name === 'bitmap:port') body.check(written);
+    checkOptions(words.options, body.header);
+    if (type.storage === 'bitmap') {
+      body.check(written);
+      // All of a range or nothing.
+      yield* forEach(elementsOf(parts, false, verb, scope), MEMBERS, (one) => body.check(one));
+    }
+    yield* forEach(elementsOf(parts, words.wildcard, verb, scope), MEMBERS, (one) => {
+      if (verb === 'add') body.add(one, words.options, exist, this.input.now);
+      else body.delete(one, exist, this.input.now);
+    });
+  }
+
+  private changeList(name: string, member: string, words: MemberWords, verb: 'add' | 'del', exist: boolean): undefined {
     const { body } = this.sets.get(name);
     if (!(body instanceof ListSet)) return;
     checkOptions(words.options, body.header);
@@ -282,6 +307,23 @@ class Run {
   private tell(element: string, name: string, found: boolean): number {
     this.stderr += found ? `Warning: ${element} is in set ${name}.\n` : `${element} is NOT in set ${name}.\n`;
     return found ? 0 : 1;
+  }
+}
+
+function* joined(pieces: Iterable<string>): Steps<string> {
+  let text = '';
+  yield* forEach(pieces, PIECES, (piece) => {
+    text += piece;
+  });
+  return text;
+}
+
+/** So many in a step. */
+function* forEach<One>(all: Iterable<One>, inStep: number, act: (one: One) => void): Steps<void> {
+  let done = 0;
+  for (const one of all) {
+    act(one);
+    if (++done % inStep === 0) yield;
   }
 }
 

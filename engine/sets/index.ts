@@ -5,7 +5,7 @@
 //   probe.ts        what a packet shows                   types.ts        the types as data
 //   command.ts      the tool; words, options-text, element-text and -print, elements, print, help: its language
 
-export { fileOf, type IpsetAnswer, type IpsetInput, onlyReads, runIpset } from './command.ts';
+export { fileOf, type IpsetAnswer, type IpsetInput, ipsetSteps, onlyReads, runIpset } from './command.ts';
 export { type Comparison, SetQuery } from './extensions.ts';
 export { type SetSlot, Sets } from './sets.ts';
 export { SET_TYPES, SetError, type SetType } from './types.ts';

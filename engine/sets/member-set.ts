@@ -390,13 +390,14 @@ export class MemberSet {
 
   // --- Looking at it -------------------------------------------------------------------------------------------------
 
-  /** Visible members, by row; bitmaps in their order. */
+  /** Visible members, by row; bitmaps in their order. Those that packets take out while somebody goes through them are left out. */
   *members(now: number): Generator<{ readonly row: number; readonly element: Element }> {
     this.sweep(now);
     const rows: number[] = [];
     for (let row = 0; row < this.rows; row++) if (this.there[row]) rows.push(row);
     if (this.type.storage === 'bitmap') rows.sort((a, b) => (this.words[a] >>> 0) - (this.words[b] >>> 0));
     for (const row of rows) {
+      if (!this.there[row]) continue;
       const words = this.words.subarray(row * this.layout.words, (row + 1) * this.layout.words);
       yield { row, element: readKey(words, this.layout, this.ifaces) };
     }

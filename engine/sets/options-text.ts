@@ -86,8 +86,12 @@ export function parseCreate(type: SetType, given: readonly string[], names: Name
   // A mask of all bits is none.
   if (header.netmask === (header.family === 6 ? 128 : 32)) header.netmask = undefined;
   header.mask = maskOf(header, names);
+  if (header.hashSize > LARGEST_HASH) throw new SetError('Kernel error received: Cannot allocate memory');
   return header;
 }
+
+/** Buckets, whose pointers the kernel keeps in one piece. ip_set_hash_gen.h htable_size(): its octets are to be an int. */
+const LARGEST_HASH = 2 ** 27;
 
 function familyIn(words: readonly string[]): Family | undefined {
   const word = words[words.indexOf('family') + 1];

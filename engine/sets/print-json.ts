@@ -11,28 +11,43 @@ function member(option: string): [name: string, value: string | number | true] {
   return [option.slice(0, blank), /^\d{1,15}$/.test(value) ? Number(value) : value];
 }
 
-function setJson(slot: SetSlot, printing: Printing): object {
+const membered = (options: readonly string[]): object => Object.fromEntries(options.map(member));
+
+function headJson(slot: SetSlot, printing: Printing): object {
   const { type, header, size } = slot.body;
-  const members = membersOf(slot, printing).map(([elem, options]) => ({
-    elem,
-    ...Object.fromEntries(optionsOf(options).map(member)),
-  }));
   return {
     name: slot.name,
     type: type.name,
     revision: type.revision,
     header: {
-      ...Object.fromEntries(headerOptions(type, header).map(member)),
+      ...membered(headerOptions(type, header)),
       memsize: size,
       references: printing.sets.references(slot),
       numentries: slot.body.entries(printing.now),
     },
-    ...(printing.terse ? {} : { members }),
   };
 }
 
-export const setsJson = (slots: readonly SetSlot[], printing: Printing): string =>
-  `${JSON.stringify(slots.map((slot) => setJson(slot, printing)))}\n`;
+/** In pieces, one for each member. */
+export function* setsJson(slots: readonly SetSlot[], printing: Printing): Generator<string> {
+  let before = '[';
+  for (const slot of slots) {
+    // What comes behind stands in the same object.
+    yield before + JSON.stringify(headJson(slot, printing)).slice(0, -1);
+    if (!printing.terse) yield* membersJson(slot, printing);
+    before = '},';
+  }
+  yield slots.length === 0 ? '[]\n' : '}]\n';
+}
+
+function* membersJson(slot: SetSlot, printing: Printing): Generator<string> {
+  let before = ',"members":[';
+  for (const [elem, options] of membersOf(slot, printing)) {
+    yield before + JSON.stringify({ elem, ...membered(optionsOf(options)) });
+    before = ',';
+  }
+  yield before === ',' ? ']' : `${before}]`;
+}
 
 export const namesJson = (slots: readonly SetSlot[]): string =>
   `${JSON.stringify(slots.map(({ name }) => ({ name })))}\n`;

@@ -17,25 +17,27 @@ function element(option: string): string {
 const memberXml = ([member, options]: readonly [string, string]): string =>
   `<member>${element(`elem ${member}`)}${optionsOf(options).map(element).join('')}</member>\n`;
 
-function setXml(slot: SetSlot, printing: Printing): string {
+function* setXml(slot: SetSlot, printing: Printing): Generator<string> {
   const { type, header, size } = slot.body;
-  const counts = [
-    `memsize ${size}`,
-    `references ${printing.sets.references(slot)}`,
-    `numentries ${slot.body.entries(printing.now)}`,
-  ];
-  const members = `<members>\n${membersOf(slot, printing).map(memberXml).join('')}</members>\n`;
-  return [
-    `<ipset name="${escaped(slot.name)}">\n`,
-    `${element(`type ${type.name}`)}\n${element(`revision ${type.revision}`)}\n`,
-    `<header>${headerOptions(type, header).map(element).join('')}\n`,
-    ...counts.map((count) => `${element(count)}\n`),
-    `</header>\n${printing.terse ? '' : members}</ipset>\n`,
-  ].join('');
+  yield `<ipset name="${escaped(slot.name)}">\n`;
+  yield `${element(`type ${type.name}`)}\n${element(`revision ${type.revision}`)}\n`;
+  yield `<header>${headerOptions(type, header).map(element).join('')}\n`;
+  yield `${element(`memsize ${size}`)}\n${element(`references ${printing.sets.references(slot)}`)}\n`;
+  yield `${element(`numentries ${slot.body.entries(printing.now)}`)}\n</header>\n`;
+  if (!printing.terse) {
+    yield '<members>\n';
+    for (const member of membersOf(slot, printing)) yield memberXml(member);
+    yield '</members>\n';
+  }
+  yield '</ipset>\n';
 }
 
-export const setsXml = (slots: readonly SetSlot[], printing: Printing): string =>
-  `<ipsets>\n${slots.map((slot) => setXml(slot, printing)).join('')}</ipsets>\n`;
+/** In pieces, one for each member. */
+export function* setsXml(slots: readonly SetSlot[], printing: Printing): Generator<string> {
+  yield '<ipsets>\n';
+  for (const slot of slots) yield* setXml(slot, printing);
+  yield '</ipsets>\n';
+}
 
 export const namesXml = (slots: readonly SetSlot[]): string =>
   `<ipsets>\n${slots.map(({ name }) => `<ipset name="${escaped(name)}"/>\n`).join('')}</ipsets>\n`;

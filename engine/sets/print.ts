@@ -4,6 +4,7 @@
 import type { Names } from '../../grammar/names.ts';
 import { printElement } from './element-print.ts';
 import { familyName } from './element-text.ts';
+import type { Element } from './layout.ts';
 import { ListSet } from './list-set.ts';
 import type { SetSlot, Sets } from './sets.ts';
 import type { CreateOption, SetHeader, SetType } from './types.ts';
@@ -57,22 +58,21 @@ function printOption(option: CreateOption, type: SetType, header: SetHeader): st
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.');
 
-/** A line for each member. */
-export const memberLines = (slot: SetSlot, printing: Printing): string[] =>
-  membersOf(slot, printing).map(([element, options]) => element + options);
-
-/** Each member, and its options with a blank in front. */
-export function membersOf({ body }: SetSlot, { names, now, sorted }: Printing): [element: string, options: string][] {
+/** Each member, and its options with a blank in front: made as they are asked for. */
+export function* membersOf(
+  { body }: SetSlot,
+  { names, now, sorted }: Printing,
+): Generator<[element: string, options: string]> {
   if (body instanceof ListSet) {
-    return body.members(now).map(({ slot, row }) => [slot.name, body.extensions.print(row, '', now)]);
+    for (const { slot, row } of body.members(now)) yield [slot.name, body.extensions.print(row, '', now)];
+    return;
   }
   const scope = { type: body.type, family: body.header.family, names };
-  const members = [...body.members(now)];
-  if (sorted) members.sort((a, b) => compareWords(keyOf(a.element.addresses), keyOf(b.element.addresses)));
-  return members.map(({ row, element }) => {
+  const members = body.members(now);
+  for (const { row, element } of sorted ? inOrder(members) : members) {
     const flags = element.wildcard ? ' wildcard' : '';
-    return [printElement(element, scope), body.extensions.print(row, flags, now)];
-  });
+    yield [printElement(element, scope), body.extensions.print(row, flags, now)];
+  }
 }
 
 /** Options of a member that have no value. */
@@ -88,6 +88,11 @@ export function optionsOf(text: string): string[] {
   return options;
 }
 
+function inOrder<One extends { readonly element: Element }>(members: Iterable<One>): One[] {
+  const keyed = Array.from(members, (one) => ({ one, key: keyOf(one.element.addresses) }));
+  return keyed.sort((a, b) => compareWords(a.key, b.key)).map(({ one }) => one);
+}
+
 const keyOf = (addresses: readonly Int32Array[]): number[] =>
   addresses.flatMap((words) => [...words].map((word) => word >>> 0));
 
@@ -96,29 +101,29 @@ function compareWords(a: readonly number[], b: readonly number[]): number {
   return at < 0 ? 0 : a[at] - b[at];
 }
 
-export function saveSet(slot: SetSlot, printing: Printing): string {
-  const { type, header } = slot.body;
-  const head = `create ${slot.name} ${type.name} ${printHeader(type, header)}\n`;
-  if (printing.terse) return head;
-  return (
-    head +
-    memberLines(slot, printing)
-      .map((line) => `add ${slot.name} ${line}\n`)
-      .join('')
-  );
+/** In pieces, a line each. */
+export function* saveSets(slots: readonly SetSlot[], printing: Printing): Generator<string> {
+  for (const slot of slots) {
+    const { type, header } = slot.body;
+    yield `create ${slot.name} ${type.name} ${printHeader(type, header)}\n`;
+    if (printing.terse) continue;
+    for (const [element, options] of membersOf(slot, printing)) yield `add ${slot.name} ${element}${options}\n`;
+  }
 }
 
-export function listSet(slot: SetSlot, printing: Printing): string {
-  const { body } = slot;
-  const lines = [
-    `Name: ${slot.name}`,
-    `Type: ${body.type.name}`,
-    `Revision: ${body.type.revision}`,
-    `Header: ${printHeader(body.type, body.header)}`,
-    `Size in memory: ${body.size}`,
-    `References: ${printing.sets.references(slot)}`,
-    `Number of entries: ${body.entries(printing.now)}`,
-  ];
-  if (!printing.terse) lines.push('Members:', ...memberLines(slot, printing));
-  return lines.map((line) => `${line}\n`).join('');
+export function* listSets(slots: readonly SetSlot[], printing: Printing): Generator<string> {
+  for (const [index, slot] of slots.entries()) {
+    const { body } = slot;
+    if (index > 0) yield '\n';
+    yield `Name: ${slot.name}\n`;
+    yield `Type: ${body.type.name}\n`;
+    yield `Revision: ${body.type.revision}\n`;
+    yield `Header: ${printHeader(body.type, body.header)}\n`;
+    yield `Size in memory: ${body.size}\n`;
+    yield `References: ${printing.sets.references(slot)}\n`;
+    yield `Number of entries: ${body.entries(printing.now)}\n`;
+    if (printing.terse) continue;
+    yield 'Members:\n';
+    for (const [element, options] of membersOf(slot, printing)) yield `${element}${options}\n`;
+  }
 }

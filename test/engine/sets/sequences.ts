@@ -104,6 +104,8 @@ export const ipsetSequences: Readonly<Record<string, readonly string[]>> = {
     'create c hash:ip family inet9',
     'create c hash:ip family inet family inet6',
     'create c hash:ip hashsize abc',
+    'create c hash:ip hashsize 134217729',
+    'create c hash:ip hashsize 4294967295 maxelem 4294967295',
     'create c hash:ip maxelem -1',
     'create c hash:ip netmask 33',
     'create c hash:ip timeout 2147484',

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { queryOf } from '../../../engine/sets/for-rules.ts';
-import { type IpsetAnswer, runIpset, Sets } from '../../../engine/sets/index.ts';
+import { type IpsetAnswer, ipsetSteps, runIpset, Sets } from '../../../engine/sets/index.ts';
 import { noNames } from '../../../grammar/names.ts';
 import { ip4, ip6, tcp } from '../../../packet/build.ts';
 import { Packet } from '../../../packet/packet.ts';
@@ -248,4 +248,60 @@ test('XML escapes what comments say', () => {
   expect(must(sets, 'list a -o xml')).toContain(
     '<members>\n<member><elem>1.2.3.4</elem><comment>"x &lt;y&gt; &amp; z"</comment></member>\n</members>\n',
   );
+});
+
+describe('packets pass between the steps of a long call', () => {
+  const elements = Array.from({ length: 3_000 }, (_, at) => `10.1.${at >> 8}.${at & 0xff}`);
+  const full = (): Sets => {
+    const sets = new Sets(seeded(3));
+    must(sets, 'create s hash:ip');
+    must(sets, 'restore', 0, elements.map((element) => `add s ${element}\n`).join(''));
+    return sets;
+  };
+  const fromPacket = (src: string): Packet => Packet.of(ip4({ src }, tcp()));
+
+  /** `between` is done between any two steps. */
+  function inSteps(sets: Sets, line: string, between: (step: number) => void, stdin?: string): [string, number] {
+    const call = ipsetSteps(sets, { argv: line.split(' '), names: noNames, now: 0, stdin });
+    for (let steps = 1; ; steps++) {
+      const { done, value } = call.next();
+      if (done) return [value.stdout + value.stderr, steps];
+      between(steps);
+    }
+  }
+
+  test.each([
+    ['add s 10.2.0.0/20', 30],
+    ['del s 10.1.0.0/21', 15],
+    ['save', 40],
+    ['list s', 40],
+    ['list s -o json', 40],
+    ['list s -o xml', 40],
+  ])('%s', (line, least) => {
+    const [together, apart] = [full(), full()];
+    const [text, steps] = inSteps(apart, line, () => {});
+    expect(steps).toBeGreaterThanOrEqual(least);
+    expect(text).toBe(must(together, line));
+    expect(must(apart, 'save')).toBe(must(together, 'save'));
+  });
+
+  test('restore', () => {
+    const sets = new Sets(seeded(3));
+    const lines = ['create s hash:ip', ...elements.map((element) => `add s ${element}`)].join('\n');
+    expect(inSteps(sets, 'restore', () => {}, lines)[1]).toBeGreaterThan(180);
+    expect(must(sets, 'save')).toBe(must(full(), 'save'));
+  });
+
+  test('what they take out is not listed, what they put in is no matter', () => {
+    const sets = full();
+    const slot = sets.get('s');
+    const [text] = inSteps(sets, 'save', (step) => {
+      slot.delete(fromPacket(elements[elements.length - step]), SRC);
+      slot.add(fromPacket(`10.7.0.${step}`), SRC, false, undefined);
+    });
+    const lines = text.trim().split('\n');
+    expect(new Set(lines).size).toBe(lines.length);
+    expect(lines).not.toContain(`add s ${elements.at(-1)}`);
+    expect(lines).toContain(`add s ${elements[1_000]}`);
+  });
 });
