@@ -1,15 +1,19 @@
 // Changes of tables on their way to the engine's thread. A rule as an object costs the other side some microseconds to build from the message,
-// while packets wait: so rules are rows of numbers, addresses octets, and what rules have in common (matches, targets, devices: rules that
+// while packets wait: so rules and chains are rows of numbers, addresses octets, and what rules have in common (matches, targets, devices: rules that
 // were read from the same words share them) goes over once in an install, to be named by its number. Where a rule was read is not sent.
 
 import { maskOf } from '../grammar/addresses.ts';
 import type { MaskedAddress, RuleSpec } from '../grammar/rule-spec.ts';
+import { HOOKS } from '../grammar/tables.ts';
 import type { Address } from '../packet/address.ts';
 import type { Family } from '../packet/numbers.ts';
 import { type ChainChange, isMoved, type Moved, type TableChange } from './table-change.ts';
 
 export interface PackedChange extends Omit<TableChange, 'chains'> {
-  readonly chains: readonly (Omit<ChainChange, 'added'> & { readonly added: number })[];
+  /** Names of the chains. */
+  readonly chains: readonly string[];
+  /** HEAD numbers for each of them. */
+  readonly heads: Float64Array;
   /** ROW numbers for each rule added, chain after chain. */
   readonly rows: Float64Array;
   /** ADDRESS octets for each address that is new: of these, 1 is the first. */
@@ -18,6 +22,9 @@ export interface PackedChange extends Omit<TableChange, 'chains'> {
   readonly values: readonly unknown[];
 }
 
+/** | hook, 1 for the first | policy | packets | octets | is new | from | removed | how many are added |; 0: none. */
+const HEAD = 8;
+const POLICIES = [undefined, 'ACCEPT', 'DROP'] as const;
 /** | what it is: bits | source | destination | in, out device | protocol | fragment | matches | target | packets | octets |; 0: there is none. */
 const ROW = 11;
 /** | 16 of the address | length of the mask | inverted | */
@@ -51,8 +58,9 @@ export class Packer {
       }
     }
     const { values } = this;
-    const heads = chains.map((chain) => ({ ...chain, added: chain.added.length }));
-    return { family, name, gone, chains: heads, rows, addresses: this.addresses.slice(0, this.addressLength), values };
+    const names = chains.map((chain) => chain.name);
+    const addresses = this.addresses.slice(0, this.addressLength);
+    return { family, name, gone, chains: names, heads: headsOf(chains), rows, addresses, values };
   }
 
   private row(rule: RuleSpec, rows: Float64Array, at: number): void {
@@ -103,6 +111,23 @@ export class Packer {
   }
 }
 
+function headsOf(chains: readonly ChainChange[]): Float64Array {
+  const heads = new Float64Array(HEAD * chains.length);
+  let at = 0;
+  for (const { builtin, policy, counters, isNew, from, removed, added } of chains) {
+    heads[at] = builtin === undefined ? 0 : HOOKS.indexOf(builtin) + 1;
+    heads[at + 1] = POLICIES.indexOf(policy);
+    heads[at + 2] = counters.packets;
+    heads[at + 3] = counters.bytes;
+    heads[at + 4] = isNew ? 1 : 0;
+    heads[at + 5] = from;
+    heads[at + 6] = removed;
+    heads[at + 7] = added.length;
+    at += HEAD;
+  }
+  return heads;
+}
+
 function enlarged(octets: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(2 * octets.length);
   larger.set(octets);
@@ -123,16 +148,26 @@ export class Unpacker {
   private readonly addresses: MaskedAddress[] = [];
   private readonly values: unknown[] = [];
 
-  unpack({ family, name, gone, chains, rows, addresses, values }: PackedChange): TableChange {
+  unpack({ family, name, gone, chains: names, heads, rows, addresses, values }: PackedChange): TableChange {
     for (let at = 0; at < addresses.length; at += ADDRESS) this.addresses.push(addressAt(addresses, at, family));
     for (const value of values) this.values.push(value);
     let at = 0;
-    const whole = chains.map((chain) => {
+    const chains = names.map((chain, index): ChainChange => {
+      const head = HEAD * index;
       const added: (RuleSpec | Moved)[] = [];
-      for (const end = at + ROW * chain.added; at < end; at += ROW) added.push(this.rule(rows, at, family));
-      return { ...chain, added };
+      for (const end = at + ROW * heads[head + 7]; at < end; at += ROW) added.push(this.rule(rows, at, family));
+      return {
+        name: chain,
+        builtin: HOOKS[heads[head] - 1],
+        policy: POLICIES[heads[head + 1]],
+        counters: { packets: heads[head + 2], bytes: heads[head + 3] },
+        isNew: heads[head + 4] === 1,
+        from: heads[head + 5],
+        removed: heads[head + 6],
+        added,
+      };
     });
-    return { family, name, gone, chains: whole };
+    return { family, name, gone, chains };
   }
 
   private rule(rows: Float64Array, at: number, family: Family): RuleSpec | Moved {
