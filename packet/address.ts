@@ -42,35 +42,47 @@ export function parseAddress4(text: string): Address | undefined {
 
 /** RFC 4291 2.2 text, the last 32 bits dotted if wanted; no zone. What inet_pton(AF_INET6) takes. */
 export function parseAddress6(text: string): Address | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const head = groups(halves[0], halves.length === 1);
-  const tail = halves.length === 2 ? groups(halves[1], true) : [];
-  if (!head || !tail) return undefined;
-  const given = head.length + tail.length;
-  if (halves.length === 2 ? given > 14 : given !== 16) return undefined;
   const address = new Uint8Array(16);
-  address.set(head, 0);
-  address.set(tail, 16 - tail.length);
-  return address;
+  let octets = 0;
+  let gap = text.startsWith('::') ? 0 : -1;
+  let at = gap === 0 ? 2 : 0;
+  while (at < text.length) {
+    const start = at;
+    let value = 0;
+    for (let digit = digitAt(text, at); digit >= 0; digit = digitAt(text, ++at)) value = (value << 4) | digit;
+    if (text.charCodeAt(at) === DOT) {
+      const dotted = octets <= 12 ? parseAddress4(text.slice(start)) : undefined;
+      if (!dotted) return undefined;
+      address.set(dotted.subarray(12), octets);
+      octets += 4;
+      break;
+    }
+    if (at === start || at - start > 4 || octets > 14) return undefined;
+    address[octets++] = value >>> 8;
+    address[octets++] = value & 0xff;
+    if (at === text.length) break;
+    // A colon with a group behind it, or two, once.
+    if (text.charCodeAt(at++) !== COLON || at === text.length) return undefined;
+    if (text.charCodeAt(at) !== COLON) continue;
+    if (gap >= 0) return undefined;
+    gap = octets;
+    at++;
+  }
+  if (gap < 0) return octets === 16 ? address : undefined;
+  if (octets > 14) return undefined;
+  address.copyWithin(16 - (octets - gap), gap, octets);
+  return address.fill(0, gap, 16 - (octets - gap));
 }
 
-function groups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return [];
-  const octets: number[] = [];
-  const parts = text.split(':');
-  for (let index = 0; index < parts.length; index++) {
-    const part = parts[index];
-    if (last && index === parts.length - 1 && part.includes('.')) {
-      const dotted = parseAddress4(part);
-      if (!dotted) return undefined;
-      octets.push(...dotted.subarray(12));
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      const value = Number.parseInt(part, 16);
-      octets.push(value >>> 8, value & 0xff);
-    } else return undefined;
-  }
-  return octets;
+const DOT = 0x2e;
+const COLON = 0x3a;
+
+/** Its value in base 16, -1 for what is no digit. */
+function digitAt(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 /** Text of either family, by its look: with a colon IPv6. */

@@ -1,4 +1,4 @@
-import { DESTINATION } from '../conntrack/nat/range.ts';
+import { DESTINATION, type NatRange } from '../conntrack/nat/range.ts';
 import { defineTarget } from '../engine/extension.ts';
 import { ACCEPT } from '../engine/verdict.ts';
 import type { ValueScope } from '../grammar/options.ts';
@@ -34,9 +34,11 @@ export const DNAT = defineTarget({
   placement: { tables: ['nat'], hooks: ['PREROUTING', 'OUTPUT'] },
   needsTracking: true,
   compile(checked, { family, services }) {
-    const range = rangeOf(checked.range, checked, family);
+    // Made for the first packet: of kube-proxy's thousands of rules most see none for long.
+    let range: NatRange | undefined;
     const { nat } = services.tracker;
     return (pkt) => {
+      range ??= rangeOf(checked.range, checked, family);
       nat.map(pkt, DESTINATION, range);
       return ACCEPT;
     };

@@ -1,4 +1,4 @@
-import { SOURCE } from '../conntrack/nat/range.ts';
+import { type NatRange, SOURCE } from '../conntrack/nat/range.ts';
 import { defineTarget } from '../engine/extension.ts';
 import { ACCEPT } from '../engine/verdict.ts';
 import type { ValueScope } from '../grammar/options.ts';
@@ -47,9 +47,11 @@ export const SNAT = defineTarget({
   placement: { tables: ['nat'], hooks: ['INPUT', 'POSTROUTING'] },
   needsTracking: true,
   compile(checked, { family, services }) {
-    const range = rangeOf(checked.range, checked, family);
+    // Made for the first packet: of kube-proxy's thousands of rules most see none for long.
+    let range: NatRange | undefined;
     const { nat } = services.tracker;
     return (pkt) => {
+      range ??= rangeOf(checked.range, checked, family);
       nat.map(pkt, SOURCE, range);
       return ACCEPT;
     };
