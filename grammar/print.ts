@@ -8,7 +8,16 @@ import type { Lookup } from './lookup.ts';
 import type { Names } from './names.ts';
 import type { PrintScope } from './options.ts';
 import { protocolName } from './protocols.ts';
-import type { ChainSpec, Counters, InterfaceSpec, MaskedAddress, RuleSpec, TableSpec } from './rule-spec.ts';
+import type {
+  ChainSpec,
+  Counters,
+  InterfaceSpec,
+  MaskedAddress,
+  MatchSpec,
+  RuleSpec,
+  TableSpec,
+  TargetSpec,
+} from './rule-spec.ts';
 
 /** A Map or WeakMap: what rules are printed as whose origin does not tell it. */
 export interface RuleTexts {
@@ -56,17 +65,27 @@ export function printConditions(rule: RuleSpec, { lookup, names, texts }: Printi
   const { family, protocol, fragment } = rule;
   const scope: PrintScope = { family, names, protocol };
   let text = addressWords('-s', rule.source, family) + addressWords('-d', rule.destination, family);
-  text += interfaceWords('-i', rule.inInterface) + interfaceWords('-o', rule.outInterface);
-  if (protocol) text += ` ${not(protocol.inverted)}-p ${protocolName(protocol.number, names) ?? protocol.number}`;
+  text += printEnds(rule, names);
   if (fragment) text += ` ${not(fragment.inverted)}-f`;
-  for (const { name, checked } of rule.matches) {
-    text += ` -m ${name}${withBlank(lookup.match(name, family)?.save(checked, scope) ?? '')}`;
-  }
+  for (const match of rule.matches) text += printMatch(match, lookup, scope);
   if (counters) text += ` -c ${counters.packets} ${counters.bytes}`;
-  return text + printTarget(rule, lookup, scope);
+  return text + printTarget(rule.target, lookup, scope);
 }
 
-function printTarget({ target, family }: RuleSpec, lookup: Lookup, scope: PrintScope): string {
+/** Devices and protocol. */
+export function printEnds(
+  { inInterface, outInterface, protocol }: Pick<RuleSpec, 'inInterface' | 'outInterface' | 'protocol'>,
+  names: Names,
+): string {
+  const devices = interfaceWords('-i', inInterface) + interfaceWords('-o', outInterface);
+  if (!protocol) return devices;
+  return `${devices} ${not(protocol.inverted)}-p ${protocolName(protocol.number, names) ?? protocol.number}`;
+}
+
+export const printMatch = ({ name, checked }: MatchSpec, lookup: Lookup, scope: PrintScope): string =>
+  ` -m ${name}${withBlank(lookup.match(name, scope.family)?.save(checked, scope) ?? '')}`;
+
+export function printTarget(target: TargetSpec | undefined, lookup: Lookup, scope: PrintScope): string {
   switch (target?.kind) {
     case undefined:
       return '';
@@ -77,7 +96,7 @@ function printTarget({ target, family }: RuleSpec, lookup: Lookup, scope: PrintS
     case 'goto':
       return ` -g ${target.chain}`;
     case 'extension':
-      return ` -j ${target.name}${withBlank(lookup.target(target.name, family)?.save(target.checked, scope) ?? '')}`;
+      return ` -j ${target.name}${withBlank(lookup.target(target.name, scope.family)?.save(target.checked, scope) ?? '')}`;
   }
 }
 

@@ -47,11 +47,15 @@ export const refuse = (): never => {
 };
 
 export class QuickExtensions {
+  /** Since it was set to false a check asked for the chain: what was read holds for that one alone. */
+  askedForChain = false;
   private readonly context: QuickContext;
   private readonly table: TableName;
   private readonly matches = new Map<string, MatchSpec>();
   private readonly targets = new Map<string, TargetSpec>();
   private readonly jumps = new Map<string, TargetSpec>();
+  /** The last check did. */
+  private checkAsked = false;
 
   constructor(context: QuickContext, table: TableName) {
     this.context = context;
@@ -60,14 +64,14 @@ export class QuickExtensions {
 
   /** The name stands at `at`, its options up to `end`. */
   match(words: readonly string[], at: number, end: number, chain: string, read: SoFar): MatchSpec {
-    const key = keyOf(words, at, end, chain, read.protocol);
-    const known = this.matches.get(key);
+    const key = keyOf(words, at, end, read.protocol);
+    const known = this.known(this.matches, key, chain);
     // Loaded a second time, the options of a name are the later copy's, and the earlier one is checked without.
     if (known) return hasMatch(read, known.name) ? refuse() : known;
     const syntax = this.context.lookup.match(words[at], this.context.family);
     if (!syntax || hasMatch(read, syntax.name)) return refuse();
     const checked = this.check(syntax, words, at + 1, end, chain, read.protocol);
-    return remember(this.matches, key, { name: syntax.name, checked });
+    return this.remember(this.matches, key, chain, { name: syntax.name, checked });
   }
 
   /** Options behind -p and before any -m are of the protocol's match. */
@@ -92,14 +96,27 @@ export class QuickExtensions {
       if (!plain || (name === 'DROP' && this.table === 'nat')) return refuse();
       return VERDICTS[name];
     }
-    const key = keyOf(words, at, end, chain, read.protocol);
     if (this.context.isChain(name)) return plain ? this.jump(name) : refuse();
-    const known = this.targets.get(key);
+    const key = keyOf(words, at, end, read.protocol);
+    const known = this.known(this.targets, key, chain);
     if (known) return known;
     const syntax = this.context.lookup.target(name, this.context.family);
     if (!syntax) return refuse();
     const checked = this.check(syntax, words, at + 1, end, chain, read.protocol);
-    return remember(this.targets, key, { kind: 'extension', name: syntax.name, checked });
+    return this.remember(this.targets, key, chain, { kind: 'extension', name: syntax.name, checked });
+  }
+
+  private known<T>(map: ReadonlyMap<string, T>, key: string, chain: string): T | undefined {
+    const everywhere = map.get(key);
+    if (everywhere) return everywhere;
+    const here = map.get(`${chain}\n${key}`);
+    if (here) this.askedForChain = true;
+    return here;
+  }
+
+  /** What checks ask they ask each time, as long as all else is the same. */
+  private remember<T>(map: Map<string, T>, key: string, chain: string, value: T): T {
+    return remember(map, this.checkAsked ? `${chain}\n${key}` : key, value);
   }
 
   private jump(chain: string): TargetSpec {
@@ -152,17 +169,29 @@ export class QuickExtensions {
       inverted = false;
     }
     if (inverted || !wants(syntax, given)) return refuse();
-    const ruleProtocol = protocol && protocol.number !== 0 ? protocol : undefined;
-    const scope: RuleScope = {
+    this.checkAsked = false;
+    const checked = syntax.check(given, this.scope(chain, protocol));
+    if (this.checkAsked) this.askedForChain = true;
+    return checked;
+  }
+
+  private scope(chain: string, protocol: Protocol | undefined): RuleScope {
+    const { family, names } = this.context;
+    const asked = (): void => {
+      this.checkAsked = true;
+    };
+    return {
       family,
       table: this.table,
-      chain,
-      protocol: ruleProtocol,
+      get chain() {
+        asked();
+        return chain;
+      },
+      protocol: protocol && protocol.number !== 0 ? protocol : undefined,
       names,
       fail: refuse,
       warn: refuse,
     };
-    return syntax.check(given, scope);
   }
 }
 
@@ -178,15 +207,9 @@ const VERDICTS = {
   QUEUE: { kind: 'verdict', name: 'QUEUE' },
 } as const;
 
-/** Everything that the checked form depends on. */
-const keyOf = (
-  words: readonly string[],
-  at: number,
-  end: number,
-  chain: string,
-  protocol: Protocol | undefined,
-): string => {
-  let key = protocol === undefined ? chain : `${chain}\n${protocol.inverted ? '!' : ''}${protocol.number}`;
+/** Everything that the checked form depends on, but the chain for those few checks that ask for it. */
+const keyOf = (words: readonly string[], at: number, end: number, protocol: Protocol | undefined): string => {
+  let key = protocol === undefined ? '' : `${protocol.inverted ? '!' : ''}${protocol.number}`;
   for (let index = at; index < end; index++) key += `\n${words[index]}`;
   return key;
 };
@@ -194,7 +217,7 @@ const keyOf = (
 const takes = ({ name, option }: NamedOption, given: Readonly<Record<string, unknown>>, inverted: boolean): boolean =>
   !option.many && given[name] === undefined && (!inverted || option.invert === true);
 
-export function remember<T>(map: Map<string, T>, key: string, value: T): T {
+export function remember<K, T>(map: Map<K, T>, key: K, value: T): T {
   if (map.size >= MOST) map.clear();
   map.set(key, value);
   return value;

@@ -7,7 +7,7 @@
 // words; so does what a value parser refuses.
 
 import { readAddresses } from './addresses.ts';
-import { type Printing, printConditions } from './print.ts';
+import { type Printing, printEnds, printMatch, printTarget } from './print.ts';
 import { neverLast, protocolNumber } from './protocols.ts';
 import { QuickAddresses } from './quick-address.ts';
 import { type Protocol, type QuickContext, QuickExtensions, refuse, remember, type SoFar } from './quick-extensions.ts';
@@ -36,6 +36,10 @@ export class QuickReader {
   private readonly devices = new Map<string, InterfaceSpec>();
   /** What stands behind the addresses, as it was read last. */
   private readonly tails = new Map<string, Tail>();
+  /** What -save prints of a match. */
+  private readonly matchTexts = new Map<MatchSpec, string>();
+  /** The last one of a good name. */
+  private lastChain = '';
   /** The line at work: where its next word begins, and its end. */
   private source = '';
   private at = 0;
@@ -129,34 +133,33 @@ export class QuickReader {
   }
 
   private tail(chain: string, text: string): Tail | undefined {
+    if (chain !== this.lastChain && !isName(chain)) return undefined;
+    this.lastChain = chain;
     const before = this.tails.get(text);
-    // Of the same chain: checks may go by it. And a chain that has been declared since then hides a target of its name.
-    if (before?.chain === chain && before.jumps === this.context.isChain(before.targetName)) return before;
-    if (!isName(chain)) return undefined;
+    // A chain that has been declared since then hides a target of its name.
+    if (before?.holdsFor(chain) && before.jumps === this.context.isChain(before.targetName)) return before;
     const words = cut(text);
+    this.extensions.askedForChain = false;
     const read = words && this.words(words, chain);
-    if (read && this.context.comparesText) read.printed = this.isPrinted(read, text);
-    return read && remember(this.tails, text, read);
+    if (!read) return undefined;
+    read.everywhere = !this.extensions.askedForChain && !read.inInterface && !read.outInterface;
+    if (this.context.comparesText) read.printed = this.isPrinted(read, text);
+    return remember(this.tails, text, read);
   }
 
   private isPrinted(tail: Tail, text: string): boolean {
     if (tail.source !== undefined || tail.destination !== undefined) return false;
-    const { family } = this.context;
-    const { protocol } = tail;
-    const conditions: RuleSpec = {
-      family,
-      source: undefined,
-      destination: undefined,
-      inInterface: tail.inInterface,
-      outInterface: tail.outInterface,
-      protocol: protocol?.number === 0 ? undefined : protocol,
-      fragment: undefined,
-      matches: tail.matches,
-      target: tail.target,
-      counters: undefined,
-      origin: undefined,
-    };
-    return printConditions(conditions, this.printing) === (text === '' ? '' : ` ${text}`);
+    const { lookup, names } = this.printing;
+    const { inInterface, outInterface, target } = tail;
+    const protocol = tail.protocol?.number === 0 ? undefined : tail.protocol;
+    const scope = { family: this.context.family, names, protocol };
+    let printed = printEnds({ inInterface, outInterface, protocol }, names);
+    for (const match of tail.matches) {
+      // Shared by all that were read from the same words behind the same -p.
+      const known = this.matchTexts.get(match);
+      printed += known ?? remember(this.matchTexts, match, printMatch(match, lookup, scope));
+    }
+    return printed + printTarget(target, lookup, scope) === (text === '' ? '' : ` ${text}`);
   }
 
   private words(words: readonly string[], chain: string): Tail | undefined {
@@ -265,7 +268,9 @@ export class QuickReader {
 
 /** The end of a line, or all of it behind the chain. */
 class Tail implements SoFar {
-  readonly chain: string;
+  /** In which it was read; whether it would be the same in any other. */
+  private readonly chain: string;
+  everywhere = false;
   /** Null: any. */
   source: MaskedAddress | null | undefined = undefined;
   destination: MaskedAddress | null | undefined = undefined;
@@ -285,6 +290,10 @@ class Tail implements SoFar {
 
   constructor(chain: string) {
     this.chain = chain;
+  }
+
+  holdsFor(chain: string): boolean {
+    return this.everywhere || this.chain === chain;
   }
 }
 

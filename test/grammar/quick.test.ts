@@ -6,7 +6,9 @@ import { helpers } from '../../conntrack/helpers/index.ts';
 import { Registry } from '../../engine/registry.ts';
 import type { Command } from '../../grammar/command.ts';
 import { RuleError } from '../../grammar/error.ts';
+import type { Lookup } from '../../grammar/lookup.ts';
 import { noNames } from '../../grammar/names.ts';
+import type { RuleScope } from '../../grammar/options.ts';
 import { readCommand } from '../../grammar/parser.ts';
 import { knownConditions, printConditions } from '../../grammar/print.ts';
 import { QuickReader } from '../../grammar/quick.ts';
@@ -227,5 +229,19 @@ describe('what the quick way leaves to the grammar, or reads with care', () => {
     const [line] = classBench('acl', 6, 1).filter((one) => one.includes('-m'));
     const [one, other] = [read(line), read(line.replace(/-s \S+/, '-s 2001:db8::1/128'))];
     expect(one?.matches).toBe(other?.matches);
+    expect(read(line.replace('-A FORWARD', '-A web'))?.matches).toBe(one?.matches);
+  });
+
+  test('a check that asks in which chain it stands is asked in each', () => {
+    const here = { ...matches[0], name: 'here', options: {}, check: (_given: unknown, { chain }: RuleScope) => chain };
+    const asking: Lookup = { match: () => here, target: () => undefined, names: () => [] };
+    const reader = new QuickReader({ family: 6, lookup: asking, names: noNames, file: '', isChain }, 'filter');
+    const said = ['FORWARD', 'web', 'web', 'FORWARD'].flatMap((chain) =>
+      ['ACCEPT', 'DROP'].map((verdict) => {
+        const line = `-A ${chain} -m here -j ${verdict}`;
+        return reader.read(line, 0, line.length, 1, false)?.rule.matches[0].checked;
+      }),
+    );
+    expect(said).toEqual(['FORWARD', 'FORWARD', 'web', 'web', 'web', 'web', 'FORWARD', 'FORWARD']);
   });
 });
