@@ -3,8 +3,8 @@
 // --dport 22 -j ACCEPT`, then `-i tunA -j web`):
 //
 //   if (!pkt.whole) return walk(pkt, 0);
-//   let v = 0, w = viewOf(pkt.bytes), o = pkt.l3;
-//   let k0 = w.getInt32(o + 8), k11 = pkt.inDevice;
+//   let v = 0; let w = viewOf(pkt.bytes); let o = pkt.l3;
+//   let k0 = w.getInt32(o + 8); let k11 = pkt.inDevice;
 //   if (k0 === 536939960 && pkt.protocol === 6 && (ports(pkt) & 65535) === 22) { count(7); return 1; }
 //   if (k11 === "tunA") { count(8); v = c0.run(pkt); if (v >= 0) return v; }
 //   return -2;
@@ -76,7 +76,13 @@ class Bindings {
 
 const ports = (pkt: Packet): number => (PORTED[pkt.protocol] !== 0 ? viewOf(pkt.bytes).getInt32(pkt.l4) : 0);
 
-const wordText = (at: number): string => `w.getInt32(o + ${at})`;
+const WORD = 'w.getInt32(o + ';
+const VIEW = [
+  ['w', 'viewOf(pkt.bytes)'],
+  ['o', 'pkt.l3'],
+] as const;
+
+const wordText = (at: number): string => `${WORD}${at})`;
 
 /** How a word of the key is read. Device names are compared as they are. */
 function load(field: number, family: Family): string {
@@ -104,18 +110,20 @@ export function compileChain(
   const bindings = new Bindings();
   const { family } = chain[0].rule.spec;
   const conditions = new Conditions(chain, words, family);
-  const bodies = chain.map((one, position) => ruleText(one, position, conditions, bindings));
+  const last = areAll ? chain.length - 1 : -1;
+  const bodies = chain.map((one, position) => ruleText(one, position, position === last, conditions, bindings));
   const loads = conditions.fields.map((field) => [`k${field}`, load(field, family)] as const);
-  const reload = ['w = viewOf(pkt.bytes)', 'o = pkt.l3', ...loads.map(([name, text]) => `${name} = ${text}`)].join(
-    '; ',
-  );
+  // Rules that ask for marks and states only need no word of the packet.
+  const reads = [...bodies, ...loads.map(([, value]) => value)].some((part) => part.includes(WORD));
+  const variables = [...(reads ? VIEW : []), ...loads];
+  const reload = variables.map(([name, value]) => `${name} = ${value};`).join(' ');
   const text = [
     '"use strict";',
     ...bindings.names.map((name, index) => `const ${name} = bound[${index}];`),
     'return (pkt) => {',
     'if (!pkt.whole) return walk(pkt, 0);',
-    'let v = 0, w = viewOf(pkt.bytes), o = pkt.l3;',
-    ...loads.map(([name, value]) => `let ${name} = ${value};`),
+    'let v = 0;',
+    ...variables.map(([name, value]) => `let ${name} = ${value};`),
     ...bodies.map((body) => body.replaceAll(RELOAD, reload)),
     areAll ? `return ${RETURN};` : `return walk(pkt, ${chain.length});`,
     '};',
@@ -132,9 +140,13 @@ export function compileChain(
 /** Stands where all is to be read again. With a line's end in it, as no name has that JSON.stringify() has written. */
 const RELOAD = '/* reload\n*/';
 
-function ruleText(one: Compiled, position: number, texts: Conditions, bindings: Bindings): string {
+function ruleText(one: Compiled, position: number, isLast: boolean, texts: Conditions, bindings: Bindings): string {
   const conditions = texts.of(one);
-  const matched = matchedText(one, position, bindings);
+  const matched = matchedText(
+    one,
+    isLast ? '' : `if (!pkt.whole) return walk(pkt, ${position + 1}); ${RELOAD}`,
+    bindings,
+  );
   const asked = one.rule.asked.map((predicate) => `${bindings.add('p', predicate)}(pkt)`);
   const inner =
     asked.length > 0 ? `if (${asked.join(' && ')}) { ${matched} } else if (pkt.hotDropped) return ${DROP};` : matched;
@@ -225,12 +237,11 @@ class Conditions {
   }
 }
 
-/** What happens once the rule matched. */
-function matchedText(one: Compiled, position: number, bindings: Bindings): string {
+/** What happens once the rule matched; `again` where it may have rewritten the packet and others come behind it. */
+function matchedText(one: Compiled, again: string, bindings: Bindings): string {
   const { rule, callee } = one;
   const count = `counts.packets[${rule.slot}]++; counts.bytes[${rule.slot}] += pkt.end - pkt.l3;`;
   const drop = `pkt.reason = ${JSON.stringify(one.reason)}; return ${DROP};`;
-  const again = `if (!pkt.whole) return walk(pkt, ${position + 1}); ${RELOAD};`;
   switch (rule.does) {
     case VERDICT:
       return `${count} ${rule.verdict === DROP ? drop : `return ${rule.verdict};`}`;

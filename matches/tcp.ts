@@ -157,8 +157,9 @@ export const tcp = defineMatch({
   },
 });
 
-/** A port range that holds nothing when its ends are the wrong way round, as in port_match(). */
+/** A port range that holds nothing when its ends are the wrong way round, as in port_match(). Where any will do, none is read. */
 function portsMatch(c: Checked, is4: boolean): Predicate {
+  if (isAny(c.source, c.sourceInverted) && isAny(c.destination, c.destinationInverted)) return headerMatch(is4);
   const [sourceLow, sourceHigh] = c.source;
   const [low, high] = c.destination;
   const { sourceInverted, destinationInverted } = c;
@@ -172,6 +173,15 @@ function portsMatch(c: Checked, is4: boolean): Predicate {
     return (low <= destination && destination <= high) !== destinationInverted;
   };
 }
+
+const isAny = ([low, high]: NumberRange, inverted: boolean): boolean => low === 0 && high === 0xffff && !inverted;
+
+const headerMatch =
+  (is4: boolean): Predicate =>
+  (pkt) => {
+    if (pkt.fragmentOffset !== 0) return laterFragment(pkt, is4);
+    return tcpHeader.fits(pkt.bytes, pkt.l4, pkt.end) || pkt.hotDrop('TCP header cut short');
+  };
 
 /**
  * An IPv4 fragment at offset 8 would overwrite the flags of the first one (RFC 3128, "Overlapping Fragment Attack Variant"), so it
