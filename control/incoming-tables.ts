@@ -5,8 +5,8 @@
 import type { Firewall } from '../engine/firewall.ts';
 import type { Steps } from '../engine/steps.ts';
 import type { TableSpec } from '../grammar/rule-spec.ts';
+import { ChangedTable } from './changed-table.ts';
 import { type PackedChange, Unpacker } from './packed-change.ts';
-import { ChangedTable } from './table-change.ts';
 
 /**
  * A piece. `begin`: the first one; `end`: the last one, answered when the tables are in force. Rejected when they are refused, and then nothing has changed.

@@ -1,6 +1,7 @@
 // Rules that an engine runs. The rule sets are kept here, where they are parsed and printed; the engine in its thread gets what differs
 // from the tables that it has (table-change.ts), in pieces between which packets pass, and gives counters to who looks at them.
 
+import { takeOver } from '../engine/edited-table.ts';
 import type { Registry } from '../engine/registry.ts';
 import { type CounterStore, Ruleset } from '../engine/ruleset.ts';
 import type { Names } from '../grammar/names.ts';
@@ -234,7 +235,10 @@ export class LiveRules {
   /** The engine's answer to tables that it was sent, and with its yes to rules whose counters begin anew. */
   private async take(tables: readonly TableSpec[], zeroed: ReadonlySet<RuleSpec>, { answers }: Sent): Promise<void> {
     await Promise.all(answers);
-    for (const table of tables) this.inForce.set(keyOf(table), table);
+    for (const table of tables) {
+      this.inForce.set(keyOf(table), table);
+      takeOver(table);
+    }
     if (zeroed.size > 0) await this.context.ask({ op: 'zero', places: this.placesOf(zeroed) });
   }
 

@@ -8,8 +8,9 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Deserializer, Serializer } from 'node:v8';
 import type { TableSpec } from '../grammar/rule-spec.ts';
+import { ChangedTable } from './changed-table.ts';
 import { type PackedChange, Packer, Unpacker } from './packed-change.ts';
-import { ChangedTable, changeOf } from './table-change.ts';
+import { changeOf } from './table-change.ts';
 
 export class ParsedCache {
   private readonly path: string;

@@ -2,6 +2,7 @@
 // name with a blank, a quote in a chain's name. The real tools have that gap between -save and -restore; for us it would be the rules
 // of tomorrow, so such rules are refused before they are stored.
 
+import { hasChain } from '../engine/edited-table.ts';
 import { Ruleset } from '../engine/ruleset.ts';
 import { knownConditions, orderedChains, type Printing, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
@@ -32,8 +33,9 @@ export class Readable {
   async checkEdits(ruleset: Ruleset, edits: readonly TableChange[]): Promise<void> {
     for (const { name, chains } of edits) {
       const table = ruleset.table(name)!;
-      // What a new chain is called concerns all rules.
-      if (chains.some(({ isNew }) => isNew) || hidesTarget(table, ruleset)) return this.check(ruleset);
+      if (chains.some((chain) => chain.isNew && !PLAIN_NAME.test(chain.name)) || hidesTarget(table, ruleset)) {
+        return this.check(ruleset);
+      }
       const added = chains.map((chain) => ({
         name: chain.name,
         rules: chain.added.filter((one): one is RuleSpec => !isMoved(one)),
@@ -61,7 +63,7 @@ export class Readable {
   /** Rules by the chains of the table in which they stand. */
   private async learn(ruleset: Ruleset, table: TableSpec, chains: readonly Pick<ChainSpec, 'name' | 'rules'>[]) {
     const { family, printing } = ruleset;
-    const isChain = (name: string): boolean => table.chains.has(name);
+    const isChain = (name: string): boolean => hasChain(table, name);
     const reader = new QuickReader({ family, ...printing, file: '', isChain }, table.name);
     const left = new Set<RuleSpec>();
     for (const { name, rules } of chains) {
@@ -93,7 +95,7 @@ function isAsWritten(rule: RuleSpec, printing: Printing): boolean {
 
 /** A chain that was given the name of a target changes what the rules of its table mean when they are read. */
 const hidesTarget = (table: TableSpec, { printing, family }: Ruleset): boolean =>
-  [...table.chains.keys()].some((chain) => printing.lookup.target(chain, family));
+  printing.lookup.names('target', family).some((target) => hasChain(table, target));
 
 /** Whether a line says `-A CHAIN` and these words, perhaps behind counters. */
 function isAppend(line: string, words: string): boolean {

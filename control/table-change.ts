@@ -2,7 +2,7 @@
 // that stay are not in it. As everywhere, a rule is the same when its object is.
 
 import { commonEnds } from '../engine/common-ends.ts';
-import { noteOrigin, touchedSince } from '../engine/lineage.ts';
+import { editedSince } from '../engine/lineage.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
@@ -36,11 +36,11 @@ export const isMoved = (added: RuleSpec | Moved): added is Moved => !('family' i
 /** `before` undefined: there was none. */
 export function changeOf(before: TableSpec | undefined, after: TableSpec): TableChange {
   const earlier = before?.chains ?? new Map<string, ChainSpec>();
-  const touched = touchedSince(after, before);
-  const { gone, kept } = touched ? { gone: [], kept: touched } : compareOrder([...earlier.keys()], after);
+  const edited = editedSince(after, before);
+  const { gone, kept } = edited ? { gone: edited.gone, kept: undefined } : compareOrder([...earlier.keys()], after);
   const chains: ChainChange[] = [];
-  for (const chain of (touched ?? after.chains).values()) {
-    const was = kept.has(chain.name) ? earlier.get(chain.name) : undefined;
+  for (const chain of (edited?.touched ?? after.chains).values()) {
+    const was = !kept || kept.has(chain.name) ? earlier.get(chain.name) : undefined;
     if (chain !== was) chains.push(chainChange(was, chain));
   }
   const places = placesOf(earlier, gone, chains);
@@ -118,99 +118,4 @@ export function* piecesOf(change: TableChange, most: number): Iterable<TableChan
   }
   // Also one that names no chain: the table is to be there.
   if (chains.length > 0 || change.chains.length === 0) yield { ...change, gone, chains };
-}
-
-/** A table that changes, piece by piece, beside the one that it was: what no change names is shared with that. */
-export class ChangedTable {
-  private readonly before: TableSpec | undefined;
-  private readonly head: Pick<TableChange, 'family' | 'name'>;
-  private readonly own = new Map<string, ChainSpec>();
-  /** All chains, once some have come or gone. */
-  private chains: Map<string, ChainSpec> | undefined;
-  private made: TableSpec | undefined;
-
-  constructor(before: TableSpec | undefined, { family, name }: Pick<TableChange, 'family' | 'name'>) {
-    this.before = before;
-    this.head = { family, name };
-    if (!before) this.chains = new Map();
-  }
-
-  make({ gone, chains }: TableChange): void {
-    if (!this.chains && (gone.length > 0 || chains.some(({ isNew }) => isNew))) {
-      this.chains = new Map(this.before!.chains);
-      for (const [name, chain] of this.own) this.chains.set(name, chain);
-    }
-    for (const name of gone) {
-      this.chains!.delete(name);
-      this.own.delete(name);
-    }
-    for (const { isNew: _, from, removed, added, ...chain } of chains) {
-      const rules = added.map((rule) =>
-        isMoved(rule) ? this.before!.chains.get(rule.chain)!.rules[rule.index] : rule,
-      );
-      const mine = this.mine(chain);
-      const behind = mine.splice(from).slice(removed);
-      for (const rule of rules) mine.push(rule);
-      for (const rule of behind) mine.push(rule);
-    }
-  }
-
-  /** The rules of a chain that is not the earlier table's. */
-  private mine(chain: Omit<ChainSpec, 'rules'>): RuleSpec[] {
-    const { name } = chain;
-    const here = this.own.get(name);
-    if (here) return here.rules;
-    const was = (this.chains ?? this.before!.chains).get(name);
-    const mine = { ...chain, rules: was?.rules.slice() ?? [] };
-    this.own.set(name, mine);
-    this.chains?.set(name, mine);
-    return mine.rules;
-  }
-
-  /** When all of it is made. */
-  get spec(): TableSpec {
-    const { before, chains, head, own } = this;
-    this.made ??= chains ? { ...head, chains } : new EditedTable(before!, own);
-    return this.made;
-  }
-
-  /** The same, which takes the earlier one's place. */
-  settled(): TableSpec {
-    const { spec } = this;
-    if (spec instanceof EditedTable) spec.takeOver();
-    return spec;
-  }
-}
-
-/** A table with other chains in the places of some. Whoever looks at these alone does without a map of all. */
-class EditedTable implements TableSpec {
-  readonly family: Family;
-  readonly name: TableName;
-  private before: TableSpec | undefined;
-  private readonly own: ReadonlyMap<string, ChainSpec>;
-  private all: Map<string, ChainSpec> | undefined = undefined;
-
-  constructor(before: TableSpec, own: ReadonlyMap<string, ChainSpec>) {
-    this.family = before.family;
-    this.name = before.name;
-    this.before = before;
-    this.own = own;
-    noteOrigin(this, before, own);
-  }
-
-  get chains(): Map<string, ChainSpec> {
-    return (this.all ??= this.over(new Map(this.before!.chains)));
-  }
-
-  /** The earlier table is of no use any more: its map becomes ours. */
-  takeOver(): void {
-    this.all ??= this.over(this.before!.chains);
-  }
-
-  private over(chains: Map<string, ChainSpec>): Map<string, ChainSpec> {
-    for (const [name, chain] of this.own) chains.set(name, chain);
-    // Nor is it kept, or all there ever were would be.
-    this.before = undefined;
-    return chains;
-  }
 }

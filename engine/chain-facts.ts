@@ -10,7 +10,7 @@ import { MOST_AT_ONCE, SLICE, type Steps } from './steps.ts';
 
 export interface ChainFacts {
   readonly name: string;
-  /** Our own copy: whoever gave the rules may go on editing them. */
+  /** Our own copy, where whoever gave the rules may go on editing them. */
   readonly rules: readonly RuleSpec[];
   /** How many of them are reached: those up to one that ends the walk of every packet; infinite where none does. */
   readonly reached: number;
@@ -35,11 +35,12 @@ export function isSame(rules: readonly RuleSpec[], before: readonly RuleSpec[]):
   return true;
 }
 
-/** What differs from before is looked at, and all of it where that changes what the rest means. */
-export function* factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined): Steps<ChainFacts> {
+/** What differs from before is looked at, and all of it where that changes what the rest means. `fixed`: nobody changes the rules any more. */
+export function* factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined, fixed = false): Steps<ChainFacts> {
+  const own = (): readonly RuleSpec[] => (fixed ? rules : rules.slice());
   const checked = { from: 0, to: rules.length, bits: 0, reaching: 0, extensions: undefined };
   const all = { name, callees: [], onPath: false, ...checked };
-  if (!before) return { rules: rules.slice(), ...(yield* reachOf(rules)), ...all };
+  if (!before) return { rules: own(), ...(yield* reachOf(rules)), ...all };
   const [from, behind] = commonEnds(rules, before.rules);
   if (from === rules.length && from === before.rules.length) return before;
   const removed = before.rules.slice(from, before.rules.length - behind);
@@ -47,11 +48,11 @@ export function* factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefi
   const isPlain = (rule: RuleSpec): boolean => calleeOf(rule) === undefined && !endsEveryWalk(rule);
   const few = removed.length + added.length <= MOST_AT_ONCE;
   if (!few || !removed.every(isPlain) || !added.every(isPlain) || before.from !== before.to) {
-    return { rules: rules.slice(), ...(yield* reachOf(rules)), ...all };
+    return { rules: own(), ...(yield* reachOf(rules)), ...all };
   }
   const shift = added.length - removed.length;
   const reached = before.reached > from ? before.reached + shift : before.reached;
-  return { ...before, rules: rules.slice(), reached, from, to: rules.length - behind };
+  return { ...before, rules: own(), reached, from, to: rules.length - behind };
 }
 
 function* reachOf(rules: readonly RuleSpec[]): Steps<{ reached: number; jumps: readonly RuleSpec[] }> {

@@ -6,7 +6,7 @@ import { compareOctets, orderedChains } from '../grammar/print.ts';
 import type { ChainSpec, Counters, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { didYouMean } from '../grammar/suggest.ts';
 import { TABLES, type TableName } from '../grammar/tables.ts';
-import { noteOrigin, type Touched } from './lineage.ts';
+import { EditedChains } from './edited-chains.ts';
 import { Refusal } from './refusal.ts';
 import type { Ruleset } from './ruleset.ts';
 import { sameRule } from './same-rule.ts';
@@ -19,50 +19,33 @@ export class Draft {
   /** Rules whose counters are to be zero after the commit. */
   readonly zeroed = new Set<RuleSpec>();
   private readonly ruleset: Ruleset;
-  private readonly chains = new Map<string, ChainSpec>();
+  private readonly base: TableSpec;
+  private readonly chains: EditedChains;
   private readonly policyCounters = new Map<string, Counters>();
   private changed = false;
-  /** Chains came or went: else the table is the one before with others in the places of `touched`. */
-  private reordered = false;
-  private readonly touched = new Set<string>();
+  private installed: Set<RuleSpec> | undefined;
 
   constructor(table: TableSpec, ruleset: Ruleset) {
     this.name = table.name;
     this.ruleset = ruleset;
-    // A built-in chain is a new one with each commit, for its counters begin anew; the others are copied when they are changed.
-    for (const [name, chain] of table.chains) this.chains.set(name, chain.builtin === undefined ? chain : { ...chain });
     this.base = table;
+    this.chains = new EditedChains(table);
+    // A built-in chain is a new one with each commit, for its counters begin anew; the others are copied when they are changed.
+    for (const hook of TABLES[table.name]) if (table.chains.has(hook)) this.chains.touch(hook);
   }
 
-  private readonly base: TableSpec;
-  private installed: Set<RuleSpec> | undefined;
-
-  /** The new table, or undefined when nothing was changed. Chains without a change keep their rules' arrays. */
+  /** The new table, or undefined when nothing was changed. Chains without a change keep their rules' arrays. Nothing is done to it any more. */
   finish(): TableSpec | undefined {
     if (!this.changed) return undefined;
-    for (const chain of this.chains.values()) {
-      if (chain.builtin !== undefined) chain.counters = this.policyCounters.get(chain.name) ?? { packets: 0, bytes: 0 };
+    for (const hook of TABLES[this.name]) {
+      const chain = this.chains.get(hook);
+      if (chain) chain.counters = this.policyCounters.get(hook) ?? { packets: 0, bytes: 0 };
     }
-    const { base, chains } = this;
-    const table = { family: base.family, name: this.name, chains };
-    if (!this.reordered) noteOrigin(table, base, this.touchedChains());
-    return table;
-  }
-
-  /** In the order of the table: built-in chains first. */
-  private touchedChains(): Touched {
-    const { touched, chains } = this;
-    const names: Iterable<string> = touched.size > 1 ? chains.keys() : [...TABLES[this.name], ...touched];
-    const all = new Map<string, ChainSpec>();
-    for (const name of names) {
-      const chain = chains.get(name);
-      if (chain && (chain.builtin !== undefined || touched.has(name))) all.set(name, chain);
-    }
-    return all;
+    return this.chains.finish();
   }
 
   has(name: string): boolean {
-    return this.chains.has(name);
+    return this.chains.get(name) !== undefined;
   }
 
   isBuiltin(name: string): boolean {
@@ -72,15 +55,15 @@ export class Draft {
   // --- Chains -------------------------------------------------------------------------------------------------------
 
   newChain(name: string): void {
-    if (this.chains.has(name) || isVerdict(name)) throw new Refusal('Chain already exists');
-    this.chains.set(name, {
+    if (this.has(name) || isVerdict(name)) throw new Refusal('Chain already exists');
+    this.chains.add({
       name,
       builtin: undefined,
       policy: undefined,
       counters: { packets: 0, bytes: 0 },
       rules: [],
     });
-    this.changed = this.reordered = true;
+    this.changed = true;
   }
 
   deleteChain(name: string): void {
@@ -96,21 +79,23 @@ export class Draft {
       );
     }
     this.chains.delete(name);
-    this.changed = this.reordered = true;
+    this.changed = true;
   }
 
   rename(from: string, to: string): void {
-    if (this.chains.has(to) || isVerdict(to)) throw new Refusal('File exists', undefined, `there is a chain ${to}`);
+    if (this.has(to) || isVerdict(to)) throw new Refusal('File exists', undefined, `there is a chain ${to}`);
     const chain = this.chains.get(from);
     if (!chain || chain.builtin !== undefined) throw new Refusal(NO_CHAIN);
     this.chains.delete(from);
-    this.chains.set(to, { ...chain, name: to, rules: chain.rules.slice() });
-    for (const other of this.chains.values()) {
-      if (other.rules.some((rule) => jumpsTo(rule, from))) {
-        this.mine(other).rules = other.rules.map((rule) => (jumpsTo(rule, from) ? this.retarget(rule, to) : rule));
-      }
+    this.chains.add({ ...chain, name: to, rules: chain.rules.slice() });
+    for (const { name, rules } of [...this.chains.values()]) {
+      if (!rules.some((rule) => jumpsTo(rule, from))) continue;
+      this.chains.setRules(
+        name,
+        rules.map((rule) => (jumpsTo(rule, from) ? this.retarget(rule, to) : rule)),
+      );
     }
-    this.changed = this.reordered = true;
+    this.changed = true;
   }
 
   setPolicy(name: string, policy: string, counters: Counters | undefined): void {
@@ -126,17 +111,15 @@ export class Draft {
   }
 
   flush(name: string): void {
-    this.mine(this.chain(name)).rules = [];
+    this.chain(name);
+    this.chains.setRules(name, []);
     this.changed = true;
   }
 
   /** Empties the table: rules and user chains. */
   clear(): void {
-    for (const chain of [...this.chains.values()]) {
-      if (chain.builtin === undefined) this.chains.delete(chain.name);
-      else chain.rules = [];
-    }
-    this.changed = this.reordered = true;
+    this.chains.clear();
+    this.changed = true;
   }
 
   /** How many rules jump or go to it. */
@@ -151,7 +134,7 @@ export class Draft {
   append(name: string, rule: RuleSpec): void {
     const chain = this.chain(name);
     this.checkJump(rule);
-    this.own(chain).push(rule);
+    this.splice(name, chain.rules.length, 0, rule);
   }
 
   /** Before the rule that has that number now; one past the last is allowed. */
@@ -159,25 +142,24 @@ export class Draft {
     const chain = this.chain(name);
     if (number > chain.rules.length + 1) throw this.tooBig('insertion', chain);
     this.checkJump(rule);
-    this.own(chain).splice(number - 1, 0, rule);
+    this.splice(name, number - 1, 0, rule);
   }
 
   replace(name: string, rule: RuleSpec, number: number): void {
     const chain = this.chain(name);
     if (number > chain.rules.length) throw this.tooBig('replacement', chain);
     this.checkJump(rule);
-    this.own(chain)[number - 1] = rule;
+    this.splice(name, number - 1, 1, rule);
   }
 
   deleteNumber(name: string, number: number): void {
     const chain = this.chain(name);
     if (number > chain.rules.length) throw this.tooBig('deletion', chain);
-    this.own(chain).splice(number - 1, 1);
+    this.splice(name, number - 1, 1);
   }
 
   delete(name: string, rule: RuleSpec): void {
-    const { chain, index } = this.find(name, rule);
-    this.own(chain).splice(index, 1);
+    this.splice(name, this.find(name, rule).index, 1);
   }
 
   /** Throws unless a rule like it is there. */
@@ -213,7 +195,7 @@ export class Draft {
 
   /** Built-in chains in hook order, user chains bytewise. */
   ordered(): ChainSpec[] {
-    return orderedChains({ family: this.base.family, name: this.name, chains: this.chains });
+    return orderedChains({ family: this.base.family, name: this.name, chains: this.chains.whole() });
   }
 
   userChains(): string[] {
@@ -239,20 +221,20 @@ export class Draft {
   }
 
   private noChain(name: string): string {
-    const meant = didYouMean(name, this.chains.keys());
+    const meant = didYouMean(name, this.chains.whole().keys());
     return `there is no chain ${name} in table ${this.name}${meant === undefined ? '' : `; ${meant}`}`;
   }
 
   /** A target that is no chain and no extension fails before anything else is looked at (exit code 2). */
   checkTarget({ target }: RuleSpec): void {
-    if (target?.kind === 'goto' && !this.chains.has(target.chain)) {
+    if (target?.kind === 'goto' && !this.has(target.chain)) {
       throw new RuleError(
         `goto '${target.chain}' is not a chain`,
         undefined,
         didYouMean(target.chain, this.userChains()) ?? 'declare it before the rule: -N, or a line with a colon',
       );
     }
-    if (target?.kind === 'jump' && !this.chains.has(target.chain)) {
+    if (target?.kind === 'jump' && !this.has(target.chain)) {
       const { lookup } = this.ruleset.printing;
       const known = [...VERDICTS, ...lookup.names('target', this.base.family), ...this.userChains()];
       const hint =
@@ -284,21 +266,9 @@ export class Draft {
     return new Refusal(`Index of ${what} too big`, undefined, `${chain.name} has ${chain.rules.length} rules`);
   }
 
-  /** The chain's rules, as an array of this draft's own. */
-  private own(chain: ChainSpec): RuleSpec[] {
+  private splice(name: string, from: number, removed: number, ...added: RuleSpec[]): void {
     this.changed = true;
-    const mine = this.mine(chain);
-    if (this.base.chains.get(chain.name)?.rules === mine.rules) mine.rules = mine.rules.slice();
-    return mine.rules;
-  }
-
-  /** The chain as an object of this draft's own. */
-  private mine(chain: ChainSpec): ChainSpec {
-    if (this.base.chains.get(chain.name) !== chain) return chain;
-    const copy = { ...chain };
-    this.chains.set(chain.name, copy);
-    this.touched.add(chain.name);
-    return copy;
+    this.chains.splice(name, from, removed, added);
   }
 }
 

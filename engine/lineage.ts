@@ -3,13 +3,17 @@
 
 import type { ChainSpec, TableSpec } from '../grammar/rule-spec.ts';
 
-/** Chains that are others than before, by name, in the order of the table. All others are the very same objects, in the same places. */
-export type Touched = ReadonlyMap<string, ChainSpec>;
+/** What was done to the chains. All others are the very same objects, in the same order. */
+export interface Edited {
+  /** Not there any more, under their names. */
+  readonly gone: readonly string[];
+  /** Others than before, by name, in the order of the table: those that were not there stand behind all that were. */
+  readonly touched: ReadonlyMap<string, ChainSpec>;
+}
 
-interface Origin {
+interface Origin extends Edited {
   /** Number of the version that it came from: a table does not keep all its forebears. */
   readonly from: number;
-  readonly touched: Touched;
 }
 
 const numbers = new WeakMap<TableSpec, number>();
@@ -22,13 +26,13 @@ function numberOf(table: TableSpec): number {
   return number;
 }
 
-/** `table` is `from` with other chains under the names of `touched`. Neither is changed from now on. */
-export function noteOrigin(table: TableSpec, from: TableSpec, touched: Touched): void {
-  origins.set(table, { from: numberOf(from), touched });
+/** `table` came from `from` by that. Neither is changed from now on. */
+export function noteOrigin(table: TableSpec, from: TableSpec, { gone, touched }: Edited): void {
+  origins.set(table, { from: numberOf(from), gone, touched });
 }
 
 /** Undefined: it is not known, and every chain may be another. */
-export function touchedSince(table: TableSpec, from: TableSpec | undefined): Touched | undefined {
+export function editedSince(table: TableSpec, from: TableSpec | undefined): Edited | undefined {
   const origin = origins.get(table);
-  return origin && from && origin.from === numbers.get(from) ? origin.touched : undefined;
+  return origin && from && origin.from === numbers.get(from) ? origin : undefined;
 }

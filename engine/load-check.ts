@@ -8,12 +8,12 @@
 import type { Lookup } from '../grammar/lookup.ts';
 import { orderedChains } from '../grammar/print.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
-import { HOOKS, type HookName } from '../grammar/tables.ts';
+import { HOOKS, type HookName, TABLES } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
 import { type ChainFacts, factsOf, isSame, spread, walk } from './chain-facts.ts';
 import { calleeOf } from './difference.ts';
 import type { AnyMatch, AnyTarget, PlaceContext, Placement } from './extension.ts';
-import { type Touched, touchedSince } from './lineage.ts';
+import { type Edited, editedSince } from './lineage.ts';
 import { Refusal } from './refusal.ts';
 import { finish, SLICE, type Steps } from './steps.ts';
 
@@ -47,12 +47,12 @@ export class LoadCheck {
     const before = this.passed.get(name);
     // Known again when it has passed.
     this.passed.delete(name);
-    const touched = touchedSince(table, before?.table);
-    if (before && touched && (yield* checkTouched(touched, table, before, extensions))) {
+    const edited = editedSince(table, before?.table);
+    if (before && edited && (yield* checkEdited(edited, table, before, extensions))) {
       this.passed.set(name, { ...before, table });
       return;
     }
-    const facts = before?.isExact && !touched ? before.facts : new Map<string, ChainFacts>();
+    const facts = before?.isExact && !edited ? before.facts : new Map<string, ChainFacts>();
     yield* checkAll(table, facts, extensions);
     this.passed.set(name, { table, facts, isExact: true });
   }
@@ -63,22 +63,28 @@ export class LoadCheck {
  * beginning. Of a chain that lost a jump to it more hooks stay noted than reach it: what may stand under more hooks may stand under fewer, and what may
  * not is checked with all.
  */
-function* checkTouched(touched: Touched, table: TableSpec, passed: Passed, extensions: Extensions): Steps<boolean> {
+function* checkEdited(edited: Edited, table: TableSpec, passed: Passed, extensions: Extensions): Steps<boolean> {
   const { facts } = passed;
+  const { gone, touched } = edited;
   const toCheck = new Set<ChainFacts>();
-  const rerouted: (readonly [was: ChainFacts, now: ChainFacts])[] = [];
+  const rerouted: (readonly [before: readonly RuleSpec[], now: ChainFacts])[] = [];
+  for (const name of gone) {
+    const was = facts.get(name);
+    if (was && was.jumps.length > 0) passed.isExact = false;
+    facts.delete(name);
+  }
   for (const chain of touched.values()) {
     const was = facts.get(chain.name);
-    if (!was || was.extensions !== extensions) return false;
-    const now = yield* factsOf(chain, was);
-    const { reaching, bits } = was;
+    if (was && was.extensions !== extensions) return false;
+    const now = yield* factsOf(chain, was, true);
+    const { reaching, bits } = was ?? now;
     Object.assign(now, { reaching, bits, extensions });
     facts.set(chain.name, now);
     toCheck.add(now);
-    if (now.jumps !== was.jumps) rerouted.push([was, now]);
+    if (now.jumps !== was?.jumps) rerouted.push([was?.jumps ?? [], now]);
   }
-  for (const [was, now] of rerouted) {
-    const left = new Set(was.jumps.map(calleeOf));
+  for (const [before, now] of rerouted) {
+    const left = new Set(before.map(calleeOf));
     for (const rule of now.jumps) {
       const callee = facts.get(calleeOf(rule)!);
       const isNew = callee && !left.delete(callee.name);
@@ -87,7 +93,7 @@ function* checkTouched(touched: Touched, table: TableSpec, passed: Passed, exten
     if (left.size > 0) passed.isExact = false;
   }
   try {
-    for (const one of toCheck) yield* checkChain(table.chains.get(one.name)!, table, one, extensions);
+    for (const one of toCheck) yield* checkChain(one, table, extensions);
   } catch (problem) {
     if (problem instanceof Refusal) return false;
     throw problem;
@@ -112,7 +118,7 @@ function* checkAll(table: TableSpec, facts: Map<string, ChainFacts>, extensions:
   if (!sameJumps) yield* walkAll(table, facts);
   for (const chain of sameJumps ? touched : orderedChains(table)) {
     if (++work % SLICE === 0) yield;
-    yield* checkChain(chain, table, facts.get(chain.name)!, extensions);
+    yield* checkChain(facts.get(chain.name)!, table, extensions);
   }
 }
 
@@ -129,13 +135,14 @@ function* walkAll(table: TableSpec, facts: ReadonlyMap<string, ChainFacts>): Ste
   }
 }
 
-function* checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, extensions: Extensions): Steps<void> {
+function* checkChain(facts: ChainFacts, table: TableSpec, extensions: Extensions): Steps<void> {
+  const { rules } = facts;
   const bits = facts.reaching;
   const same = facts.bits === bits && facts.extensions === extensions;
-  const [from, to] = same ? [facts.from, facts.to] : [0, chain.rules.length];
-  const checker = new Checker(chain, table, extensions);
+  const [from, to] = same ? [facts.from, facts.to] : [0, rules.length];
+  const checker = new Checker(facts.name, table, extensions);
   for (let index = from; index < to; index++) {
-    checker.check(chain.rules[index], index < facts.reached ? bits : 0);
+    checker.check(rules[index], index < facts.reached ? bits : 0);
     if (index % SLICE === SLICE - 1) yield;
   }
   facts.from = facts.to = 0;
@@ -145,14 +152,14 @@ function* checkChain(chain: ChainSpec, table: TableSpec, facts: ChainFacts, exte
 
 /** Checks the rules of one chain. */
 class Checker {
-  private readonly chain: ChainSpec;
+  private readonly chain: string;
   private readonly table: TableSpec;
   private readonly extensions: Extensions;
   /** Rules that were read from the same words share their matches: the last ones that were in their place. */
   private passed: RuleSpec | undefined = undefined;
   private passedBits = -1;
 
-  constructor(chain: ChainSpec, table: TableSpec, extensions: Extensions) {
+  constructor(chain: string, table: TableSpec, extensions: Extensions) {
     this.chain = chain;
     this.table = table;
     this.extensions = extensions;
@@ -233,11 +240,12 @@ function wrongHooks(
   what: string,
   allowed: readonly HookName[] | undefined,
   place: PlaceContext,
-  chain: ChainSpec,
+  chain: string,
 ): string | undefined {
   const wrong = allowed ? place.hooks.filter((hook) => !allowed.includes(hook)) : [];
   if (wrong.length === 0) return undefined;
-  const through = chain.builtin === undefined ? `, and ${chain.name} is reached from there` : '';
+  const isBuiltin = (TABLES[place.table] as readonly string[]).includes(chain);
+  const through = isBuiltin ? '' : `, and ${chain} is reached from there`;
   return `${what} may stand in ${allowed!.join(', ')}, not in ${wrong.join(', ')}${through}`;
 }
 

@@ -8,7 +8,7 @@ import { BuiltTable } from './built-table.ts';
 import { contentInSteps, coolWhere, isShort, Program, shortContent } from './classifier/program.ts';
 import { Shelves } from './classifier/shelf.ts';
 import { calleeOf, callsOf, type Difference, differenceOf, NO_DIFFERENCE } from './difference.ts';
-import { touchedSince } from './lineage.ts';
+import { editedSince } from './lineage.ts';
 import { policyReason } from './reference.ts';
 import { type BindContext, Binder, type Rule } from './rule.ts';
 import { RuleIndex } from './rule-index.ts';
@@ -21,6 +21,15 @@ const DEEPEST = 500;
 
 /** State for rules that the earlier table does not have. */
 export type StatesOf = (rule: RuleSpec) => readonly unknown[] | undefined;
+
+/** What chains that jump to one know of it. */
+type Looks = Pick<Chain, 'acts' | 'depth'>;
+
+/** A chain with those that it jumps to. */
+interface Called {
+  readonly spec: ChainSpec;
+  readonly calls: readonly string[];
+}
 
 /** The whole work at once, where nothing waits for it. Throws as inSteps() does. */
 export const plan = (spec: TableSpec, context: BindContext, earlier?: Table, statesOf?: StatesOf): Planned =>
@@ -91,7 +100,7 @@ export class Planner {
     this.anew = loose.size === this.index.size && !indexIsOld;
     if (!indexIsOld) yield* this.indexKept();
     yield* this.bindAdded();
-    if (!this.sameNames || !(yield* this.replaceChains(touched))) yield* this.buildChains();
+    if (!this.replaces || !(yield* this.replaceChains(touched))) yield* this.buildChains();
     const builtin = HOOKS.map((hook) => {
       if (!(TABLES[spec.name] as readonly string[]).includes(hook)) return undefined;
       const chain = this.chainOf(hook);
@@ -117,9 +126,15 @@ export class Planner {
 
   /** All chains of the table, by the commit at the latest: where few are others, the earlier table's map becomes ours. */
   private takeOver(): Map<string, Chain> {
-    const { earlier, made } = this;
+    const { earlier, made, gone } = this;
+    if (!this.anew) {
+      this.changes.push(() => {
+        for (const { program } of gone.values()) program.leaveShelf();
+      });
+    }
     if (earlier && this.keepsOthers) {
       this.changes.push(() => {
+        for (const name of gone.keys()) earlier.chains.delete(name);
         for (const [name, chain] of made) earlier.chains.set(name, chain);
       });
       return earlier.chains;
@@ -141,16 +156,22 @@ export class Planner {
   // --- What is new ---------------------------------------------------------------------------------------------------
 
   private changed = 0;
-  private sameNames = false;
+  /** Chains that only the new table has, and that only the earlier one has. */
+  private readonly newcomers = new Map<string, ChainSpec>();
+  private readonly gone = new Map<string, Chain>();
+  /** How it came from the earlier table is known: nobody changes its chains any more. */
+  private isEdited = false;
+  /** Only some chains are to be looked at: they are known, or there are as many as before under the same names. */
+  private replaces = false;
   private deep = false;
 
   /** Chains that are not what they were. */
   private *compareChains(): Steps<ChainSpec[]> {
     const { spec, earlier, differences } = this;
-    const known = earlier && touchedSince(spec, earlier.given);
-    this.sameNames = known !== undefined || earlier?.chains.size === spec.chains.size;
+    const edited = earlier && editedSince(spec, earlier.given);
+    this.isEdited = edited !== undefined;
     const touched: ChainSpec[] = [];
-    for (const chain of (known ?? spec.chains).values()) {
+    for (const chain of (edited?.touched ?? spec.chains).values()) {
       const before = earlier?.chains.get(chain.name);
       const difference = differenceOf(chain, before);
       if (difference) {
@@ -158,13 +179,18 @@ export class Planner {
         this.changed += difference.added.length;
         yield* this.loosen(difference.removed, difference);
       }
-      if (!before) this.sameNames = false;
+      if (!before) this.newcomers.set(chain.name, chain);
       if (!before || difference || this.hasNewPolicy(chain, before)) touched.push(chain);
       if (this.worked()) yield;
     }
-    if (this.sameNames) return touched;
-    for (const chain of earlier?.chains.values() ?? []) {
-      if (!spec.chains.has(chain.spec.name)) yield* this.loosen(chain.rules, { ...NO_DIFFERENCE });
+    const isSame = this.newcomers.size === 0 && !edited && earlier?.chains.size === spec.chains.size;
+    this.replaces = this.isEdited || isSame;
+    if (isSame) return touched;
+    for (const name of edited?.gone ?? earlier?.chains.keys() ?? []) {
+      if (!edited && spec.chains.has(name)) continue;
+      const chain = earlier!.chains.get(name)!;
+      this.gone.set(name, chain);
+      yield* this.loosen(chain.rules, { ...NO_DIFFERENCE });
     }
     return touched;
   }
@@ -224,23 +250,29 @@ export class Planner {
   private *replaceChains(touched: readonly ChainSpec[]): Steps<boolean> {
     const earlier = this.earlier!;
     if (this.anew || earlier.deep) return false;
-    const calls = touched.map((chain) => this.callsOf(chain));
-    if (!touched.every((chain, index) => this.looksTheSame(chain, calls[index]))) return false;
+    const looks = new Map<string, Looks>();
+    const called = (calls: readonly string[]) => calls.map((name) => looks.get(name) ?? earlier.chains.get(name));
+    // To these only touched chains jump.
+    const newcomers = [...this.calleesFirst(this.newcomers)];
+    for (const { spec, calls } of newcomers) {
+      const below = called(calls);
+      looks.set(spec.name, { acts: this.actsIn(spec.name, below), depth: depthOver(below) });
+    }
+    const others = touched.filter(({ name }) => !looks.has(name)).map((spec) => ({ spec, calls: this.callsOf(spec) }));
+    if (!others.every(({ spec, calls }) => this.looksTheSame(spec, called(calls)))) return false;
     this.keepsOthers = true;
     this.deep = earlier.deep;
-    for (const [index, chain] of touched.entries()) {
-      this.made.set(chain.name, yield* this.assemble(chain, calls[index]));
+    for (const { spec, calls } of [...newcomers, ...others]) {
+      this.made.set(spec.name, yield* this.assemble(spec, calls));
     }
     this.noteActs();
     return true;
   }
 
   /** To the chains that jump to it, and so to all, if the chains that it jumps to do, too. */
-  private looksTheSame(chain: ChainSpec, calls: readonly string[]): boolean {
+  private looksTheSame(chain: ChainSpec, called: readonly (Looks | undefined)[]): boolean {
     if (chain.builtin !== undefined) return true;
-    const chains = this.earlier!.chains;
-    const { acts, depth } = chains.get(chain.name)!;
-    const called = calls.map((name) => chains.get(name)!);
+    const { acts, depth } = this.earlier!.chains.get(chain.name)!;
     return this.actsIn(chain.name, called) === acts && depthOver(called) === depth;
   }
 
@@ -249,33 +281,36 @@ export class Planner {
     return (this.earlier?.chains.get(name)?.acting ?? 0) + (this.differences.get(name)?.acting ?? 0);
   }
 
-  private actsIn(name: string, called: readonly (Chain | undefined)[]): boolean {
+  private actsIn(name: string, called: readonly (Looks | undefined)[]): boolean {
     return this.actingIn(name) > 0 || called.some((callee) => callee?.acts ?? true);
   }
 
-  /** Builds the chains, each after those that it jumps to. Chains that no packet can enter may go round in circles. */
   private *buildChains(): Steps<void> {
-    const path: { spec: ChainSpec; calls: readonly string[]; next: number }[] = [];
+    for (const { spec, calls } of this.calleesFirst(this.spec.chains)) {
+      this.made.set(spec.name, yield* this.assemble(spec, calls));
+      if (this.worked()) yield;
+    }
+    this.noteActs();
+  }
+
+  /** Chains, each after those of them that it jumps to. Chains that no packet can enter may go round in circles. */
+  private *calleesFirst(chains: ReadonlyMap<string, ChainSpec>): Iterable<Called> {
+    const path: (Called & { next: number })[] = [];
     const begun = new Set<string>();
     const begin = (name: string) => {
-      if (begun.has(name)) return;
+      const spec = chains.get(name);
+      if (!spec || begun.has(name)) return;
       begun.add(name);
-      const spec = this.spec.chains.get(name)!;
       path.push({ spec, calls: this.callsOf(spec), next: 0 });
     };
-    for (const name of this.spec.chains.keys()) {
+    for (const name of chains.keys()) {
       begin(name);
       while (path.length > 0) {
         const step = path[path.length - 1];
         if (step.next < step.calls.length) begin(step.calls[step.next++]);
-        else {
-          this.made.set(step.spec.name, yield* this.assemble(step.spec, step.calls));
-          path.pop();
-        }
-        if (this.worked()) yield;
+        else yield path.pop()!;
       }
     }
-    this.noteActs();
   }
 
   private noteActs(): void {
@@ -298,9 +333,13 @@ export class Planner {
   private callsOf(spec: ChainSpec): readonly string[] {
     const earlier = this.earlier?.chains.get(spec.name);
     const calls = earlier && !this.differences.get(spec.name)?.jumps ? earlier.calls : callsOf(spec.rules);
-    const all = this.sameNames ? this.earlier!.chains : this.spec.chains;
-    for (const name of calls) if (!all.has(name)) this.refuseJump(spec, name);
+    for (const name of calls) if (!this.isThere(name)) this.refuseJump(spec, name);
     return calls;
+  }
+
+  private isThere(name: string): boolean {
+    if (!this.replaces) return this.spec.chains.has(name);
+    return this.newcomers.has(name) || (this.earlier!.chains.has(name) && !this.gone.has(name));
   }
 
   private programOf(name: string): Program {
@@ -337,11 +376,9 @@ export class Planner {
     const isEarlier = earlier && earlier.given === spec && earlier.policy === policy;
     if (!difference && isEarlier && earlier.acts === acts && earlier.depth === depth && earlier.program === program)
       return earlier;
+    const copy = (): RuleSpec[] => (earlier ? replaced(earlier.spec.rules, from, removed.length, added) : added);
     return {
-      spec: {
-        ...spec,
-        rules: earlier ? replaced(earlier.spec.rules, from, removed.length, added) : added,
-      },
+      spec: this.isEdited ? spec : { ...spec, rules: copy() },
       given: spec,
       rules,
       program,
@@ -379,7 +416,7 @@ export class Planner {
 const earlierShelves = (table: Table | undefined): Shelves | undefined =>
   table?.chains.values().next().value?.program.shelves;
 
-const depthOver = (called: readonly (Chain | undefined)[]): number =>
+const depthOver = (called: readonly (Looks | undefined)[]): number =>
   called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
 
 const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
@@ -388,7 +425,5 @@ const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP :
 function replaced<T>(all: readonly T[], from: number, removed: number, added: readonly T[]): T[] {
   if (removed + added.length === 0) return all as T[];
   if (added.length > MOST_AT_ONCE) return all.slice(0, from).concat(added, all.slice(from + removed));
-  const copy = all.slice();
-  copy.splice(from, removed, ...added);
-  return copy;
+  return all.toSpliced(from, removed, ...added);
 }

@@ -12,15 +12,19 @@ const ZERO = 0x30;
 
 /** Addresses of either sense that are remembered. */
 const PLACES = 1 << 12;
+/** So many are read before there is a memory: to make one takes longer than to read a line. */
+const FEW = 8;
 
 export class QuickAddresses {
   /** The address that was read last stands there as -save prints it. */
   printed = false;
   private readonly family: Family;
   /** What was read last, of all whose texts have the same place. */
-  private readonly texts: string[] = new Array(2 * PLACES).fill('');
-  private readonly known: (MaskedAddress | null)[] = new Array(2 * PLACES).fill(null);
-  private readonly knownPrinted = new Uint8Array(2 * PLACES);
+  private texts: string[] = [];
+  private known: (MaskedAddress | null)[] = [];
+  private knownPrinted = new Uint8Array(0);
+  /** How many were read without being remembered. */
+  private few = 0;
   /** The text at work, and what of it is still to be read. */
   private text = '';
   private place = 0;
@@ -45,10 +49,21 @@ export class QuickAddresses {
     const any = read.mask[this.family === 4 ? 12 : 0] === 0 && isAny(read, this.family);
     // Any address is not printed.
     this.printed = quick !== undefined && this.printed && !any;
-    this.texts[place] = text;
-    this.known[place] = any ? null : read;
-    this.knownPrinted[place] = this.printed ? 1 : 0;
-    return this.known[place];
+    const known = any ? null : read;
+    if (this.few < FEW) this.beginMemory();
+    else {
+      this.texts[place] = text;
+      this.known[place] = known;
+      this.knownPrinted[place] = this.printed ? 1 : 0;
+    }
+    return known;
+  }
+
+  private beginMemory(): void {
+    if (++this.few < FEW) return;
+    this.texts = new Array(2 * PLACES).fill('');
+    this.known = new Array(2 * PLACES).fill(null);
+    this.knownPrinted = new Uint8Array(2 * PLACES);
   }
 
   private quick(text: string, inverted: boolean): MaskedAddress | undefined {

@@ -50,6 +50,8 @@ describe('a tool', () => {
     // What kept tables are unpacked with.
     const leaves = [
       'engine/common-ends.ts',
+      'engine/edited-chains.ts',
+      'engine/edited-table.ts',
       'engine/lineage.ts',
       'grammar/addresses.ts',
       'grammar/error.ts',

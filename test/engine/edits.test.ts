@@ -13,6 +13,8 @@ const WORDS = [
   '-j b',
   '-j c',
   '-g d',
+  '-j e',
+  '-j f',
   '-d fd00:2::2 -j ACCEPT',
   '-j ACCEPT',
   '-d fd00:2::1 -j DROP',
@@ -24,13 +26,22 @@ const WORDS = [
   '-p udp -j TPROXY --on-port 1',
 ];
 const CHAINS = ['PREROUTING', 'FORWARD', 'POSTROUTING', 'a', 'b', 'c', 'd'];
+/** What comes and goes. */
+const GUESTS = ['e', 'f'];
 
-const chains = fc.constantFrom(...CHAINS);
+const chains = fc.constantFrom(...CHAINS, ...GUESTS);
 const places = fc.integer({ min: 1, max: 4 });
 const edits = fc.oneof(
   { weight: 4, arbitrary: fc.record({ chain: chains, place: places, words: fc.constantFrom(...WORDS) }) },
   { weight: 2, arbitrary: fc.record({ chain: chains, place: places }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ comes: fc.constantFrom(...CHAINS, ...GUESTS), with: fc.constantFrom(...WORDS) }),
+  },
+  { weight: 1, arbitrary: fc.record({ goes: chains }) },
+  { weight: 1, arbitrary: fc.record({ from: chains, to: chains }) },
 );
+type Edit = typeof edits extends fc.Arbitrary<infer One> ? One : never;
 
 function ruleOf(words: string, { printing }: Ruleset): RuleSpec {
   const command = parseCommand(`-A FORWARD ${words}`, { family: 6, lookup: printing.lookup, table: 'mangle' });
@@ -48,13 +59,28 @@ const outcome = (act: () => void): unknown => {
   }
 };
 
-/** False: there is no such place. */
-function edit(draft: Draft, chain: string, place: number, rule: RuleSpec | undefined): boolean {
-  if (place > draft.chain(chain).rules.length + (rule ? 1 : 0)) return false;
-  if (rule) draft.insert(chain, rule, place);
-  else draft.deleteNumber(chain, place);
-  return true;
+/** Throws where that cannot be. */
+function make(edit: Edit, draft: Draft, ruleset: Ruleset): void {
+  if ('comes' in edit) {
+    // A chain with its first rule, and one that jumps there.
+    draft.newChain(edit.comes);
+    draft.append(edit.comes, checked(edit.with, draft, ruleset));
+    draft.append('FORWARD', checked(`-j ${edit.comes}`, draft, ruleset));
+  } else if ('goes' in edit) {
+    draft.flush(edit.goes);
+    draft.deleteChain(edit.goes);
+  } else if ('from' in edit) draft.rename(edit.from, edit.to);
+  else if ('words' in edit) draft.insert(edit.chain, checked(edit.words, draft, ruleset), edit.place);
+  else draft.deleteNumber(edit.chain, edit.place);
 }
+
+function checked(words: string, draft: Draft, ruleset: Ruleset): RuleSpec {
+  const rule = ruleOf(words, ruleset);
+  draft.checkTarget(rule);
+  return rule;
+}
+
+const can = (act: () => void): boolean => outcome(act) === 'done';
 
 test('edits that are checked and planned by what they touch are what they would be to one who looks at all', () => {
   const given = fc.array(edits, { minLength: 20, maxLength: 40 });
@@ -66,9 +92,9 @@ test('edits that are checked and planned by what they touch are what they would 
       const first = ruleset.open('mangle')!;
       for (const name of CHAINS) if (!first.has(name)) first.newChain(name);
       ruleset.commit(first);
-      for (const { chain, place, ...rest } of all) {
+      for (const edit of all) {
         const draft = ruleset.open('mangle')!;
-        if (!edit(draft, chain, place, 'words' in rest ? ruleOf(rest.words, ruleset) : undefined)) continue;
+        if (!can(() => make(edit, draft, ruleset))) continue;
         const expected = outcome(() => new LoadCheck().check(draft.finish()!, placementsOf(lookup)));
         expect(outcome(() => ruleset.commit(draft))).toEqual(expected);
       }
