@@ -8,14 +8,14 @@ import { CaptureError, packetsIn } from '../testing/captures.ts';
 import type { FirewallSetup } from '../testing/firewall.ts';
 import { flips, type ReplayOptions, type ReplayResult, replay as run } from '../testing/replay.ts';
 import { flipsText, flowsText, packetsText, summaryText } from '../testing/replay-report.ts';
-import { type RuleSources, RulesError } from '../testing/rule-source.ts';
+import { RulesError } from '../testing/rule-source.ts';
 import { parseSuite, SuiteError } from '../testing/suite.ts';
 import { setupOf } from '../testing/suite-run.ts';
 import type { Devices } from '../testing/topology.ts';
 import { parseDevice } from './device-spec.ts';
 import { complain, readBytes, readText } from './input.ts';
 import { Progress } from './progress.ts';
-import { type RuleOptions, ruleFiles } from './rule-files.ts';
+import { type RuleOptions, ruleFiles, sourcesOf } from './rule-files.ts';
 
 export interface ReplayCommandOptions extends RuleOptions {
   setup?: string;
@@ -87,20 +87,6 @@ function devicesOf({ device, mode }: ReplayCommandOptions): Devices | undefined 
     given.map(({ name, addresses, routes, mtu = LARGEST }) => [name, { addresses, routes, mtu }]),
   );
 }
-
-function sourcesOf(files: readonly { readonly family: 4 | 6; readonly path: string }[]): RuleSources {
-  const sources: Record<string, { text: string; name: string }> = {};
-  for (const { family, path } of files) {
-    const key = `v${family}`;
-    if (sources[key]) throw new Error(`${path}: there are rules for IPv${family} already, from ${sources[key].name}`);
-    sources[key] = { text: ofFamily(readText(path), family), name: path };
-  }
-  return sources;
-}
-
-/** Lines that begin with -4 or -6 are of one family; the other's are blanked, so that line numbers stay. */
-const ofFamily = (text: string, family: 4 | 6): string =>
-  text.replace(family === 4 ? /^\s*-6 .*$/gm : /^\s*-4 .*$/gm, '');
 
 function replayOptions({ in: device, from = [], until, ignoreChecksums }: ReplayCommandOptions): ReplayOptions {
   const devices = Object.fromEntries(

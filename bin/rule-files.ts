@@ -1,7 +1,9 @@
-// Which family a rule file on the command line is for.
+// Rule files on the command line: which family each is for, and their text.
 
 import { ruleFilesOf } from '../control/config/words.ts';
 import type { RuleFile } from '../control/rule-store.ts';
+import type { RuleSources } from '../testing/rule-source.ts';
+import { readText } from './input.ts';
 
 export interface RuleOptions {
   rules?: readonly string[];
@@ -16,3 +18,18 @@ export function ruleFiles({ rules = [], rules4 = [], rules6 = [] }: RuleOptions)
     ...rules6.map((path): RuleFile => ({ family: 6, path })),
   ];
 }
+
+/** The files as the test library takes them: at most one of a family. */
+export function sourcesOf(files: readonly RuleFile[]): RuleSources {
+  const sources: Record<string, { text: string; name: string }> = {};
+  for (const { family, path } of files) {
+    const key = `v${family}`;
+    if (sources[key]) throw new Error(`${path}: there are rules for IPv${family} already, from ${sources[key].name}`);
+    sources[key] = { text: ofFamily(readText(path), family), name: path };
+  }
+  return sources;
+}
+
+/** Lines that begin with -4 or -6 are of one family; the other's are blanked, so that line numbers stay. */
+const ofFamily = (text: string, family: 4 | 6): string =>
+  text.replace(family === 4 ? /^\s*-6 .*$/gm : /^\s*-4 .*$/gm, '');

@@ -9,6 +9,15 @@
 export * as build from '../packet/build.ts';
 export { PacketWordsError } from '../packet/words.ts';
 export { type CapturedPacket, CaptureError, capture, packetsIn } from './captures.ts';
+export {
+  type CompareOptions,
+  compareRules,
+  type DecidingRule,
+  type RuleChange,
+  type RuleComparison,
+  type RuleDecision,
+} from './change/compare.ts';
+export { comparisonText } from './change/report.ts';
 export type { Rewritten } from './claims.ts';
 export {
   Coverage,

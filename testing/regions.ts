@@ -1,16 +1,19 @@
 // The packets that a rule matches, as ranges of fields: what `constrain` says of its matches, and its own addresses, devices and protocol.
-// A region may be larger than the rule (a match that declares nothing, a mask with holes, a limit): it is then not exact. As with
-// `constrain`, it speaks of whole packets with complete headers.
+// A region may be larger than the rule (a match that declares nothing, a mask with holes, a limit): it is then not exact. Or, for who gives
+// such a condition a name, it is a field of its own, 1 where the condition holds. As with `constrain`, a region speaks of whole packets with
+// complete headers.
 
-import type { Constraints } from '../../engine/extension.ts';
-import type { Lookup } from '../../grammar/lookup.ts';
-import type { InterfaceSpec, MaskedAddress, RuleSpec } from '../../grammar/rule-spec.ts';
-import type { Family } from '../../packet/numbers.ts';
+import type { Constraints } from '../engine/extension.ts';
+import type { Lookup } from '../grammar/lookup.ts';
+import type { InterfaceSpec, MaskedAddress, RuleSpec } from '../grammar/rule-spec.ts';
+import type { HookName } from '../grammar/tables.ts';
+import type { Family } from '../packet/numbers.ts';
+import type { ConditionKey } from './observations.ts';
 
-type Bound = number | bigint;
+export type Bound = number | bigint;
 /** Inclusive. */
 export type Span = readonly [low: Bound, high: Bound];
-type Field = string;
+export type Field = string;
 
 export interface Region {
   readonly fields: ReadonlyMap<Field, readonly Span[]>;
@@ -22,16 +25,31 @@ export interface Region {
 
 export const EVERYTHING: Region = { fields: new Map(), devices: { in: [], out: [] }, exact: true };
 
+/** All packets at a hook: in some a device is not known yet, or not any more. */
+export function atHook(hook: HookName): Region {
+  const none = [{ name: '', inverted: false }];
+  const out = hook === 'INPUT' || hook === 'PREROUTING' ? none : [];
+  return { ...EVERYTHING, devices: { in: hook === 'OUTPUT' ? none : [], out } };
+}
+
 /** What the registry knows of a match beyond its text. */
 interface Constraining {
   readonly effect?: 'pure' | 'stateful';
   constrain?(checked: unknown, family: Family): Constraints | undefined;
 }
 
-export function regionOf(rule: RuleSpec, lookup: Lookup): Region {
+/** The name of a condition that is no range of a field, as a field. */
+export type FieldName = (key: ConditionKey) => Field;
+
+/** `named`: conditions that say nothing of themselves become fields; without, the region is then not exact. */
+export function regionOf(rule: RuleSpec, lookup: Lookup, named?: FieldName): Region {
   const { family, protocol, fragment, inInterface, outInterface } = rule;
   const fields = new Map<Field, readonly Span[]>();
-  let exact = fragment === undefined;
+  let exact = true;
+  const unsaid = (key: ConditionKey): void => {
+    if (named) limit(named(key), HOLDS);
+    else exact = false;
+  };
   const limit = (field: Field, spans: readonly Span[] | undefined): void => {
     if (!spans) return;
     const before = fields.get(field);
@@ -41,16 +59,17 @@ export function regionOf(rule: RuleSpec, lookup: Lookup): Region {
     const asked = rule[end];
     const spans = asked && addressSpans(asked, family);
     limit(end, spans);
-    if (asked && !spans) exact = false;
+    if (asked && !spans) unsaid(end);
   }
+  if (fragment) unsaid('fragment');
   if (protocol) {
     const { number } = protocol;
     limit('protocol', protocol.inverted ? minus([[0, 255]], [[number, number]]) : [[number, number]]);
   }
-  for (const { name, checked } of rule.matches) {
+  for (const [index, { name, checked }] of rule.matches.entries()) {
     const match = lookup.match(name, family) as Constraining | undefined;
     const asked = match?.effect === 'pure' ? match.constrain?.(checked, family) : undefined;
-    if (!asked) exact = false;
+    if (!asked) unsaid(index);
     for (const [field, ranges] of Object.entries(asked ?? {})) {
       limit(field, field === 'source' || field === 'destination' ? addressRanges(ranges) : (ranges as readonly Span[]));
     }
@@ -58,6 +77,8 @@ export function regionOf(rule: RuleSpec, lookup: Lookup): Region {
   const devices = { in: inInterface ? [inInterface] : [], out: outInterface ? [outInterface] : [] };
   return { fields, devices, exact };
 }
+
+const HOLDS: readonly Span[] = [[1, 1]];
 
 const addressRanges = (ranges: readonly (readonly unknown[])[]): Span[] =>
   ranges.map(([low, high]) => [numberOf(low as Uint8Array), numberOf(high as Uint8Array)]);
@@ -70,10 +91,10 @@ function addressSpans({ address, mask, inverted }: MaskedAddress, family: Family
   if ((host & (host + 1n)) !== 0n) return undefined;
   const low = numberOf(address) & ~host;
   const inside: Span[] = [[low, low | host]];
-  return inverted ? minus([ALL[family]], inside) : inside;
+  return inverted ? minus([ADDRESSES[family]], inside) : inside;
 }
 
-const ALL: Readonly<Record<Family, Span>> = {
+export const ADDRESSES: Readonly<Record<Family, Span>> = {
   4: [0xffff_0000_0000n, 0xffff_ffff_ffffn],
   6: [0n, (1n << 128n) - 1n],
 };
@@ -106,7 +127,7 @@ export function minus(a: readonly Span[], b: readonly Span[]): Span[] {
 const before = (bound: Bound): Bound => (typeof bound === 'bigint' ? bound - 1n : bound - 1);
 const after = (bound: Bound): Bound => (typeof bound === 'bigint' ? bound + 1n : bound + 1);
 
-const within = (a: readonly Span[], b: readonly Span[]): boolean => minus(a, b).length === 0;
+export const within = (a: readonly Span[], b: readonly Span[]): boolean => minus(a, b).length === 0;
 
 // --- Regions --------------------------------------------------------------------------------------------------------------
 
@@ -147,7 +168,7 @@ const matchesName = ({ name }: InterfaceSpec, device: string): boolean =>
   name.endsWith('+') ? device.startsWith(name.slice(0, -1)) : device === name;
 
 /** Whatever `known` admits, `asked` admits. */
-function implies(known: InterfaceSpec, asked: InterfaceSpec): boolean {
+export function implies(known: InterfaceSpec, asked: InterfaceSpec): boolean {
   if (known.name === asked.name && known.inverted === asked.inverted) return true;
   if (known.inverted) return false;
   const inside = known.name.endsWith('+')

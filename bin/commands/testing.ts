@@ -49,6 +49,15 @@ export const testing: CommandFamily = (program, set) => {
     .addHelpText('after', examples('sekisho mutate examples/web-server/test.yaml'));
 
   program
+    .command('diff')
+    .description('which packets fare otherwise under other rules: of all that there are (docs/testing.md)')
+    .argument('<old>', 'save file; FILE.v4, FILE.v6: of that family, others for both')
+    .argument('<new>', 'save file that is to take its place')
+    .option('--json', 'the changes as JSON')
+    .action((before, after, options) => set(import('../diff.ts').then(({ diff }) => diff(before, after, options))))
+    .addHelpText('after', examples('sekisho diff rules.v4 new.v4'));
+
+  program
     .command('replay')
     .description(
       'send a capture (pcap, pcapng) through rules: what passes, what does not, and what other rules would change',

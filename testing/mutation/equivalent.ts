@@ -4,8 +4,8 @@
 
 import type { Lookup } from '../../grammar/lookup.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../../grammar/rule-spec.ts';
+import { atHook, both, covers, difference, disjoint, EVERYTHING, isEmpty, type Region, regionOf } from '../regions.ts';
 import type { Mutant } from './mutants.ts';
-import { both, covers, difference, disjoint, EVERYTHING, isEmpty, type Region, regionOf } from './regions.ts';
 
 /** More ways to a chain, or deeper ones, are not looked at. */
 const MOST_WAYS = 64;
@@ -171,14 +171,7 @@ export class Equivalence {
 
 /** Behind the last rule of the built-in chain comes its policy, whatever went to another chain meanwhile. */
 const startOf = (chain: ChainSpec): Way => ({
-  region: atHook(chain),
+  region: atHook(chain.builtin!),
   callers: [{ chain: chain.name, index: Number.POSITIVE_INFINITY }],
   passed: [],
 });
-
-/** In some hooks a device is not known yet, or not any more. */
-function atHook({ builtin }: ChainSpec): Region {
-  const none = [{ name: '', inverted: false }];
-  const out = builtin === 'INPUT' || builtin === 'PREROUTING' ? none : [];
-  return { ...EVERYTHING, devices: { in: builtin === 'OUTPUT' ? none : [], out } };
-}
