@@ -30,7 +30,7 @@ import { loadAll } from './later.ts';
 import { LiveConnections } from './live-connections.ts';
 import { LiveDevices } from './live-devices.ts';
 import { LiveExtensions } from './live-extensions.ts';
-import { type AskEngine, LiveRules } from './live-rules.ts';
+import { type AskEngine, type Edited, LiveRules } from './live-rules.ts';
 import { LiveSets } from './live-sets.ts';
 import { Lock } from './lock.ts';
 import { type Facts, Observer } from './observer.ts';
@@ -42,6 +42,7 @@ import { RuleStore } from './rule-store.ts';
 import { type ControlServer, listen } from './server.ts';
 import { changedSysctls, droppedSysctls, modeOf, type Settings, sysctlsOf } from './settings.ts';
 import { familyOf, runTool } from './tool.ts';
+import { unhurried } from './unhurried.ts';
 
 export interface DaemonOptions {
   readonly settings: Settings;
@@ -82,6 +83,9 @@ export interface DataPlaneStatus {
   /** Log lines and events that came faster than this program could take them. */
   eventsLost: number;
 }
+
+/** Characters of rules above which V8 is told to take its time. */
+const MANY = 1 << 16;
 
 /** How long a call of a tool may keep a daemon from starting or ending. */
 const LOCK_WAIT_MS = 10_000;
@@ -285,17 +289,19 @@ export class Daemon {
   }
 
   /** Runs a tool on the rules; what it changed is stored before it is told. */
-  async tool({ program, argv, json, stdin }: Omit<ToolRequest, 'op'>): Promise<ToolAnswer> {
+  async tool({ program, argv, json, stdin = '' }: Omit<ToolRequest, 'op'>): Promise<ToolAnswer> {
     const family = familyOf(program);
     let problem: Error | undefined;
-    const { answer } = await this.rules.edit(
-      family,
-      (ruleset) => runTool({ program, argv, json, stdin, date: new Date() }, ruleset),
-      (changed, inForce) =>
-        this.store.keep(family, changed, inForce).catch((error: Error) => {
-          problem = error;
-        }),
-    );
+    const edit = (): Promise<Edited> =>
+      this.rules.edit(
+        family,
+        (ruleset) => runTool({ program, argv, json, stdin, date: new Date() }, ruleset),
+        (changed, inForce) =>
+          this.store.keep(family, changed, inForce).catch((error: Error) => {
+            problem = error;
+          }),
+      );
+    const { answer } = await (stdin.length > MANY ? unhurried(edit) : edit());
     if (!problem) return answer;
     const stderr = `${answer.stderr}${program}: ${problem.message}. The rules are in force, but not stored: they end with the daemon. Mend that, and the next change stores them all, or the next saving within a minute.\n`;
     return { ...answer, stderr, exitCode: answer.exitCode || 4 };

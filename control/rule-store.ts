@@ -5,13 +5,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Ruleset } from '../engine/ruleset.ts';
 import type { Family } from '../packet/numbers.ts';
 import { readIfThere } from './atomic-file.ts';
-import type { Changed, LiveRules } from './live-rules.ts';
+import type { Changed, Edited, LiveRules } from './live-rules.ts';
 import type { StatePaths } from './paths.ts';
 import type { ToolAnswer, ToolName } from './protocol.ts';
 import { Readable } from './readable.ts';
 import { editsSince, editText, RuleJournal, repeatEdits, WholeFile } from './rule-journal.ts';
 import { inOrderOfUse } from './stored-rules.ts';
 import { runTool } from './tool.ts';
+import { unhurried } from './unhurried.ts';
 
 export interface RuleFile {
   readonly family: Family;
@@ -68,17 +69,19 @@ export class RuleStore {
     const sources = given.length > 0 ? given.map(readGiven) : this.changedByHand();
     if (sources.length === 0) return;
     let reading = '';
-    const { answer } = await this.rules.load(
-      sources.map(({ family, path, text, argv, edits }) => [
-        family,
-        async (ruleset) => {
-          reading = path;
-          const answer = await restoreInto(ruleset, path, text, argv);
-          if (answer.exitCode === 0) await repeatEdits(path, edits, ruleset);
-          return answer;
-        },
-      ]),
-    );
+    const load = (): Promise<Edited> =>
+      this.rules.load(
+        sources.map(({ family, path, text, argv, edits }) => [
+          family,
+          async (ruleset) => {
+            reading = path;
+            const answer = await restoreInto(ruleset, path, text, argv);
+            if (answer.exitCode === 0) await repeatEdits(path, edits, ruleset);
+            return answer;
+          },
+        ]),
+      );
+    const { answer } = await unhurried(load);
     if (answer.exitCode !== 0) throw new RulesRefused(`${reading}:\n${answer.stderr}`);
     await this.save();
   }
