@@ -242,7 +242,7 @@ export class Daemon {
       case 'status':
         return this.status();
       case 'conntrack':
-        return answerToJson((await this.ask(request)) as Parameters<typeof answerToJson>[0]);
+        return answerToJson(await this.connections.answer(request.request));
       case 'attach':
         return this.extensions.attach(request.file);
       case 'detach':

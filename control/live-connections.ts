@@ -5,12 +5,17 @@
 
 import { renameSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import type { Errno } from '../conntrack/editor.ts';
+import type { Answers, ConntrackRequest } from '../conntrack/service.ts';
 import type { Restored } from '../conntrack/snapshot/snapshot.ts';
 import { AtomicFile, writeAtomically } from './atomic-file.ts';
 import type { AskEngine } from './live-rules.ts';
 
 /** No snapshot of ours is longer: several million connections. */
 const LONGEST_FILE = 1 << 30;
+
+/** Connections made or deleted by one request to the engine. */
+const LOT = 128;
 
 export class LiveConnections {
   private readonly ask: AskEngine;
@@ -22,6 +27,18 @@ export class LiveConnections {
     this.ask = ask;
     this.path = path;
     this.say = say;
+  }
+
+  /** The engine's answer. What is to be done to many is asked for in lots, so that packets pass between them. */
+  async answer(request: ConntrackRequest): Promise<Answers[ConntrackRequest['do']]> {
+    const asked = (one: ConntrackRequest) => this.ask({ op: 'conntrack', request: one });
+    if (request.do !== 'create' && request.do !== 'delete') return (await asked(request)) as Answers['list'];
+    const done: Answers['create'] = [];
+    const { given } = request;
+    for (let at = 0; at < given.length && !endedBy(request, done.at(-1)); at += LOT) {
+      done.push(...((await asked({ ...request, given: given.slice(at, at + LOT) })) as Answers['create']));
+    }
+    return done;
   }
 
   /** Gives an engine that has none yet the connections of the one before: as it said with its last words, else those of the file. */
@@ -76,6 +93,10 @@ export class LiveConnections {
     }
   }
 }
+
+/** A create ends at the first that cannot be, a delete does not. */
+const endedBy = (request: Extract<ConntrackRequest, { do: 'create' | 'delete' }>, last: Errno | null = null): boolean =>
+  request.do === 'create' && last !== null && !(request.content && last === 'EEXIST');
 
 function describe({ connections, expectations, leftOut, elapsed }: Restored): string {
   const rest = Object.entries({
