@@ -21,7 +21,10 @@ export class ExtensionError extends Error {
 export function loadExtension(file: string): Module {
   const path = resolve(file);
   if (!existsSync(path)) throw new ExtensionError(`${path}: no such file`);
-  const changed = statSync(path).mtimeMs;
+  const stats = statSync(path);
+  // A device or a pipe may be without end.
+  if (!stats.isFile()) throw new ExtensionError(`${path}: not a file`);
+  const changed = stats.mtimeMs;
   if ((loaded.get(path) ?? changed) !== changed) {
     throw new ExtensionError(
       `${path} has changed since it was loaded: give it another name, or start this program again`,
@@ -38,7 +41,7 @@ function exported(path: string): unknown {
   } catch (error) {
     const hint =
       /\.[cm]?ts$/.test(path) && !('typescript' in process.features) ? ' (this Node reads no TypeScript)' : '';
-    throw new ExtensionError(`${path}: ${(error as Error).message}${hint}`);
+    throw new ExtensionError(`${path}: ${error instanceof Error ? error.message : String(error)}${hint}`);
   }
 }
 

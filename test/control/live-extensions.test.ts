@@ -33,8 +33,13 @@ test.each([
   ["export default { targets: [{ name: 'A', families: [4] }] };", '"A" has no member "summary"'],
   ["export default { helpers: [{ name: 'h', families: [4], summary: '' }] };", '"h" has no member "protocols"'],
   ['export default {', 'Unexpected'],
+  ['throw null;', 'null'],
 ])('%s is refused', (text, reason) => {
   expect(() => loadExtension(file(text))).toThrow(reason);
+});
+
+test.each(['/dev/zero', '/'])('%s is no file, and may be without end', (path) => {
+  expect(() => loadExtension(path)).toThrow(`${path}: not a file`);
 });
 
 test('a module is loaded once: what became of its file since then is told, not ignored', () => {
