@@ -50,7 +50,7 @@ export function parseFilter(given: unknown): EventFilter {
 function words<Word extends string>(key: string, value: unknown, known: readonly Word[]): Word[] {
   if (!Array.isArray(value) || !value.every((word): word is Word => known.includes(word as Word)))
     throw new Error(`"${key}" is a list of ${known.join(', ')}`);
-  return value;
+  return [...new Set(value)];
 }
 
 function whole(key: string, value: unknown, least: number, most: number): number {

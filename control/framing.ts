@@ -21,16 +21,22 @@ export class Lines {
     for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
       this.keep(chunk.subarray(from, at));
       lines.push(Buffer.concat(this.parts).toString('utf8'));
-      this.parts = [];
-      this.length = 0;
+      this.clear();
       from = at + 1;
     }
     this.keep(chunk.subarray(from));
     return lines;
   }
 
-  get pending(): boolean {
-    return this.length > 0;
+  /** Octets of the line that is not complete. */
+  get pending(): number {
+    return this.length;
+  }
+
+  /** Forgets them. */
+  clear(): void {
+    this.parts = [];
+    this.length = 0;
   }
 
   private keep(part: Buffer): void {

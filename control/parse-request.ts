@@ -7,6 +7,7 @@ import { isToolName, type Request, TOOLS, type ToolName } from './protocol.ts';
 
 /** Takes a line apart. Throws an Error whose text may be sent back; nothing in a message is trusted. */
 export function parseRequest(line: string): Request {
+  if (holdsTooMany(line)) throw new Error(`a request has at most ${MOST_VALUES} values`);
   let message: unknown;
   try {
     message = JSON.parse(line);
@@ -48,6 +49,30 @@ export function parseRequest(line: string): Request {
     default:
       throw new Error('unknown "op"');
   }
+}
+
+/** Of lists and objects: a text of many small ones is a hundred times as long in memory. More words than the system lets a command have. */
+const MOST_VALUES = 262_144;
+
+/** Whether a JSON text has too many values, which a comma or a bracket, outside strings, stands in front of. */
+function holdsTooMany(line: string): boolean {
+  let values = 0;
+  for (let at = 0; at < line.length; at++) {
+    const char = line[at];
+    if (char === '"') at = endOfString(line, at);
+    else if ((char === ',' || char === '[' || char === '{') && ++values > MOST_VALUES) return true;
+  }
+  return false;
+}
+
+/** Where the closing quote is, or the end of the text. */
+function endOfString(line: string, open: number): number {
+  for (let at = line.indexOf('"', open + 1); at !== -1; at = line.indexOf('"', at + 1)) {
+    let escapes = 0;
+    while (line[at - 1 - escapes] === '\\') escapes++;
+    if (escapes % 2 === 0) return at;
+  }
+  return line.length;
 }
 
 /** Lines of an overview that a terminal could show. */

@@ -3,7 +3,7 @@
 // has taken the answer, requests of all clients together have a pace, and who does not finish what he began is cut off. Who watches
 // events gets them until he hangs up, or reads too slowly.
 
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isServed } from './client.ts';
@@ -18,6 +18,8 @@ export type Serve = (request: Request) => unknown | Promise<unknown>;
 export interface ServerLimits {
   /** Octets of one request. */
   readonly message?: number;
+  /** Octets of all requests that have begun to come and are not answered: beyond, the client with most that is not being answered is let go. */
+  readonly requests?: number;
   /** A client may take this long to complete a request, counted from its arrival or its last answer, and to take an answer. */
   readonly patienceMs?: number;
   /** Beyond so many the one that has been waited for longest is let go. */
@@ -32,6 +34,7 @@ export interface ServerLimits {
 
 const DEFAULTS = {
   message: MAX_MESSAGE,
+  requests: 4 * MAX_MESSAGE,
   patienceMs: 10_000,
   clients: 64,
   watchers: 16,
@@ -48,6 +51,8 @@ interface House {
   watchers: number;
   /** Has been given its answer. */
   answered(client: Client): void;
+  /** A client has sent something. */
+  received(): void;
 }
 
 export interface ControlServer {
@@ -66,6 +71,10 @@ export async function listen(path: string, serve: Serve, given: ServerLimits = {
     );
   }
   if (await isServed(path)) throw new Error(`another daemon serves ${path}`);
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there && !there.isSocket()) {
+    throw new Error(`${path} is there, and no socket: it is left as it is. Name another path with SEKISHO_SOCKET`);
+  }
   rmSync(path, { force: true });
   // In the order of their last answer, so the first is the one that has been waited for longest.
   const clients = new Set<Client>();
@@ -78,6 +87,10 @@ export async function listen(path: string, serve: Serve, given: ServerLimits = {
     answered(client) {
       clients.delete(client);
       clients.add(client);
+    },
+    received() {
+      const held = [...clients].reduce((octets, client) => octets + client.held, 0);
+      if (held > limits.requests) largestOf(clients)?.refuse('the requests of all clients together are too long');
     },
   };
   // A client may have said all (`echo ... | nc -NU`) and still wait for the answer.
@@ -106,6 +119,10 @@ export async function listen(path: string, serve: Serve, given: ServerLimits = {
       }),
   };
 }
+
+/** Of those that may be let go. */
+const largestOf = (clients: ReadonlySet<Client>): Client | undefined =>
+  [...clients].filter(({ busy }) => !busy).sort((one, other) => other.held - one.held)[0];
 
 function bind(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -156,6 +173,8 @@ class Client {
   private deadline: NodeJS.Timeout | undefined;
   private watcher: Watcher | undefined;
   private ending = false;
+  /** Octets of the request in work. */
+  private inWork = 0;
   busy = false;
 
   constructor(socket: Socket, house: House) {
@@ -176,10 +195,25 @@ class Client {
     this.wait();
   }
 
+  /** Octets of what it has asked, or begun to, that wait for us. */
+  get held(): number {
+    return this.lines.pending + this.inWork + this.waiting.reduce((length, line) => length + line.length, 0);
+  }
+
   drop(): void {
     this.ending = true;
     this.waiting.length = 0;
+    this.lines.clear();
     this.socket.destroy();
+  }
+
+  /** Ends what is not in work, and says why. */
+  refuse(error: string): void {
+    this.ending = true;
+    this.lines.clear();
+    this.socket.removeAllListeners('data');
+    this.socket.write(lineOf({ ok: false, error }));
+    this.hangUp();
   }
 
   /** No more requests; the answer to the one in work still goes out. */
@@ -208,13 +242,11 @@ class Client {
       this.waiting.push(...this.lines.feed(chunk));
     } catch (error) {
       if (!(error instanceof LineTooLong)) throw error;
-      this.ending = true;
-      this.socket.removeAllListeners('data');
-      this.socket.write(lineOf({ ok: false, error: error.message }));
-      this.hangUp();
+      this.refuse(error.message);
       return;
     }
     if (!this.busy && this.waiting.length > 0) void this.work();
+    this.house.received();
   }
 
   /** One request after the other: two writers are serialised, and a client reads its answers in order. */
@@ -223,8 +255,10 @@ class Client {
     this.socket.pause();
     clearTimeout(this.deadline);
     for (let line = this.waiting.shift(); line !== undefined; line = this.waiting.shift()) {
+      this.inWork = line.length;
       await this.house.pace.turn();
       const answer = await this.answerTo(line);
+      this.inWork = 0;
       if (this.socket.destroyed) {
         if (answer instanceof Watcher) answer.end();
         return;

@@ -17,7 +17,9 @@ describe('lines from a stream', () => {
         }
         read.push(...reader.feed(stream.subarray(at)));
         expect(read).toEqual(lines);
-        expect(reader.pending).toBe(unfinished !== '');
+        expect(reader.pending).toBe(Buffer.byteLength(unfinished));
+        reader.clear();
+        expect(reader.feed(Buffer.from('again\n'))).toEqual(['again']);
       }),
     );
   });

@@ -38,6 +38,20 @@ describe('a request', () => {
     expect(() => parseRequest(line)).toThrow(message);
   });
 
+  test.each([
+    ['lists in lists', '['.repeat(1_000_000)],
+    ['many small lists', `{"op":"status","x":[${'[],'.repeat(1_000_000)}[]]}`],
+    ['many words', JSON.stringify({ op: 'tool', program: 'iptables', argv: Array(300_000).fill('-S') })],
+  ])('of too many values is refused before it is read: %s', (_name, line) => {
+    expect(() => parseRequest(line)).toThrow('at most 262144 values');
+  });
+
+  test('may have a text with as many commas, brackets and quotes as it likes', () => {
+    const stdin = '[{,}]"\\"\\\\'.repeat(100_000);
+    const request = { op: 'tool', program: 'iptables-restore', argv: [], stdin };
+    expect(parseRequest(JSON.stringify(request))).toMatchObject({ stdin });
+  });
+
   test('of any shape is taken or refused with a sentence, and what is taken is of the right shape', () => {
     const request = fc.record(
       {

@@ -1,5 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createConnection, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -143,6 +144,16 @@ describe('the control socket', () => {
     expect(idle[1].socket.destroyed).toBe(false);
   });
 
+  test('when all requests together are too long, the client with the longest goes, and the others are served', async () => {
+    await serve(echo, { requests: 10_000 });
+    const small = client('x'.repeat(3_000));
+    const large = client('x'.repeat(6_000));
+    const more = client('x'.repeat(3_000));
+    expect(await large.said).toContain('of all clients together are too long');
+    expect(await ask(path, tool('-S'))).toEqual(['-S']);
+    expect([small.socket.destroyed, more.socket.destroyed]).toEqual([false, false]);
+  });
+
   test('closing lets the answer in work go out', async () => {
     let begun = (): void => {};
     const working = new Promise<void>((resolve) => {
@@ -168,10 +179,20 @@ describe('two daemons', () => {
   });
 
   test('a file that a crash left is taken over', async () => {
-    writeFileSync(path, '');
+    const crashed = createServer().listen(path);
+    await once(crashed, 'listening');
+    renameSync(path, `${path}.kept`);
+    crashed.close();
+    renameSync(`${path}.kept`, path);
     expect(await isServed(path)).toBe(false);
     await serve();
     expect(await isServed(path)).toBe(true);
+  });
+
+  test('what is no socket is no daemon’s: it stays', async () => {
+    writeFileSync(path, 'precious');
+    await expect(listen(path, echo)).rejects.toThrow('is there, and no socket');
+    expect(readFileSync(path, 'utf8')).toBe('precious');
   });
 
   test('a path that no socket can have is named', async () => {
