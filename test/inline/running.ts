@@ -132,6 +132,10 @@ export class Running {
     }
   }
 
+  get pid(): number {
+    return this.process.pid!;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.process.kill(name);
   }
