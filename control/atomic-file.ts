@@ -99,8 +99,11 @@ function targetOf(path: string): string {
   }
 }
 
-/** Undefined when there is no such file; throws what else the system says. */
+/** Undefined when there is no such file; throws what else the system says, and for what is no file: a device may be without end. */
 export function readIfThere(path: string): string | undefined {
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (!there) return undefined;
+  if (!there.isFile() && !there.isFIFO()) throw Object.assign(new Error(`${path} is no file`), { code: 'EINVAL' });
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -55,7 +55,13 @@ export class LiveConnections {
   }
 
   private async read(): Promise<Uint8Array | undefined> {
-    const { size } = statSync(this.path, { throwIfNoEntry: false }) ?? { size: 0 };
+    const there = statSync(this.path, { throwIfNoEntry: false });
+    if (!there) return undefined;
+    const { size } = there;
+    if (!there.isFile()) {
+      this.putAside('not a file');
+      return undefined;
+    }
     if (size === 0) return undefined;
     if (size <= LONGEST_FILE) return readFile(this.path);
     this.putAside(`${size} octets are too many`);

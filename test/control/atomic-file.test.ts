@@ -59,3 +59,7 @@ test('a file that is not there is no error, a folder in its place is', () => {
   expect(readIfThere(join(folder, 'nothing'))).toBeUndefined();
   expect(() => readIfThere(folder)).toThrow('EISDIR');
 });
+
+test.each(['/dev/zero', '/'])('%s is no file to read rules from', (path) => {
+  expect(() => readIfThere(path)).toThrow(`${path} is no file`);
+});
