@@ -193,19 +193,26 @@ export class ConnectionTable extends TupleColumns {
     const first = this.hashOf(id, 0);
     this.index.add(first, id);
     if (!this.hasTwoEntries(id)) return;
-    this.index.add(this.hashOf(id, 1), id);
+    const second = this.hashOf(id, 1);
+    this.index.add(second, id);
+    this.keepHashes(id, first, second);
     this.asymmetric++;
     if (this.isLopsided(id)) this.lopsided++;
   }
 
   /** Takes a confirmed connection out of the index; lookups no longer find it. */
   remove(id: number): void {
-    this.index.remove(this.hashOf(id, 0), id);
+    this.index.remove(this.indexedBy(id, 0), id);
     this.addStatus(id, IPS_DYING);
     if (!this.hasTwoEntries(id)) return;
-    this.index.remove(this.hashOf(id, 1), id);
+    this.index.remove(this.indexedBy(id, 1), id);
     this.asymmetric--;
     if (this.isLopsided(id)) this.lopsided--;
+  }
+
+  /** The hash that a confirmed connection stands under. */
+  private indexedBy(id: number, direction: Direction): number {
+    return this.replyDiffers(id) ? this.keptHash(id, direction) : this.hashOf(id, direction);
   }
 
   private isLopsided(id: number): boolean {

@@ -23,7 +23,8 @@ const FAMILY_6 = 0x80000000 | 0;
 const KIND_MASK = FAMILY_6 | 0x00ff0000;
 
 const ADDRESS_PAIR = 8; // words
-const REPLY_TUPLE = 9; // words: addresses and keys
+const REPLY_TUPLE = 11; // words: addresses, keys, hashes of both directions
+const HASHES = 9;
 
 /** Keys of the answer to a tuple of that protocol with those keys. */
 export type InvertKeys = (protocol: number, keys: number) => number;
@@ -91,6 +92,19 @@ export abstract class TupleColumns {
     for (let word = 0; word < 8; word++) words[at + word] = reply.words[word];
     words[at + 8] = reply.keys;
     this.records[4 * id + 3] |= REPLY_DIFFERS;
+  }
+
+  /** The hashes of both directions of a connection that has two: to be known when it ends. */
+  protected keepHashes(id: number, original: number, reply: number): void {
+    if (!this.replyDiffers(id)) return;
+    const { words } = this.replies.slab;
+    const at = this.replies.at(id) + HASHES;
+    words[at] = original;
+    words[at + 1] = reply;
+  }
+
+  protected keptHash(id: number, direction: Direction): number {
+    return this.replies.slab.words[this.replies.at(id) + HASHES + direction];
   }
 
   // --- Comparing -----------------------------------------------------------------------------------------------------
