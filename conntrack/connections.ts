@@ -119,7 +119,7 @@ export class ConnectionColumns implements Connections {
 
   /** The connection goes, and its id may be another's next. */
   forget(id: number): void {
-    this.secmarks.delete(id);
+    if (this.secmarks.size > 0) this.secmarks.delete(id);
     if (this.watched.size === 0) return;
     const told = this.watched.get(id);
     this.watched.delete(id);

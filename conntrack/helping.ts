@@ -74,16 +74,20 @@ export class Helping {
   /** The connection is gone: nothing more comes of it. */
   forget(id: number): void {
     if (id < this.of.length) this.of[id] = 0;
-    const master = this.masters.get(id);
-    if (master) {
-      master.children--;
-      this.masters.delete(id);
-    }
-    const help = this.helps.get(id);
+    // Most tables have none of either: their size is asked, for every connection that ends.
+    if (this.masters.size > 0) this.leave(id);
+    const help = this.helps.size > 0 ? this.helps.get(id) : undefined;
     if (help === undefined) return;
     this.helps.delete(id);
     this.end(help);
     help.id = -1;
+  }
+
+  private leave(id: number): void {
+    const master = this.masters.get(id);
+    if (!master) return;
+    master.children--;
+    this.masters.delete(id);
   }
 
   private end(help: Help): void {

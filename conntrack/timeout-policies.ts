@@ -64,7 +64,7 @@ export class TimeoutPolicies {
 
   /** The connection is gone. */
   forget(id: number): void {
-    this.of.delete(id);
+    if (this.of.size > 0) this.of.delete(id);
   }
 }
 

@@ -282,7 +282,7 @@ export class ConnectionTracker
     this.policies.forget(id);
     this.events.forget(id);
     this.helping.forget(id);
-    this.expectations.eventMasks.delete(id);
+    if (this.expectations.eventMasks.size > 0) this.expectations.eventMasks.delete(id);
   }
 
   event(id: number, bits: number): void {
