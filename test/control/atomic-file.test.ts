@@ -57,9 +57,9 @@ describe('a file written at once', () => {
 
 test('a file that is not there is no error, a folder in its place is', () => {
   expect(readIfThere(join(folder, 'nothing'))).toBeUndefined();
-  expect(() => readIfThere(folder)).toThrow('EISDIR');
+  expect(() => readIfThere(folder)).toThrow(`${folder} is no file`);
 });
 
-test.each(['/dev/zero', '/'])('%s is no file to read rules from', (path) => {
-  expect(() => readIfThere(path)).toThrow(`${path} is no file`);
+test('a device is no file to read from: it may be without end', () => {
+  expect(() => readIfThere('/dev/zero')).toThrow('/dev/zero is no file');
 });
