@@ -157,7 +157,7 @@ export const recent = defineMatch({
       return matched;
     };
   },
-  saw: ({ name, end }) => `its ${end} in list ${name}`,
+  saw: ({ name, end }) => `what list ${name} knows of its ${end}`,
 });
 
 /** As the tool fills it in: four words of ones, or what inet_pton() made of the option and zeros behind it. */

@@ -17,6 +17,11 @@ export function assertAccepted(outcome: Outcome, device?: string): void {
   hold(claims.accepted(outcome, device), assertAccepted);
 }
 
+/** INPUT let it in, and the router itself has it. */
+export function assertDelivered(outcome: Outcome): void {
+  hold(claims.delivered(outcome), assertDelivered);
+}
+
 /** It was dropped without an answer; `reason` is a part of why: 'filter FORWARD policy'. */
 export function assertDropped(outcome: Outcome, reason?: string): void {
   hold(claims.dropped(outcome, reason), assertDropped);

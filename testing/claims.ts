@@ -35,6 +35,19 @@ export function accepted(given: unknown, device?: string): Claim {
   };
 }
 
+/** INPUT let it in, and the router itself has it: not merely passed on. */
+export function delivered(given: unknown): Claim {
+  const outcome = outcomeOf(given);
+  return {
+    pass: outcome.delivered,
+    message(negated) {
+      if (negated) return told(outcome, 'the packet not to be delivered to the router itself, but it was', stops);
+      const passedOn = outcome.verdict === 'accepted' ? wayOut(outcome) : `it was ${fateText(outcome)}`;
+      return told(outcome, `the packet to be delivered to the router itself, but ${passedOn}`, accepts);
+    },
+  };
+}
+
 /** Dropped without an answer: by a rule, a policy, the tracker or the router. `reason`: a part of why. */
 export function dropped(given: unknown, reason?: string): Claim {
   const outcome = outcomeOf(given);

@@ -17,7 +17,7 @@ export interface Expected {
 export class ExpectationError extends Error {}
 
 const STATES = ['NEW', 'ESTABLISHED', 'RELATED', 'INVALID', 'UNTRACKED'];
-const WORDS = ['accepted', 'dropped', 'rejected', 'held', 'ctstate', 'as', 'logged', 'rule', 'not'];
+const WORDS = ['accepted', 'delivered', 'dropped', 'rejected', 'held', 'ctstate', 'as', 'logged', 'rule', 'not'];
 
 /** Throws ExpectationError with a sentence for what makes no sense. */
 export function parseExpectation(text: string): Expected[] {
@@ -49,6 +49,8 @@ function claimOf([word, ...rest]: readonly string[], text: string): (outcome: Ou
       const device = behind('by');
       return (outcome) => claims.accepted(outcome, device);
     }
+    case 'delivered':
+      return claims.delivered;
     case 'dropped': {
       const reason = behind('by');
       return (outcome) => claims.dropped(outcome, reason);

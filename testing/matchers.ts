@@ -22,6 +22,7 @@ const matcher = <A extends unknown[]>(claim: (given: unknown, ...wanted: A) => C
 /** Hand these to expect.extend(); `sekisho/vitest` has done so when it is imported. */
 export const matchers = {
   toBeAccepted: matcher(claims.accepted),
+  toBeDelivered: matcher(claims.delivered),
   toBeDropped: matcher(claims.dropped),
   toBeRejectedWith: matcher(claims.rejectedWith),
   toBeRewrittenTo: matcher(claims.rewrittenTo),
@@ -37,6 +38,8 @@ export const matchers = {
 export interface FirewallMatchers<R = unknown> {
   /** It left by a device (by `device`, when that is given), or was delivered to the router. */
   toBeAccepted(device?: string): R;
+  /** INPUT let it in, and the router itself has it. */
+  toBeDelivered(): R;
   /** Dropped without an answer; `reason` is a part of why: 'filter FORWARD policy'. */
   toBeDropped(reason?: string): R;
   /** Dropped by REJECT, and the sender told so: 'tcp-reset', 'icmp6-port-unreachable'; any answer, when it is left out. */

@@ -19,6 +19,8 @@ export interface Near {
   readonly missing: readonly { readonly rule: RuleSpec; readonly chain: string; readonly condition: Condition }[];
   /** Conditions asked in all. */
   readonly asked: number;
+  /** How many of them hold before the first that does not. */
+  readonly leading: number;
 }
 
 /** Which rules would have done what the test wanted. */
@@ -98,7 +100,8 @@ export function nearestRule(outcome: Outcome, wanted: Wanted): Near | undefined 
       filterFirst(a) - filterFirst(b) ||
       strange(a) - strange(b) ||
       a.missing.length - b.missing.length ||
-      b.asked - a.asked,
+      b.asked - a.asked ||
+      b.leading - a.leading,
   );
   return found[0];
 }
@@ -108,7 +111,13 @@ function candidates(fw: TestFirewall, { pkt, hook, table }: Place, wanted: Wante
   const chains = new Map((fw.core.chains(family, table) ?? []).map(({ spec }) => [spec.name, spec]));
   const found: Near[] = [];
   const seen = new Set<string>();
-  const visit = (chain: ChainSpec | undefined, missing: Near['missing'], asked: number, depth: number): void => {
+  const visit = (
+    chain: ChainSpec | undefined,
+    missing: Near['missing'],
+    asked: number,
+    leading: number,
+    depth: number,
+  ): void => {
     if (!chain || depth > DEEPEST || seen.has(chain.name)) return;
     seen.add(chain.name);
     for (const [index, rule] of chain.rules.entries()) {
@@ -119,11 +128,14 @@ function candidates(fw: TestFirewall, { pkt, hook, table }: Place, wanted: Wante
       const own = conditions.filter(({ holds }) => holds === false);
       const all = [...missing, ...own.map((condition) => ({ rule, chain: chain.name, condition }))];
       const number = asked + conditions.length;
-      if (isJump) visit(chains.get(target.chain), all, number, depth + 1);
-      else found.push({ table, chain: chain.name, number: index + 1, rule, missing: all, asked: number });
+      const first = conditions.findIndex(({ holds }) => holds === false);
+      const held = missing.length > 0 ? leading : asked + (first < 0 ? conditions.length : first);
+      if (isJump) visit(chains.get(target.chain), all, number, held, depth + 1);
+      else
+        found.push({ table, chain: chain.name, number: index + 1, rule, missing: all, asked: number, leading: held });
     }
   };
-  visit(chains.get(hook), [], 0, 0);
+  visit(chains.get(hook), [], 0, 0, 0);
   return found;
 }
 

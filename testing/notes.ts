@@ -4,6 +4,9 @@
 import { fieldsOf } from './fields.ts';
 import type { Outcome } from './outcome.ts';
 
+/** As the engine's router has it. */
+const NOT_OURS = 'neither ours nor to be forwarded';
+
 export function notesOn(outcome: Outcome): string[] {
   const { firewall } = outcome.observed;
   const { packet, trace, ctstate } = outcome;
@@ -23,6 +26,11 @@ export function notesOn(outcome: Outcome): string[] {
   if (ctstate === 'NEW' && packet.protocol === 'tcp' && !packet.flags?.includes('S')) {
     notes.push(
       'no connection is known for this segment; it is NEW though it is no SYN (nf_conntrack_tcp_loose picks it up).',
+    );
+  }
+  if (outcome.reason === NOT_OURS && packet.family === 6 && packet.dst?.startsWith('ff')) {
+    notes.push(
+      `the router of tests is a member of no group but ff02::1: to try what INPUT says, send it to an address of the router instead of ${packet.dst}.`,
     );
   }
   if (packet.fragment && packet.fragment.offset > 0 && ctstate === undefined) {

@@ -36,6 +36,7 @@ describe('every claim holds where it should, and says what is wrong where it doe
   const telnet = fw.send(tcp(A, B, { dport: 23 }));
   const ping = fw.send(icmp(A, B));
   const dns = fw.send(udp(A, B, { dport: 53 }));
+  const ours = fw.send(tcp(A, '10.0.1.1', { dport: 22 }));
 
   const rows: [name: string, holds: () => void, fails: () => void, says: string][] = [
     [
@@ -49,6 +50,12 @@ describe('every claim holds where it should, and says what is wrong where it doe
       () => assert.assertAccepted(https, 'outside'),
       () => assert.assertAccepted(https, 'inside'),
       'to leave by inside, but it left by outside',
+    ],
+    [
+      'delivered',
+      () => assert.assertDelivered(ours),
+      () => assert.assertDelivered(https),
+      'to be delivered to the router itself, but it left by outside',
     ],
     [
       'dropped',
@@ -159,6 +166,8 @@ describe('every claim holds where it should, and says what is wrong where it doe
   test('matchers say the same, and turn round with .not', () => {
     expect(https).toBeAccepted('outside');
     expect(https).not.toBeDropped();
+    expect(ours).toBeDelivered();
+    expect(() => expect(ours).not.toBeDelivered()).toThrow('not to be delivered to the router itself, but it was');
     expect(dns).not.toMatchRule('answers');
     expect(fw).not.toReachEveryRule();
     expect(() => expect(https).not.toBeAccepted()).toThrow(
@@ -166,6 +175,26 @@ describe('every claim holds where it should, and says what is wrong where it doe
     );
     expect(() => expect(telnet).not.toBeRejectedWith('tcp-reset')).toThrow('not to be rejected, but it was');
     expect(() => expect(https).not.toMatchRule('web 1')).toThrow('not to match');
+  });
+
+  test('of rules that lack as many conditions, the one that was held longer against the packet is nearer', () => {
+    const rules = (...lines: string[]): string => `*filter\n:FORWARD DROP [0:0]\n${lines.join('\n')}\nCOMMIT\n`;
+    const [far, near] = [
+      '-A FORWARD -p tcp -m tcp --dport 81 -m mark --mark 0x0 -j ACCEPT',
+      '-A FORWARD -p tcp -m tcp --dport 80 -m mark --mark 0x1 -j ACCEPT',
+    ];
+    for (const v4 of [rules(far, near), rules(near, far)]) {
+      const outcome = firewall({ v4 }).send(tcp(A, B, { dport: 80 }));
+      expect(() => assert.assertAccepted(outcome)).toThrow(`Nearest rule that would accept it:\n    ${near}`);
+    }
+  });
+
+  test('a group that the router of tests is no member of', () => {
+    const inside = firewall({ v6: RULES.replaceAll(/^.*(icmp|TCPMSS).*\n/gm, '') });
+    const asked = inside.send('icmp6 fe80::2 > ff02::1:ff00:1 neighbour-solicitation target fe80::1', { in: 'inside' });
+    expect(() => assert.assertDelivered(asked)).toThrow(
+      /Note: the router of tests is a member of no group but ff02::1/,
+    );
   });
 
   test('said of the wrong thing', () => {
