@@ -27,8 +27,7 @@ export async function reached(text: () => Promise<string>): Promise<number> {
 
 function complain(error: Error): number {
   const nobody = error instanceof NotServed;
-  const hint = nobody ? ' (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)' : '';
-  process.stderr.write(`sekisho: ${error.message}${hint}\n`);
+  process.stderr.write(`sekisho: ${error.message}\n`);
   return nobody ? UNREACHABLE : 1;
 }
 

@@ -33,8 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     const nobody = error instanceof NotServed;
-    const hint = nobody ? ' (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)' : '';
-    process.stderr.write(`conntrack: ${(error as Error).message}${hint}\n`);
+    process.stderr.write(`conntrack: ${(error as Error).message}\n`);
     return nobody ? UNREACHABLE : 1;
   } finally {
     client.close();

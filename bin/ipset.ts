@@ -56,8 +56,8 @@ async function once(argv: string[]): Promise<number> {
   return answer.exitCode;
 }
 
-async function run(argv: string[], stdin: string | undefined): Promise<ToolAnswer> {
-  const paths = statePaths();
+/** The tool's answer; `stdin` is the text that a restore reads. */
+export async function run(argv: string[], stdin: string | undefined, paths = statePaths()): Promise<ToolAnswer> {
   const daemon = async (): Promise<ToolAnswer> => (await ask(paths.socket, { op: 'ipset', argv, stdin })) as ToolAnswer;
   const stored = (): Promise<ToolAnswer> =>
     ipsetOnStored(paths, { argv, stdin }, async () => existsSync(paths.socket) && isServed(paths.socket), daemon);

@@ -50,10 +50,10 @@ export async function runTool(
   program: ToolName,
   words: readonly string[],
   stdin: string | undefined,
+  paths = statePaths(),
 ): Promise<ToolAnswer> {
   const { file, json, rest } = takeOurs(words);
   const request = { program, argv: [...rest], json, stdin };
-  const paths = statePaths();
   const stored = async (): Promise<ToolAnswer> => {
     const listed = file === undefined && !json ? listStored(paths, program, rest, new Date()) : undefined;
     if (listed !== undefined) return { stdout: listed, stderr: '', exitCode: 0 };

@@ -1,19 +1,27 @@
 // sekisho trace: one packet through a rule set, and every reason on its way.
 
 import { randomFillSync } from 'node:crypto';
+import { loadConfig } from '../control/config/load.ts';
+import { ConfigError } from '../control/config/reader.ts';
+import { loadExtension } from '../control/extension-files.ts';
 import { builtinRegistry } from '../control/extensions.ts';
 import { hostNames } from '../control/host-names.ts';
-import { Firewall, type Mode } from '../engine/firewall.ts';
+import { type StatePaths, statePaths } from '../control/paths.ts';
+import { modeOf as daemonMode, type Settings, sysctlsOf } from '../control/settings.ts';
+import { Firewall, type FirewallOptions, type Mode } from '../engine/firewall.ts';
 import { parseSave } from '../engine/restore.ts';
+import { runIpset } from '../engine/sets/index.ts';
 import type { Trace } from '../engine/trace.ts';
 import { traceText } from '../engine/trace-text.ts';
 import { renderDiagnostic } from '../grammar/diagnostics.ts';
 import { type Printing, printRule } from '../grammar/print.ts';
 import { toHex } from '../packet/bytes.ts';
+import type { Family } from '../packet/numbers.ts';
 import { Packet } from '../packet/packet.ts';
 import { networkAt, readCapture } from '../packet/pcap.ts';
 import { PacketWordsError, packetFromWords } from '../packet/words.ts';
 import { parseDevice } from './device-spec.ts';
+import { inForce } from './in-force.ts';
 import { complain, readBytes, readText } from './input.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
 
@@ -22,6 +30,7 @@ export interface TraceOptions extends RuleOptions {
   mode: 'bridge' | 'router';
   inside: string;
   outside: string;
+  config?: string;
   after?: readonly string[];
   json?: boolean;
 }
@@ -37,16 +46,12 @@ class RulesRefused extends Error {}
 export async function trace(words: readonly string[], options: TraceOptions): Promise<number> {
   try {
     const octets = packetOf(words.join(' '));
+    const settings = options.config === undefined ? undefined : await loadConfig(options.config);
     const devices = [parseDevice(options.inside), parseDevice(options.outside)] as const;
-    const firewall = new Firewall({
-      mode: modeOf(options.mode, devices),
-      registry: builtinRegistry(),
-      random: () => randomFillSync(new Uint32Array(1))[0],
-      transmit: () => {},
-    });
-    load(firewall, options);
-    const device = options.in ?? devices[0].name;
-    const names = devices.map(({ name }) => name);
+    const firewall = settings ? firewallOf(settings) : made(modeOf(options.mode, devices));
+    await load(firewall, options, settings?.paths ?? statePaths());
+    const names = (settings?.devices ?? devices).map(({ name }) => name);
+    const device = options.in ?? names[0];
     if (!names.includes(device)) throw new Error(`--in ${device}: the devices are ${names.join(' and ')}`);
     for (const earlier of options.after ?? []) send(firewall, earlier, device, names);
     const walk = firewall.trace(octets, { device });
@@ -54,8 +59,8 @@ export async function trace(words: readonly string[], options: TraceOptions): Pr
     process.stdout.write(options.json ? `${jsonOf(walk, printing)}\n` : traceText(walk, printing));
     return 0;
   } catch (error) {
-    if (error instanceof RulesRefused) {
-      process.stderr.write(error.message);
+    if (error instanceof RulesRefused || error instanceof ConfigError) {
+      process.stderr.write(`${error.message.trimEnd()}\n`);
       return 2;
     }
     return complain(error instanceof PacketWordsError ? wordsProblem(error, words.join(' ')) : error);
@@ -82,13 +87,44 @@ function modeOf(mode: TraceOptions['mode'], [inside, outside]: readonly ReturnTy
   };
 }
 
-function load(firewall: Firewall, options: RuleOptions): void {
-  for (const { family, path } of ruleFiles(options)) {
-    const context = { family, lookup: firewall.registry, names: hostNames(), file: path };
-    const { tables, diagnostics } = parseSave(readText(path), context);
-    if (diagnostics.length > 0) throw new RulesRefused(diagnostics.map(renderDiagnostic).join(''));
-    firewall.install(tables);
+const made = (mode: Mode, more: Partial<FirewallOptions> = {}): Firewall =>
+  new Firewall({
+    mode,
+    registry: builtinRegistry(),
+    random: () => randomFillSync(new Uint32Array(1))[0],
+    transmit: () => {},
+    ...more,
+  });
+
+/** As a daemon of that configuration is. */
+function firewallOf(settings: Settings): Firewall {
+  const firewall = made(daemonMode(settings), { sysctls: sysctlsOf(settings), host: settings.host });
+  for (const file of settings.extensions) firewall.attach(loadExtension(file));
+  return firewall;
+}
+
+/** The rules of the files, or without any those that are in force, with their sets. */
+async function load(firewall: Firewall, options: RuleOptions, paths: StatePaths): Promise<void> {
+  const files = ruleFiles(options);
+  for (const { family, path } of files) install(firewall, family, readText(path), path);
+  if (files.length > 0) return;
+  const { rules, sets } = await inForce(paths);
+  if (sets !== '') {
+    const { exitCode, stderr } = runIpset(firewall.sets, {
+      argv: ['restore'],
+      stdin: sets,
+      names: hostNames(),
+      now: 0,
+    });
+    if (exitCode !== 0) throw new Error(stderr.trimEnd());
   }
+  for (const family of [4, 6] as const) if (rules[family] !== '') install(firewall, family, rules[family]);
+}
+
+function install(firewall: Firewall, family: Family, text: string, file?: string): void {
+  const { tables, diagnostics } = parseSave(text, { family, lookup: firewall.registry, names: hostNames(), file });
+  if (diagnostics.length > 0) throw new RulesRefused(diagnostics.map(renderDiagnostic).join(''));
+  firewall.install(tables);
 }
 
 /** A packet that is to have gone before: `outside: WORDS` for the other direction. */

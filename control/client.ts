@@ -7,7 +7,11 @@ import { Lines } from './framing.ts';
 import type { Answer, Request } from './protocol.ts';
 
 /** No daemon serves the socket: the caller works on the stored rules instead. */
-export class NotServed extends Error {}
+export class NotServed extends Error {
+  constructor(path: string) {
+    super(`no daemon on ${path} (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)`);
+  }
+}
 
 /** Sends one request and waits for its answer. Rejects with NotServed when nobody listens, with an Error when the daemon says no. */
 export function ask(path: string, request: Request): Promise<unknown> {
@@ -64,7 +68,7 @@ export function watch(
 
 export function connectError(path: string, error: NodeJS.ErrnoException): Error {
   const nobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-  return nobody ? new NotServed(`no daemon on ${path}`) : error;
+  return nobody ? new NotServed(path) : error;
 }
 
 /** Whether somebody listens on a socket: a file without a listener is left from a crash. */

@@ -127,7 +127,10 @@ export function scanWide(word: string, most: number, largest: number | bigint, s
 export const strictPort = (word: string, scope: ValueScope, protocol?: string): number =>
   wholeNumber(word, 0, 0xffff) ??
   scope.names.service(word, protocol) ??
-  scope.fail(`invalid port/service \`${word}' specified`);
+  scope.fail(`invalid port/service \`${word}' specified`, severalPorts(word));
+
+const severalPorts = (word: string): string | undefined =>
+  word.includes(',') ? `several ports are of -m multiport: --dports ${word}, or --sports` : undefined;
 
 /**
  * A port as the newer option parser reads it (udp, sctp, dccp, conntrack): getaddrinfo(), so decimal only, and a number that is

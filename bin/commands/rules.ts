@@ -38,9 +38,16 @@ Differs: the comment lines of iptables-save, which hold a date, are not printed.
       '<packet...>',
       'words such as: tcp 2001:db8::1 > 2001:db8::2 dport 443 syn; or hex octets; or FILE.pcap#N',
     )
-    .addOption(many('--rules <file>', 'save file for both families'))
+    .addOption(many('--rules <file>', 'save file for both families; none: the rules and sets in force'))
     .addOption(many('--rules4 <file>', 'save file for IPv4'))
     .addOption(many('--rules6 <file>', 'save file for IPv6'))
+    .addOption(
+      new Option('--config <file>', "devices and settings of a daemon's configuration file").conflicts([
+        'mode',
+        'inside',
+        'outside',
+      ]),
+    )
     .option('--in <device>', 'device that the packet comes in by')
     .addOption(new Option('--mode <mode>', 'bridge or router').choices(['bridge', 'router']).default('router'))
     .option('--inside <device>', 'as for run', 'inside')
@@ -55,6 +62,7 @@ Differs: the comment lines of iptables-save, which hold a date, are not printed.
       examples(
         'sekisho trace --rules examples/border/rules.save --mode bridge "tcp 10.77.0.2 > 10.77.0.3 dport 25 syn"',
         "sekisho trace --rules6 rules.v6 tcp 2001:db8::1 '>' 2001:db8::2 dport 443 syn",
+        "sekisho trace --config /etc/sekisho/sekisho.yaml --in out0 tcp 192.0.2.9 '>' 10.0.1.2 dport 22 syn",
         'sekisho trace --rules4 rules.v4 --json capture.pcap#7',
         'sekisho trace --rules4 rules.v4 --after "udp 10.0.1.5 > 10.0.2.9 dport 53" --in outside "udp 10.0.2.9 > 10.0.1.5 sport 53 dport 1024"',
       ),

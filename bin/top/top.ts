@@ -37,8 +37,7 @@ export async function top(options: TopOptions): Promise<number> {
     else await new Screen(view, seconds, await overview(lines, view)).run();
     return 0;
   } catch (error) {
-    const hint = error instanceof NotServed ? ' (is "sekisho run" running, and SEKISHO_STATE_DIR the same?)' : '';
-    process.stderr.write(`sekisho: ${(error as Error).message}${hint}\n`);
+    process.stderr.write(`sekisho: ${(error as Error).message}\n`);
     return error instanceof NotServed ? UNREACHABLE : 1;
   }
 }

@@ -206,6 +206,33 @@ hint: did you mean "dport"?
   });
 });
 
+describe('without rules, through those that are in force', () => {
+  const env = (): Record<string, string> => ({ SEKISHO_STATE_DIR: join(folder, 'state') });
+  const packet = ['udp', '192.0.2.9', '>', '10.0.1.5', 'dport', '9'];
+
+  test('with their sets', () => {
+    const nothing = sekisho(['trace', ...packet], { env: env() });
+    expect([nothing.code, nothing.stdout]).toEqual([0, expect.stringContaining('packet 0 was sent')]);
+    for (const words of ['create bad hash:net', 'add bad 192.0.2.0/24'])
+      sekisho(['ipset', ...words.split(' ')], { env: env() });
+    sekisho(['iptables', ...'-A FORWARD -m set --match-set bad src -j DROP'.split(' ')], { env: env() });
+    const { stdout } = sekisho(['trace', '--in', 'outside', ...packet], { env: env() });
+    expect(stdout).toContain('packet 0 was dropped: filter FORWARD rule 1\n');
+  });
+
+  test('as a daemon of a configuration file', () => {
+    const config = join(folder, 'sekisho.yaml');
+    const devices = 'devices:\n  lan0: { addresses: 10.0.1.1/24 }\n  ppp0: { addresses: 192.0.2.1/24 }\n';
+    writeFileSync(config, `mode: router\nstate: ${join(folder, 'other')}\n${devices}`);
+    sekisho(['iptables', '-P', 'FORWARD', 'DROP'], { env: { SEKISHO_STATE_DIR: join(folder, 'other') } });
+    const { code, stdout } = sekisho(['trace', '--config', config, '--in', 'ppp0', ...packet]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('packet 0 was dropped: filter FORWARD policy\n')]);
+    writeFileSync(config, `mode: ruoter\n${devices}`);
+    const wrong = sekisho(['trace', '--config', config, ...packet]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('did you mean "router"?')]);
+  });
+});
+
 test('on the command line', () => {
   const { code, stdout } = sekisho(['trace', '--rules', rules, 'udp', '10.0.1.5', '>', '10.0.2.9', 'dport', '53']);
   expect([code, stdout]).toEqual([0, expect.stringContaining('packet 0 was dropped: filter FORWARD rule 3\n')]);

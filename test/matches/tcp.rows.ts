@@ -37,7 +37,7 @@ export const sheets = [
         ['--dport <|65536|>', { fails: "invalid port/service `65536' specified" }],
         ['--dport <|nosuch|>', { fails: "invalid port/service `nosuch' specified" }],
         ['--dport <|1:2:3|>', { fails: "invalid port/service `2:3' specified" }],
-        ['--dport <|1,2|>', { fails: "invalid port/service `1,2' specified" }],
+        ['--dport <|1,2|>', { fails: "invalid port/service `1,2' specified", hint: '-m multiport: --dports 1,2' }],
         ['--dport 1 <|--dport 2|>', { fails: "Only one `--destination-port' allowed" }],
         ['--syn <|--tcp-flags SYN SYN|>', { fails: "Only one of `--syn' or `--tcp-flags'  allowed" }],
         ['<|--tcp-flags SYN|> --dport 80', { fails: '--tcp-flags requires two args.' }],
