@@ -49,6 +49,9 @@ const MATCH = ['summary', 'kernel', 'options', 'check', 'save', 'list', 'compile
 const HELPER = ['summary', 'protocols', 'policies', 'help'] as const;
 const TARGET = ['summary', 'kernel', 'options', 'check', 'save', 'list', 'compile'] as const;
 
+const isFamilies = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && value.every((family) => family === 4 || family === 6);
+
 /** What is wrong would show as a riddle later, so the shape is looked at now. */
 function checked(path: string, value: unknown): Module {
   const refuse = (what: string): never => {
@@ -64,7 +67,7 @@ function checked(path: string, value: unknown): Module {
   ): void => {
     for (const one of all) {
       if (typeof one?.name !== 'string' || !/^[A-Za-z0-9_-]{1,28}$/.test(one.name)) refuse('an extension has no name');
-      if (!Array.isArray(one.families)) refuse(`"${one.name}" does not say its families: [4, 6]`);
+      if (!isFamilies(one.families)) refuse(`"${one.name}" does not say its families: [4, 6]`);
       const missing = members.find((member) => (one as unknown as Record<string, unknown>)[member] === undefined);
       if (missing !== undefined) refuse(`"${one.name}" has no member "${missing}"`);
     }

@@ -30,6 +30,9 @@ test.each([
   ['export default { matches: [{}] };', 'an extension has no name'],
   ["export default { matches: [{ name: 'a b' }] };", 'an extension has no name'],
   ["export default { matches: [{ name: 'a' }] };", '"a" does not say its families'],
+  // One that no rule could name, nor anybody detach.
+  ["export default { matches: [{ name: 'a', families: [] }] };", '"a" does not say its families'],
+  ["export default { matches: [{ name: 'a', families: [6, 'inet'] }] };", '"a" does not say its families'],
   ["export default { targets: [{ name: 'A', families: [4] }] };", '"A" has no member "summary"'],
   ["export default { helpers: [{ name: 'h', families: [4], summary: '' }] };", '"h" has no member "protocols"'],
   ['export default {', 'Unexpected'],
