@@ -8,7 +8,9 @@ import type { Extensions } from './load-check.ts';
 import { Refusal } from './refusal.ts';
 import { MOST_AT_ONCE, SLICE, type Steps } from './steps.ts';
 
-export interface ChainFacts {
+const NOBODY: readonly ChainFacts[] = [];
+
+export class ChainFacts {
   readonly name: string;
   /** Our own copy, where whoever gave the rules may go on editing them. */
   readonly rules: readonly RuleSpec[];
@@ -17,16 +19,29 @@ export interface ChainFacts {
   /** Of those, the first that jumps to each chain. */
   readonly jumps: readonly RuleSpec[];
   /** Rules from `from` to `to` have not been checked; the others passed under the same hooks. */
-  from: number;
+  from = 0;
   to: number;
-  bits: number;
+  bits = 0;
   /** The chains of `jumps`, so far as they are there. */
-  callees: readonly ChainFacts[];
+  callees = NOBODY;
   /** Bits of the hooks that reach the chain. */
-  reaching: number;
+  reaching = 0;
   /** The walk is in it, or in one that it jumped to. */
-  onPath: boolean;
-  extensions: Extensions | undefined;
+  onPath = false;
+  extensions: Extensions | undefined = undefined;
+
+  constructor(name: string, rules: readonly RuleSpec[], { reached, jumps }: Pick<ChainFacts, 'reached' | 'jumps'>) {
+    this.name = name;
+    this.rules = rules;
+    this.reached = reached;
+    this.jumps = jumps;
+    this.to = rules.length;
+  }
+
+  meet(facts: ReadonlyMap<string, ChainFacts>): void {
+    this.callees = NOBODY;
+    if (this.jumps.length > 0) this.callees = this.jumps.flatMap((rule) => facts.get(calleeOf(rule)!) ?? NOBODY);
+  }
 }
 
 export function isSame(rules: readonly RuleSpec[], before: readonly RuleSpec[]): boolean {
@@ -35,36 +50,89 @@ export function isSame(rules: readonly RuleSpec[], before: readonly RuleSpec[]):
   return true;
 }
 
+/** Of rules that one step looks through. */
+export const isShort = ({ rules }: ChainSpec): boolean => rules.length <= SLICE;
+
 /** What differs from before is looked at, and all of it where that changes what the rest means. `fixed`: nobody changes the rules any more. */
-export function* factsOf({ name, rules }: ChainSpec, before: ChainFacts | undefined, fixed = false): Steps<ChainFacts> {
-  const own = (): readonly RuleSpec[] => (fixed ? rules : rules.slice());
-  const checked = { from: 0, to: rules.length, bits: 0, reaching: 0, extensions: undefined };
-  const all = { name, callees: [], onPath: false, ...checked };
-  if (!before) return { rules: own(), ...(yield* reachOf(rules)), ...all };
-  const [from, behind] = commonEnds(rules, before.rules);
-  if (from === rules.length && from === before.rules.length) return before;
-  const removed = before.rules.slice(from, before.rules.length - behind);
-  const added = rules.slice(from, rules.length - behind);
-  const isPlain = (rule: RuleSpec): boolean => calleeOf(rule) === undefined && !endsEveryWalk(rule);
-  const few = removed.length + added.length <= MOST_AT_ONCE;
-  if (!few || !removed.every(isPlain) || !added.every(isPlain) || before.from !== before.to) {
-    return { rules: own(), ...(yield* reachOf(rules)), ...all };
-  }
-  const shift = added.length - removed.length;
-  const reached = before.reached > from ? before.reached + shift : before.reached;
-  return { ...before, rules: own(), reached, from, to: rules.length - behind };
+export function* factsOf(chain: ChainSpec, before: ChainFacts | undefined, fixed = false): Steps<ChainFacts> {
+  if (isShort(chain)) return factsAtOnce(chain, before, fixed);
+  const known = before && edited(chain, before, fixed);
+  if (known) return known;
+  const reach = new Reach(chain.rules);
+  while (!reach.proceed(8 * SLICE)) yield;
+  return anew(chain, reach, fixed);
 }
 
-function* reachOf(rules: readonly RuleSpec[]): Steps<{ reached: number; jumps: readonly RuleSpec[] }> {
-  const jumps = new Map<string, RuleSpec>();
-  for (let index = 0; index < rules.length; index++) {
-    const rule = rules[index];
-    const name = calleeOf(rule);
-    if (name !== undefined && !jumps.has(name)) jumps.set(name, rule);
-    if (endsEveryWalk(rule)) return { reached: index + 1, jumps: [...jumps.values()] };
-    if (index % (8 * SLICE) === 8 * SLICE - 1) yield;
+/** The same of a short chain. */
+export function factsAtOnce(chain: ChainSpec, before: ChainFacts | undefined, fixed = false): ChainFacts {
+  const known = before && edited(chain, before, fixed);
+  if (known) return known;
+  const reach = new Reach(chain.rules);
+  reach.proceed(chain.rules.length);
+  return anew(chain, reach, fixed);
+}
+
+const own = (rules: readonly RuleSpec[], fixed: boolean): readonly RuleSpec[] => (fixed ? rules : rules.slice());
+
+const anew = ({ name, rules }: ChainSpec, reach: Reach, fixed: boolean): ChainFacts =>
+  new ChainFacts(name, own(rules, fixed), reach);
+
+/** Where few rules came or went that end no walk and jump nowhere; undefined: all is to be looked at. */
+function edited({ name, rules }: ChainSpec, before: ChainFacts, fixed: boolean): ChainFacts | undefined {
+  const [from, behind] = commonEnds(rules, before.rules);
+  if (from === rules.length && from === before.rules.length) return before;
+  const [to, was] = [rules.length - behind, before.rules.length - behind];
+  if (to + was - 2 * from > MOST_AT_ONCE || before.from !== before.to) return undefined;
+  if (!arePlain(before.rules, from, was) || !arePlain(rules, from, to)) return undefined;
+  const reached = before.reached > from ? before.reached + to - was : before.reached;
+  const { jumps, bits, callees, reaching, extensions } = before;
+  const facts = new ChainFacts(name, own(rules, fixed), { reached, jumps });
+  return Object.assign(facts, { from, to, bits, callees, reaching, extensions });
+}
+
+function arePlain(rules: readonly RuleSpec[], from: number, to: number): boolean {
+  for (let index = from; index < to; index++) {
+    if (calleeOf(rules[index]) !== undefined || endsEveryWalk(rules[index])) return false;
   }
-  return { reached: Number.POSITIVE_INFINITY, jumps: [...jumps.values()] };
+  return true;
+}
+
+const NOWHERE: RuleSpec[] = [];
+
+/** How far packets get in a chain, and where they jump to from there. */
+class Reach {
+  reached = Number.POSITIVE_INFINITY;
+  jumps = NOWHERE;
+  private readonly rules: readonly RuleSpec[];
+  private at = 0;
+  private names: Set<string> | undefined = undefined;
+
+  constructor(rules: readonly RuleSpec[]) {
+    this.rules = rules;
+  }
+
+  /** Looks at so many more rules; whether that is the end. */
+  proceed(most: number): boolean {
+    const { rules } = this;
+    for (const to = Math.min(rules.length, this.at + most); this.at < to; this.at++) {
+      const rule = rules[this.at];
+      const name = calleeOf(rule);
+      if (name !== undefined) this.note(name, rule);
+      if (!endsEveryWalk(rule)) continue;
+      this.reached = this.at + 1;
+      return true;
+    }
+    return this.at === rules.length;
+  }
+
+  private note(name: string, rule: RuleSpec): void {
+    if (this.jumps === NOWHERE) this.jumps = [rule];
+    else {
+      this.names ??= new Set(this.jumps.map((one) => calleeOf(one)!));
+      if (!this.names.has(name)) this.jumps.push(rule);
+    }
+    this.names?.add(name);
+  }
 }
 
 /** Depth first, with a stack of our own: chains may be nested deeper than ours reaches. */

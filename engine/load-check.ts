@@ -7,10 +7,10 @@
 
 import type { Lookup } from '../grammar/lookup.ts';
 import { orderedChains } from '../grammar/print.ts';
-import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
+import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, type HookName, TABLES } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
-import { type ChainFacts, factsOf, isSame, spread, walk } from './chain-facts.ts';
+import { type ChainFacts, factsAtOnce, factsOf, isSame, isShort, spread, walk } from './chain-facts.ts';
 import { calleeOf } from './difference.ts';
 import type { AnyMatch, AnyTarget, PlaceContext, Placement } from './extension.ts';
 import { type Edited, editedSince } from './lineage.ts';
@@ -93,7 +93,7 @@ function* checkEdited(edited: Edited, table: TableSpec, passed: Passed, extensio
     if (left.size > 0) passed.isExact = false;
   }
   try {
-    for (const one of toCheck) yield* checkChain(one, table, extensions);
+    yield* checkChains(toCheck, table, extensions);
   } catch (problem) {
     if (problem instanceof Refusal) return false;
     throw problem;
@@ -102,23 +102,29 @@ function* checkEdited(edited: Edited, table: TableSpec, passed: Passed, extensio
 }
 
 function* checkAll(table: TableSpec, facts: Map<string, ChainFacts>, extensions: Extensions): Steps<void> {
-  const touched: ChainSpec[] = [];
+  const touched: ChainFacts[] = [];
   let sameJumps = facts.size === table.chains.size;
   let work = 0;
   for (const chain of table.chains.values()) {
     if (++work % SLICE === 0) yield;
     const was = facts.get(chain.name);
     if (was && was.from === was.to && was.extensions === extensions && isSame(chain.rules, was.rules)) continue;
-    const now = yield* factsOf(chain, was);
+    const now = isShort(chain) ? factsAtOnce(chain, was) : yield* factsOf(chain, was);
     facts.set(chain.name, now);
-    touched.push(chain);
+    touched.push(now);
     if (now.jumps !== was?.jumps) sameJumps = false;
   }
   if (facts.size > table.chains.size) for (const name of facts.keys()) if (!table.chains.has(name)) facts.delete(name);
   if (!sameJumps) yield* walkAll(table, facts);
-  for (const chain of sameJumps ? touched : orderedChains(table)) {
-    if (++work % SLICE === 0) yield;
-    yield* checkChain(facts.get(chain.name)!, table, extensions);
+  try {
+    yield* checkChains(sameJumps ? touched : facts.values(), table, extensions);
+  } catch (problem) {
+    // The first one in the order of the table is to be told: those that have passed are not looked at again.
+    if (problem instanceof Refusal && !sameJumps) {
+      const ordered = orderedChains(table).map(({ name }) => facts.get(name)!);
+      yield* checkChains(ordered, table, extensions);
+    }
+    throw problem;
   }
 }
 
@@ -127,7 +133,7 @@ function* walkAll(table: TableSpec, facts: ReadonlyMap<string, ChainFacts>): Ste
   let work = 0;
   for (const one of facts.values()) {
     one.reaching = 0;
-    one.callees = one.jumps.flatMap((rule) => facts.get(calleeOf(rule)!) ?? []);
+    one.meet(facts);
     if (++work % SLICE === 0) yield;
   }
   for (const { name, builtin } of table.chains.values()) {
@@ -135,37 +141,54 @@ function* walkAll(table: TableSpec, facts: ReadonlyMap<string, ChainFacts>): Ste
   }
 }
 
-function* checkChain(facts: ChainFacts, table: TableSpec, extensions: Extensions): Steps<void> {
-  const { rules } = facts;
-  const bits = facts.reaching;
-  const same = facts.bits === bits && facts.extensions === extensions;
-  const [from, to] = same ? [facts.from, facts.to] : [0, rules.length];
-  const checker = new Checker(facts.name, table, extensions);
-  for (let index = from; index < to; index++) {
-    checker.check(rules[index], index < facts.reached ? bits : 0);
-    if (index % SLICE === SLICE - 1) yield;
+function* checkChains(chains: Iterable<ChainFacts>, table: TableSpec, extensions: Extensions): Steps<void> {
+  const checker = new Checker(table, extensions);
+  let work = 0;
+  for (const facts of chains) {
+    if (++work % SLICE === 0) yield;
+    checker.begin(facts);
+    while (!checker.proceed(facts)) yield;
   }
-  facts.from = facts.to = 0;
-  facts.bits = bits;
-  facts.extensions = extensions;
 }
 
-/** Checks the rules of one chain. */
+/** Checks the rules of chains, one after the other. */
 class Checker {
-  private readonly chain: string;
   private readonly table: TableSpec;
   private readonly extensions: Extensions;
+  private chain = '';
+  /** What of it is still to be checked. */
+  private at = 0;
+  private end = 0;
   /** Rules that were read from the same words share their matches: the last ones that were in their place. */
   private passed: RuleSpec | undefined = undefined;
   private passedBits = -1;
 
-  constructor(chain: string, table: TableSpec, extensions: Extensions) {
-    this.chain = chain;
+  constructor(table: TableSpec, extensions: Extensions) {
     this.table = table;
     this.extensions = extensions;
   }
 
-  check(rule: RuleSpec, bits: number): void {
+  begin({ name, rules, bits, reaching, extensions, from, to }: ChainFacts): void {
+    const same = bits === reaching && extensions === this.extensions;
+    this.chain = name;
+    this.at = same ? from : 0;
+    this.end = same ? to : rules.length;
+  }
+
+  /** Checks some of its rules; whether that was the end. */
+  proceed(facts: ChainFacts): boolean {
+    const { rules, reached, reaching } = facts;
+    for (const until = Math.min(this.end, this.at + SLICE); this.at < until; this.at++) {
+      this.check(rules[this.at], this.at < reached ? reaching : 0);
+    }
+    if (this.at < this.end) return false;
+    facts.from = facts.to = 0;
+    facts.bits = reaching;
+    facts.extensions = this.extensions;
+    return true;
+  }
+
+  private check(rule: RuleSpec, bits: number): void {
     const { passed } = this;
     const { matches, target, protocol, family } = rule;
     if (matches.length === 0 && target?.kind !== 'extension') return;
