@@ -11,7 +11,7 @@ import type { Family } from '../packet/numbers.ts';
 import type { EngineRequest, RulePlaces, TableCounters } from './engine.ts';
 import { Packer } from './packed-change.ts';
 import type { ToolAnswer } from './protocol.ts';
-import { changeOf, piecesOf, type TableChange } from './table-change.ts';
+import { changeOf, isMoved, type Moved, piecesOf, type TableChange } from './table-change.ts';
 
 /** Asks the engine; rejects with its refusal. */
 export type AskEngine = (request: EngineRequest) => Promise<unknown>;
@@ -258,6 +258,16 @@ export class LiveRules {
       if (index >= AHEAD && !(await isYes(answers[index - AHEAD]))) break;
     }
     return { answers };
+  }
+
+  /** Whether the engine may say no to what the rule sets let pass: only it knows what rules share, and what else there is. */
+  mayRefuse(changes: readonly TableChange[]): boolean {
+    const { registry } = this.context;
+    const isSure = (rule: RuleSpec | Moved): boolean =>
+      isMoved(rule) ||
+      (rule.target?.kind !== 'extension' &&
+        rule.matches.every(({ name }) => registry.match(name, rule.family)?.effect === 'pure'));
+    return changes.some(({ chains }) => chains.some(({ added }) => !added.every(isSure)));
   }
 
   private placesOf(rules: ReadonlySet<RuleSpec>): RulePlaces[] {

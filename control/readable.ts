@@ -2,7 +2,7 @@
 // name with a blank, a quote in a chain's name. The real tools have that gap between -save and -restore; for us it would be the rules
 // of tomorrow, so such rules are refused before they are stored.
 
-import { hasChain } from '../engine/edited-table.ts';
+import { chainOf } from '../engine/edited-table.ts';
 import { Ruleset } from '../engine/ruleset.ts';
 import { knownConditions, orderedChains, type Printing, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
@@ -38,7 +38,7 @@ export class Readable {
       }
       const added = chains.map((chain) => ({
         name: chain.name,
-        rules: chain.added.filter((one): one is RuleSpec => !isMoved(one)),
+        rules: chain.added.filter((one): one is RuleSpec => !isMoved(one) && !this.isKnown(one, ruleset.printing)),
       }));
       await this.learn(ruleset, table, added);
     }
@@ -50,20 +50,22 @@ export class Readable {
       const name = [...table.chains.keys()].find((chain) => !PLAIN_NAME.test(chain));
       if (name !== undefined) throw new NotStorable(`a save file cannot hold a chain of the name "${name}"`);
       const hides = hidesTarget(table, ruleset);
-      const isKnown = (rule: RuleSpec): boolean =>
-        !hides && (this.known.has(rule) || isAsWritten(rule, ruleset.printing));
       const unknown = [...table.chains.values()].map((chain) => ({
         name: chain.name,
-        rules: chain.rules.filter((rule) => !isKnown(rule)),
+        rules: chain.rules.filter((rule) => hides || !this.isKnown(rule, ruleset.printing)),
       }));
       await this.learn(ruleset, table, unknown);
     }
   }
 
+  private isKnown(rule: RuleSpec, printing: Printing): boolean {
+    return this.known.has(rule) || isAsWritten(rule, printing);
+  }
+
   /** Rules by the chains of the table in which they stand. */
   private async learn(ruleset: Ruleset, table: TableSpec, chains: readonly Pick<ChainSpec, 'name' | 'rules'>[]) {
     const { family, printing } = ruleset;
-    const isChain = (name: string): boolean => hasChain(table, name);
+    const isChain = (name: string): boolean => chainOf(table, name) !== undefined;
     const reader = new QuickReader({ family, ...printing, file: '', isChain }, table.name);
     const left = new Set<RuleSpec>();
     for (const { name, rules } of chains) {
@@ -95,7 +97,7 @@ function isAsWritten(rule: RuleSpec, printing: Printing): boolean {
 
 /** A chain that was given the name of a target changes what the rules of its table mean when they are read. */
 const hidesTarget = (table: TableSpec, { printing, family }: Ruleset): boolean =>
-  printing.lookup.names('target', family).some((target) => hasChain(table, target));
+  printing.lookup.names('target', family).some((target) => chainOf(table, target) !== undefined);
 
 /** Whether a line says `-A CHAIN` and these words, perhaps behind counters. */
 function isAppend(line: string, words: string): boolean {

@@ -14,13 +14,15 @@
 // are. A journal without edits says nothing, whatever it stands beside.
 
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
+import { chainOf } from '../engine/edited-table.ts';
 import type { Ruleset } from '../engine/ruleset.ts';
 import { type Printing, printConditions } from '../grammar/print.ts';
+import type { TableSpec } from '../grammar/rule-spec.ts';
 import { AtomicFile, readIfThere, syncDirectory } from './atomic-file.ts';
 import { theRestore } from './later.ts';
 import { journalOf } from './paths.ts';
-import { isMoved, sizeOf, type TableChange } from './table-change.ts';
+import { type ChainChange, isMoved, type TableChange } from './table-change.ts';
 
 const FIRST = /^# edits of the save file with sha256 (\w+)\n/;
 const LAST = /\n# taken over into the save file with sha256 (\w+)\n$/;
@@ -108,10 +110,12 @@ function append(path: string, text: string): void {
   }
 }
 
-function writeAll(file: number, text: string): void {
+/** How many octets it was. */
+function writeAll(file: number, text: string): number {
   const octets = Buffer.from(text);
   for (let at = 0; at < octets.length; ) at += writeSync(file, octets, at);
   fdatasyncSync(file);
+  return octets.length;
 }
 
 /** Of a save file that is written anew before long: its writer alone. */
@@ -120,20 +124,36 @@ export class RuleJournal {
   length = 0;
   private readonly path: string;
   private file: number | undefined;
+  private octets: number;
+  /** Where the last one began. */
+  private last = { at: 0, length: 0 };
 
   /** Of the save file at `path`, which holds `text`. */
   constructor(path: string, text: string) {
     this.path = journalOf(path);
-    this.file = openSync(this.path, 'w', 0o600);
-    writeAll(this.file, `# edits of the save file with sha256 ${digestOf(text)}\n`);
+    this.file = openSync(this.path, 'a', 0o600);
+    ftruncateSync(this.file);
+    this.octets = writeAll(this.file, `# edits of the save file with sha256 ${digestOf(text)}\n`);
     syncDirectory(this.path);
   }
 
   /** Rejected by the system, it is not to be used any more. */
   write(text: string): void {
-    if (this.file === undefined) throw new Error(`${this.path}: closed`);
-    writeAll(this.file, text);
+    this.last = { at: this.octets, length: this.length };
+    this.octets += writeAll(this.open, text);
     this.length += text.length;
+  }
+
+  /** What was written last was not to be. */
+  takeBack(): void {
+    ({ at: this.octets, length: this.length } = this.last);
+    ftruncateSync(this.open, this.octets);
+    fdatasyncSync(this.open);
+  }
+
+  private get open(): number {
+    if (this.file === undefined) throw new Error(`${this.path}: closed`);
+    return this.file;
   }
 
   close(): void {
@@ -148,30 +168,35 @@ export class RuleJournal {
   }
 }
 
-/** Rules and chains that an edit may have to be worth a place in the journal. */
-const MOST = 64;
-
-/** A change as the journal has it; undefined for one that it cannot have, or that is a good part of the save file. */
-export function editText(change: TableChange, printing: Printing): string | undefined {
-  const { name, gone, chains } = change;
-  const again = chains.some((chain) => gone.includes(chain.name) || chain.added.some(isMoved));
-  if (again || sizeOf(change) > MOST) return undefined;
+/** A change that made `now`, as the journal has it; undefined for one that it cannot have. */
+export function editText({ name, gone, chains }: TableChange, now: TableSpec, printing: Printing): string | undefined {
+  if (chains.some((chain) => gone.includes(chain.name) || chain.added.some(isMoved))) return undefined;
   const lines = [`*${name}`];
   for (const { name: chain, builtin, policy, counters, isNew } of chains) {
     if (builtin !== undefined) lines.push(`:${chain} ${policy} [${counters.packets}:${counters.bytes}]`);
     else if (isNew) lines.push(`:${chain} - [0:0]`);
   }
-  for (const { name: chain, from, removed, added } of chains) {
-    for (let count = 0; count < removed; count++) lines.push(`-D ${chain} ${from + 1}`);
-    added.forEach((rule, index) => {
-      if (isMoved(rule)) return;
-      const { packets, bytes } = rule.counters ?? { packets: 0, bytes: 0 };
-      lines.push(`[${packets}:${bytes}] -I ${chain} ${from + 1 + index}${printConditions(rule, printing)}`);
-    });
+  for (const chain of chains) {
+    const { length } = chainOf(now, chain.name)!.rules;
+    if (chain.removed > 0 && chain.added.length === length) lines.push(`-F ${chain.name}`);
+    else for (let count = 0; count < chain.removed; count++) lines.push(`-D ${chain.name} ${chain.from + 1}`);
+    addedLines(chain, length, printing, lines);
   }
   for (const chain of gone) lines.push(`-F ${chain}`);
   for (const chain of gone) lines.push(`-X ${chain}`);
   return [...lines, 'COMMIT', ''].join('\n');
+}
+
+/** `length`: of the chain as it is then. */
+function addedLines({ name, from, added }: ChainChange, length: number, printing: Printing, lines: string[]): void {
+  // The form of save files is read without the parser.
+  const isLast = from + added.length === length;
+  added.forEach((rule, index) => {
+    if (isMoved(rule)) return;
+    const { packets, bytes } = rule.counters ?? { packets: 0, bytes: 0 };
+    const where = isLast ? `-A ${name}` : `-I ${name} ${from + 1 + index}`;
+    lines.push(`[${packets}:${bytes}] ${where}${printConditions(rule, printing)}`);
+  });
 }
 
 /** Does to rules what editsSince() said. Throws Estranged where that cannot be. */

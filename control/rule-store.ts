@@ -11,6 +11,7 @@ import type { ToolAnswer, ToolName } from './protocol.ts';
 import { Readable } from './readable.ts';
 import { editsSince, editText, RuleJournal, repeatEdits, WholeFile } from './rule-journal.ts';
 import { inOrderOfUse } from './stored-rules.ts';
+import { sizeOf, type TableChange } from './table-change.ts';
 import { runTool } from './tool.ts';
 import { unhurried } from './unhurried.ts';
 
@@ -108,36 +109,53 @@ export class RuleStore {
       return;
     }
     const written = this.written.get(family);
-    if (written) written.behind = true;
-    await (await prepared).commit();
+    try {
+      await (await prepared).commit();
+    } catch (error) {
+      if (written) written.behind = true;
+      throw error;
+    }
   }
 
   private async prepared(family: Family, { tables, zeroed }: Changed): Promise<Prepared> {
     const written = this.written.get(family);
     const ruleset = this.rules.ruleset(family);
-    const edits = written && !written.behind && !zeroed && written.text.length > SHORT ? tables : undefined;
-    const texts = edits?.map((table) => editText(table, ruleset.printing));
-    if (!written || !texts || texts.includes(undefined)) return this.whole(family, this.rules.lastText(family));
+    const edits = written && !written.behind && !zeroed ? journalText(tables, ruleset, written.text) : undefined;
+    if (!written || edits === undefined) return this.whole(family, this.rules.lastText(family));
     await this.readable.checkEdits(ruleset, tables);
-    return { commit: () => this.append(family, written, texts.join('')), abandon: () => {} };
+    const commit = async (): Promise<void> => this.expectMore(family, written);
+    if (!this.rules.mayRefuse(tables)) {
+      // The sync takes its time while the engine takes its own.
+      this.append(family, written, edits);
+      return { commit, abandon: () => written.journal?.takeBack() };
+    }
+    return {
+      commit: () => {
+        this.append(family, written, edits);
+        return commit();
+      },
+      abandon: () => {},
+    };
   }
 
-  private async append(family: Family, written: Written, edits: string): Promise<void> {
+  private append(family: Family, written: Written, edits: string): void {
+    // What is half written has nothing behind it.
+    written.behind = true;
     written.journal ??= this.begun(family, written.text);
     written.journal.write(edits);
     written.behind = false;
-    // Going through them must take no longer than reading the file.
-    if (written.journal.length > written.text.length / 4) await this.write(family);
-    else this.whenQuiet(family);
+  }
+
+  /** Going through edits must take no longer than reading the file: then that is written, at once where nothing else keeps up. */
+  private async expectMore(family: Family, { journal, text }: Written): Promise<void> {
+    const { length } = journal!;
+    if (length > text.length) await this.write(family);
+    else this.later(family, length > text.length / 4 ? 0 : QUIET_MS, () => this.write(family));
   }
 
   /** Writes the rules with their counters to the state directory. Throws what the system says. */
   async save(): Promise<void> {
     for (const family of [4, 6] as const) await this.rules.still(() => this.write(family));
-  }
-
-  private whenQuiet(family: Family): void {
-    this.later(family, QUIET_MS, () => this.write(family));
   }
 
   /** In a turn of the rules, instead of what was to be done to those of the family. */
@@ -195,6 +213,17 @@ export class RuleStore {
   private begun(family: Family, text: string): RuleJournal {
     return new RuleJournal(this.paths.rules(family), text);
   }
+}
+
+/** Characters of a save file that one rule or chain of an edit is worth: for more it is written as a whole at once. */
+const WORTH = 256;
+
+/** An edit as a journal beside `text` has it; undefined: that is to be written anew. */
+function journalText(tables: readonly TableChange[], ruleset: Ruleset, text: string): string | undefined {
+  const size = tables.reduce((sum, table) => sum + sizeOf(table), 0);
+  if (text.length <= SHORT || size * WORTH > text.length) return undefined;
+  const texts = tables.map((table) => editText(table, ruleset.table(table.name)!, ruleset.printing));
+  return texts.includes(undefined) ? undefined : texts.join('');
 }
 
 const readGiven = ({ family, path }: RuleFile): RuleSource => ({

@@ -25,10 +25,10 @@ export class EditedTable implements TableSpec {
     return (this.all ??= this.over(new Map(this.before!.chains)));
   }
 
-  has(name: string): boolean {
+  get(name: string): ChainSpec | undefined {
     const { before, edited } = this;
-    if (!before) return this.chains.has(name);
-    return edited.touched.has(name) || (before.chains.has(name) && !edited.gone.includes(name));
+    if (!before) return this.chains.get(name);
+    return edited.touched.get(name) ?? (edited.gone.includes(name) ? undefined : before.chains.get(name));
   }
 
   /** The earlier table is of no use any more: its map becomes ours. */
@@ -45,9 +45,9 @@ export class EditedTable implements TableSpec {
   }
 }
 
-/** Whether the table has such a chain: no reason to make a map of all. */
-export const hasChain = (table: TableSpec, name: string): boolean =>
-  table instanceof EditedTable ? table.has(name) : table.chains.has(name);
+/** A chain of a table: no reason to make a map of all. */
+export const chainOf = (table: TableSpec, name: string): ChainSpec | undefined =>
+  table instanceof EditedTable ? table.get(name) : table.chains.get(name);
 
 /** `table` is in force, and the one that it was made of is not looked at any more. */
 export function takeOver(table: TableSpec): void {

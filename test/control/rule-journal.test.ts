@@ -45,7 +45,7 @@ test('edits that are repeated make the rules that there were', async () => {
         const now = draft.finish();
         if (!now) continue;
         here.adopt(now);
-        const text = editText(changeOf(before, now), here.printing);
+        const text = editText(changeOf(before, now), now, here.printing);
         before = now;
         // A chain that is renamed, or made again, is not for the journal.
         if (text !== undefined) await repeatEdits('rules', text, there);
@@ -215,8 +215,24 @@ describe('a daemon with a long save file', () => {
     const before = state.read();
     const sources = Array.from({ length: 50 }, (_, at) => `fd00:1::${at + 1}`).join();
     for (let edits = 0; edits < 10; edits++) await daemon.call(`ip6tables -I FORWARD -s ${sources} -j DROP`);
-    expect(state.read()).not.toBe(before);
+    // After the answer to the last one.
+    await expect.poll(() => state.read()).not.toBe(before);
     expect(state.read()).toContain('fd00:1::50/128');
+  });
+
+  test('a chain that is filled anew is not written rule by rule', async () => {
+    const daemon = new Kept();
+    await daemon.call(
+      'ip6tables-restore',
+      LONG.replace('COMMIT', ':web - [0:0]\n-A web -p tcp\n-A web -p udp\nCOMMIT'),
+    );
+    await daemon.call('ip6tables-restore -n', '*filter\n:web - [0:0]\n-A web -p sctp\nCOMMIT\n');
+    await daemon.call('ip6tables -F web');
+    expect(journal()).toContain('-F web\n[0:0] -A web -p sctp\nCOMMIT\n');
+    expect(journal()).toMatch(/\n-F web\nCOMMIT\n$/);
+    const next = new Kept();
+    await next.store.load([]);
+    expect(await next.call('ip6tables -S web')).toBe('-N web\n');
   });
 
   test('what the engine refuses is not stored, by neither way', async () => {
@@ -226,12 +242,14 @@ describe('a daemon with a long save file', () => {
     const files = (): string[] => [...readdirSync(dirname(path())), state.read(), journal()];
     const before = files();
     daemon.refuses = true;
-    expect(await daemon.call('ip6tables -A FORWARD -p udp')).toContain('The rules were not changed.');
+    for (const words of ['-p udp', '-m limit --limit 1/s', '-j LOG'])
+      expect(await daemon.call(`ip6tables -A FORWARD ${words}`)).toContain('The rules were not changed.');
     expect(await daemon.call('ip6tables-restore', LONG.replace('DROP', 'ACCEPT'))).toContain('not changed');
     expect(files()).toEqual(before);
     daemon.refuses = false;
     await daemon.call('ip6tables -A FORWARD -p icmpv6');
-    expect(journal()).toContain(`-I FORWARD ${many.length + 2} -p ipv6-icmp\n`);
+    expect(journal()).toContain(`-A FORWARD -p tcp\nCOMMIT\n`);
+    expect(journal()).toMatch(/-A FORWARD -p ipv6-icmp\nCOMMIT\n$/);
   });
 
   test('a rule that no save file can hold is refused to be stored, and the next edit stores the others', async () => {
