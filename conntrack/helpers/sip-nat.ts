@@ -10,6 +10,7 @@ import type { HelperCall } from '../helper-call.ts';
 import { findPort } from '../nat/follow.ts';
 import { DESTINATION, SOURCE } from '../nat/range.ts';
 import { Tuple } from '../tuple.ts';
+import { type SdpKind, sdpLine } from './sdp-text.ts';
 import {
   addressParameter,
   CONTACT,
@@ -21,8 +22,6 @@ import {
   type Message,
   numberParameter,
   requestAddress,
-  type SdpKind,
-  sdpLine,
   TO,
   VIA_TCP,
   VIA_UDP,

@@ -1,5 +1,5 @@
-// Reading SIP (RFC 3261) and SDP (RFC 4566) as far as a helper must: the header or line of a kind, the address in it. Offsets are from the first
-// octet of the buffer; a message is a stretch of it. What is found is left in `found`. Source: net/netfilter/nf_conntrack_sip.c ct_sip_*(), ct_sdp_*()
+// Reading SIP (RFC 3261) as far as a helper must: the header of a kind, the address in it. Offsets are from the first octet of the buffer; a
+// message is a stretch of it. What is found is left in `found`. Source: net/netfilter/nf_conntrack_sip.c ct_sip_*()
 
 import type { HelperCall } from '../helper-call.ts';
 import { CR, isDigit, LF, number, readAddress6, readNumber, startsWith } from './text.ts';
@@ -20,7 +20,7 @@ export const found = {
   port: 0,
 };
 
-const BLANK = 0x20;
+export const BLANK = 0x20;
 const TAB = 0x09;
 const COLON = 0x3a;
 const AT = 0x40;
@@ -29,7 +29,7 @@ const AT = 0x40;
 export type Sought = 'yes' | 'no' | 'bad';
 
 /** Length of the value at `at`, 0: none; `shift` octets in front of it are passed over. */
-type Measure = (call: HelperCall, at: number, limit: number) => number;
+export type Measure = (call: HelperCall, at: number, limit: number) => number;
 
 /** Words are in capitals here: letters of any case fit them. */
 interface Header {
@@ -42,7 +42,7 @@ interface Header {
 
 let shift = 0;
 
-const isLineEnd = (octet: number): boolean => octet === CR || octet === LF;
+export const isLineEnd = (octet: number): boolean => octet === CR || octet === LF;
 const isLetter = (octet: number): boolean => (octet | 0x20) >= 0x61 && (octet | 0x20) <= 0x7a;
 
 /** iswordc() */
@@ -55,8 +55,8 @@ function run(bytes: Uint8Array, at: number, limit: number, belongs: (octet: numb
   return here - at;
 }
 
-const digits: Measure = ({ bytes }, at, limit) => run(bytes, at, limit, isDigit);
-const letters: Measure = ({ bytes }, at, limit) => run(bytes, at, limit, isLetter);
+export const digits: Measure = ({ bytes }, at, limit) => run(bytes, at, limit, isDigit);
+export const letters: Measure = ({ bytes }, at, limit) => run(bytes, at, limit, isLetter);
 
 /** callid_len() */
 const callId: Measure = ({ bytes }, at, limit) => {
@@ -64,13 +64,6 @@ const callId: Measure = ({ bytes }, at, limit) => {
   if (length === 0 || at + length === limit || bytes[at + length] !== AT) return length;
   const domain = run(bytes, at + length + 1, limit, isWord);
   return domain === 0 ? 0 : length + 1 + domain;
-};
-
-/** media_len(): "audio 5000" */
-const media: Measure = (call, at, limit) => {
-  const length = letters(call, at, limit);
-  if (at + length >= limit || call.bytes[at + length] !== BLANK) return 0;
-  return length + 1 + digits(call, at + length + 1, limit);
 };
 
 /** An address with its port, if there is one: a header with a port that cannot be is passed over. epaddr_len() */
@@ -89,12 +82,6 @@ const endpointOfUser: Measure = (call, at, limit) => {
     return endpoint(call, here + 1, limit);
   }
   return endpoint(call, at, limit);
-};
-
-/** sdp_addr_len() */
-const plainAddress: Measure = (call, at, limit) => {
-  const end = readAddress(call, at, limit, false);
-  return end < 0 ? 0 : end - at;
 };
 
 export const CSEQ: Header = { name: 'CSEQ', measure: digits };
@@ -203,11 +190,11 @@ function searchHeader(bytes: Uint8Array, at: number, to: number, word: string): 
 }
 
 /** `word` in capitals. */
-const sameLetters = (bytes: Uint8Array, at: number, to: number, word: string): boolean =>
+export const sameLetters = (bytes: Uint8Array, at: number, to: number, word: string): boolean =>
   startsWith(bytes, at, to, word, true);
 
 /** Octets of the first line end at or behind `at`, and what follows; -1: no line begins there. */
-function nextLine(bytes: Uint8Array, at: number, limit: number): number {
+export function nextLine(bytes: Uint8Array, at: number, limit: number): number {
   let here = at;
   while (here < limit && !isLineEnd(bytes[here])) here++;
   if (++here >= limit) return -1;
@@ -367,43 +354,4 @@ export function numberParameter(message: Message, at: number, name: string): num
   found.at = given[0];
   found.length = number.end - given[0];
   return value;
-}
-
-// --- SDP -------------------------------------------------------------------------------------------------------------------
-
-export type SdpKind = 'version' | 'owner' | 'connection' | 'media';
-
-const SDP: Readonly<Record<SdpKind, { name: string; address: boolean; measure: Measure }>> = {
-  version: { name: 'V=', address: false, measure: digits },
-  owner: { name: 'O=', address: true, measure: plainAddress },
-  connection: { name: 'C=', address: true, measure: plainAddress },
-  media: { name: 'M=', address: false, measure: media },
-};
-
-/** The first line of a kind behind `at`, but in front of the first of another one. ct_sip_get_sdp_header() */
-export function sdpLine({ call, to }: Message, at: number, kind: SdpKind, before?: SdpKind): Sought {
-  const { bytes } = call;
-  const { name, address, measure } = SDP[kind];
-  for (let here = nextLine(bytes, at, to); here >= 0; here = nextLine(bytes, here + 1, to)) {
-    if (before !== undefined && sameLetters(bytes, here, to, SDP[before].name)) return 'no';
-    if (!sameLetters(bytes, here, to, name)) continue;
-    let value = here + name.length;
-    found.at = value;
-    if (address) {
-      value = searchLine(bytes, value, to, call.family === 4 ? 'IN IP4 ' : 'IN IP6 ');
-      if (value < 0) return 'bad';
-    }
-    found.length = measure(call, value, to);
-    if (found.length === 0) return 'bad';
-    found.at = value;
-    return 'yes';
-  }
-  return 'no';
-}
-
-/** Behind `word` in the rest of a line; -1: not there. ct_sdp_header_search() */
-function searchLine(bytes: Uint8Array, at: number, to: number, word: string): number {
-  for (let here = at; here < to - word.length && !isLineEnd(bytes[here]); here++)
-    if (startsWith(bytes, here, to, word)) return here + word.length;
-  return -1;
 }

@@ -9,6 +9,7 @@ import { EXPECT_INACTIVE, EXPECT_PERMANENT, type Expectation } from '../expectat
 import { defineHelper, type Helper } from '../helper.ts';
 import type { HelperCall } from '../helper-call.ts';
 import { Tuple } from '../tuple.ts';
+import { sdpLine } from './sdp-text.ts';
 import {
   destinationOf,
   expectCalls,
@@ -31,7 +32,6 @@ import {
   type Message,
   numberParameter,
   parameter,
-  sdpLine,
   VIA_UDP,
 } from './sip-text.ts';
 import { find, number, readNumber, startsWith } from './text.ts';
