@@ -11,23 +11,21 @@ import { dump, type Entry } from '../conntrack/format.ts';
 import { helpers } from '../conntrack/helpers/index.ts';
 import type { Condition } from '../engine/conditions.ts';
 import { Firewall, type Mode } from '../engine/firewall.ts';
-import type { HostFacts, IpsecTransform } from '../engine/host/facts.ts';
-import { type Module, Registry } from '../engine/registry.ts';
+import { Registry } from '../engine/registry.ts';
 import { apply, Ruleset } from '../engine/ruleset.ts';
 import type { LogRecord } from '../engine/services.ts';
 import { withSets } from '../engine/sets/for-rules.ts';
 import { runIpset } from '../engine/sets/index.ts';
 import { createRoutes, type RouteTable } from '../engine/stack/index.ts';
-import { type Names, noNames } from '../grammar/names.ts';
+import { noNames } from '../grammar/names.ts';
 import { parseCommand } from '../grammar/parse-rule.ts';
 import { type Printing, printRule, printSave } from '../grammar/print.ts';
 import type { RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import type { TableName } from '../grammar/tables.ts';
 import { matches } from '../matches/index.ts';
 import { addressAt } from '../packet/address.ts';
-import { fromHex } from '../packet/bytes.ts';
 import type { Family } from '../packet/numbers.ts';
-import type { Owner, Packet } from '../packet/packet.ts';
+import type { Packet } from '../packet/packet.ts';
 import { packetFromWords } from '../packet/words.ts';
 import { targets } from '../targets/index.ts';
 import { seeded } from './bare-services.ts';
@@ -40,55 +38,9 @@ import { KernelDifference } from './kernel-backend/unavailable.ts';
 import { Observations } from './observations.ts';
 import { Outcome } from './outcome.ts';
 import { type LoadedRules, loadRules, type RuleSources, RulesError, textsOf } from './rule-source.ts';
-import { fillSets, type SetSource, setsFor, setsText } from './set-source.ts';
-import { type Devices, modeOf } from './topology.ts';
-
-export interface FirewallSetup extends RuleSources {
-  /** `router` (default) has addresses and routes; `bridge` passes packets from one device to the other. */
-  readonly mode?: 'router' | 'bridge';
-  /**
-   * By name, as rules say it. Left out: `inside` (10.0.1.1/24, fd00:a::1/64; 10.1.0.0/16 and fd00:1::/32 behind it) and `outside`
-   * (10.0.2.1/24, fd00:b::1/64; everything else). Of a bridge: two names.
-   */
-  readonly devices?: Devices;
-  /** What `-m set` and `-j SET` name: text of `ipset save`, or a file with it. */
-  readonly sets?: SetSource;
-  /** Kernel names: { 'net.netfilter.nf_conntrack_tcp_loose': 0 }. */
-  readonly sysctls?: Readonly<Record<string, string | number>>;
-  /** Names of services, users and the like in rules. Save files hold numbers, so none are known unless given. */
-  readonly names?: Names;
-  /** Extensions instead of the built-in ones. */
-  readonly extensions?: Module;
-  /** Extensions of one's own beside them. */
-  readonly attach?: readonly Module[];
-  /** What rules may ask of the host around the firewall: sockets, IPsec, device groups and the like. */
-  readonly host?: HostFacts;
-  /** For what is random (`-m statistic`, port choice): the same seed, the same run. */
-  readonly seed?: number;
-  /** Time of day at the start, for `-m time`: '2026-03-01T12:00:00Z'. */
-  readonly date?: string | Date;
-  /** `kernel`: everything is done on a real one as well, and compared; left out: as SEKISHO_BACKEND says. */
-  readonly backend?: 'memory' | 'kernel';
-}
-
-export interface SendOptions {
-  /** Device that it comes in by. Left out: the one that its source is behind; the router's own, when the source is. */
-  readonly in?: string;
-  /** The router itself sends it. */
-  readonly local?: boolean;
-  readonly mark?: number;
-  /** Of a packet of the router's own. */
-  readonly owner?: Owner;
-  /** Source address of the Ethernet frame that it came in: '02:00:00:00:00:01'. */
-  readonly mac?: string;
-  /** The whole Ethernet header of that frame, 14 octets. */
-  readonly linkHeader?: Uint8Array;
-  /** What IPsec took off it on receipt, the innermost first, for `-m policy --dir in`. */
-  readonly ipsec?: readonly IpsecTransform[];
-}
-
-/** Octets from the IP header on, or words for them. */
-export type PacketGiven = Uint8Array | string;
+import { fillSets, setsFor, setsText } from './set-source.ts';
+import { type FirewallSetup, frameFrom, type PacketGiven, type SendOptions } from './setup.ts';
+import { modeOf } from './topology.ts';
 
 /** Monotonic ms at the start: far from zero, so that "long ago" can be told from "never". */
 const START = 1_000_000_000;
@@ -393,16 +345,6 @@ export class TestFirewall {
   has(family: Family): boolean {
     return this.rules.tables.some((table) => table.family === family);
   }
-}
-
-/** An Ethernet header to nobody in particular. */
-function frameFrom(mac: string, octets: Uint8Array): Uint8Array {
-  const source = fromHex(mac.replace(/[:-]/g, ''));
-  if (source?.length !== 6) throw new RangeError(`not a MAC address: ${mac}`);
-  const frame = new Uint8Array(14);
-  frame.set(source, 6);
-  frame.set(octets[0] >>> 4 === 4 ? [0x08, 0x00] : [0x86, 0xdd], 12);
-  return frame;
 }
 
 function clockFrom(date: string | Date): { seconds(now: number): number; minutesWest: number } {

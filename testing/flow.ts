@@ -9,9 +9,10 @@
 import { concat } from '../packet/bytes.ts';
 import type { PacketFields } from './fields.ts';
 import { fieldsOf } from './fields.ts';
-import type { SendOptions, TestFirewall } from './firewall.ts';
+import type { TestFirewall } from './firewall.ts';
 import type { Outcome } from './outcome.ts';
 import { errorAbout, type IpFields, icmp, icmp6, tcp, udp } from './packets.ts';
+import type { SendOptions } from './setup.ts';
 
 export interface FlowOptions extends SendOptions {
   /** How the far end's packets come in, where that is not how the first packet left. */

@@ -5,10 +5,11 @@
 //   session.connect();
 //   session.passive().connect().ctstate; // of the last packet; open() has 'RELATED' where a helper heard of it
 
-import type { SendOptions, TestFirewall } from './firewall.ts';
+import type { TestFirewall } from './firewall.ts';
 import type { Flow } from './flow.ts';
 import type { Outcome } from './outcome.ts';
 import { familyOf, tcp } from './packets.ts';
+import type { SendOptions } from './setup.ts';
 
 export interface FtpOptions extends SendOptions {
   /** The server's port; 21. */

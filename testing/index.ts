@@ -29,13 +29,7 @@ export {
   type Tried,
 } from './coverage.ts';
 export type { PacketFields } from './fields.ts';
-export {
-  type FirewallSetup,
-  firewall,
-  type PacketGiven,
-  type SendOptions,
-  type TestFirewall,
-} from './firewall.ts';
+export { firewall, type TestFirewall } from './firewall.ts';
 export type { Flow, FlowOptions, InFlight } from './flow.ts';
 export type { DataOptions, FtpOptions, FtpSession } from './ftp.ts';
 export { KernelDifference, KernelUnavailable, NotOnKernel } from './kernel-backend/unavailable.ts';
@@ -63,7 +57,8 @@ export {
   replay,
 } from './replay.ts';
 export { type RuleSource, RulesError } from './rule-source.ts';
-export { type PlayOptions, play } from './scenario.ts';
+export { type PlayOptions, play, playWithConntrack } from './scenario.ts';
 export type { Result, Scenario } from './scenario-format.ts';
 export type { SetSource } from './set-source.ts';
+export type { FirewallSetup, PacketGiven, SendOptions } from './setup.ts';
 export type { Device, Devices } from './topology.ts';

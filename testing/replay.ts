@@ -5,8 +5,9 @@ import { verify } from '../packet/checksum.ts';
 import { Packet } from '../packet/packet.ts';
 import { type CapturedPacket, packetsIn } from './captures.ts';
 import { Coverage } from './coverage.ts';
-import { type FirewallSetup, firewall, type SendOptions, type TestFirewall } from './firewall.ts';
+import { firewall, type TestFirewall } from './firewall.ts';
 import type { Outcome, Verdict } from './outcome.ts';
+import type { FirewallSetup, SendOptions } from './setup.ts';
 
 export interface ReplayOptions {
   /** Device that every packet comes in by; left out: the one that its source is behind. */

@@ -6,13 +6,14 @@ import type { Claim } from './claims.ts';
 import * as claims from './claims.ts';
 import { Coverage } from './coverage.ts';
 import type { Expected } from './expectation.ts';
-import { type FirewallSetup, firewall, TestFirewall } from './firewall.ts';
+import { firewall, TestFirewall } from './firewall.ts';
 import type { Flow } from './flow.ts';
 import { type MutationCase, type MutationOptions, type MutationResult, mutateCases } from './mutation/mutate.ts';
 import type { Outcome } from './outcome.ts';
 import { fragments } from './packets.ts';
 import type { RuleSource, RuleSources } from './rule-source.ts';
 import { type SetSource, setsText } from './set-source.ts';
+import type { FirewallSetup } from './setup.ts';
 import type { Group, Row, Suite } from './suite.ts';
 
 export interface RowResult {

@@ -8,7 +8,7 @@ import { packetFromWords } from '../packet/words.ts';
 import { capture } from './captures.ts';
 import { milliseconds } from './duration.ts';
 import { type Expected, parseExpectation } from './expectation.ts';
-import type { FirewallSetup, SendOptions } from './firewall.ts';
+import type { FirewallSetup, SendOptions } from './setup.ts';
 
 /** How the firewall of a file or a group is set up. Paths of rule files are as written. */
 export type SuiteSetup = Pick<FirewallSetup, 'mode' | 'devices' | 'sysctls' | 'seed' | 'date' | 'attach'>;

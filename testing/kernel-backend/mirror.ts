@@ -5,11 +5,12 @@
 import { splitWords } from '../../grammar/words.ts';
 import { fromHex, toHex } from '../../packet/bytes.ts';
 import { describeBytes } from '../../packet/describe.ts';
-import type { FirewallSetup, SendOptions, TestFirewall } from '../firewall.ts';
+import type { TestFirewall } from '../firewall.ts';
 import type { Outcome } from '../outcome.ts';
 import { parseSaveCounters } from '../save-counters.ts';
 import type { Counted } from '../scenario-format.ts';
 import { setsText } from '../set-source.ts';
+import type { FirewallSetup, SendOptions } from '../setup.ts';
 import { compareCounters, compareCt, compareLog, compareOut, InputFields } from './compare.ts';
 import { type KernelPacket, KernelRouter } from './kernel-router.ts';
 import { checkMachine } from './programs.ts';

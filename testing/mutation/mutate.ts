@@ -1,9 +1,10 @@
 // Mutation testing: the tests run against each mutant of the rules, and one that they all let pass shows what they do not test. Rules are
 // parsed once; a test runs for a mutant only when some packet of it came to the rule that was changed.
 
-import { type FirewallSetup, firewall, TestFirewall } from '../firewall.ts';
+import { firewall, TestFirewall } from '../firewall.ts';
 import type { LoadedRules } from '../rule-source.ts';
 import { setsText } from '../set-source.ts';
+import type { FirewallSetup } from '../setup.ts';
 import { Equivalence } from './equivalent.ts';
 import { type Mutant, type MutantKind, mutantsOf } from './mutants.ts';
 
