@@ -1,7 +1,7 @@
 // sekisho play: scenarios in memory, on virtual time.
 
 import { modulesOfEnvironment } from '../control/extension-files.ts';
-import { play as playOne } from '../testing/scenario.ts';
+import { playWithConntrack } from '../testing/scenario.ts';
 import type { Scenario } from '../testing/scenario-format.ts';
 import { complain, readText } from './input.ts';
 
@@ -37,7 +37,7 @@ export async function play(files: readonly string[], { pretty }: { pretty?: bool
       for (const scenario of scenariosOf(readText(file), file === '-' ? 'standard input' : file)) {
         let result: unknown;
         try {
-          result = playOne(scenario, { attach });
+          result = await playWithConntrack(scenario, { attach });
         } catch (error) {
           code = 1;
           result = { name: scenario?.name, error: (error as Error).message };

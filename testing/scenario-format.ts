@@ -44,7 +44,8 @@ export type Step = { note?: string } & (
   /** A file, of /proc. */
   | { read: string }
   | { write: string; text: string }
-  | { exec: string[] }
+  /** A program; in memory ipset, nfacct, the iptables programs on the rules of their family (-restore with -c and -n), and conntrack (playWithConntrack()). */
+  | { exec: string[]; stdin?: string }
 );
 
 export interface Scenario {
@@ -59,7 +60,7 @@ export interface Scenario {
   log?: boolean;
   /** What is known of the host around the firewall; a kernel has its own, and takes no notice. */
   host?: HostFacts;
-  /** Commands run inside the namespace before the rules are loaded; in memory ipset and nfacct. */
+  /** Commands run inside the namespace before the rules are loaded; in memory those of `exec` but conntrack. */
   setup?: string[][];
   steps: Step[];
 }

@@ -40,6 +40,7 @@ import {
   type Step,
   type StepResult,
 } from './scenario-format.ts';
+import { runConntrackTool, runIptables, runRestore } from './scenario-programs.ts';
 
 export interface PlayOptions {
   /** Names of services, protocols and users in rules; none unless given. */
@@ -65,6 +66,18 @@ export function play(scenario: Scenario, options: PlayOptions = {}): Result {
     player.waitUntil(options.times?.[index] ?? 0);
     steps.push(player.step(step, steps));
   });
+  return { name: scenario.name, steps, late: [] };
+}
+
+/** The same for scenarios that call conntrack, whose answers have to be waited for. */
+export async function playWithConntrack(scenario: Scenario, options: PlayOptions = {}): Promise<Result> {
+  const player = new Player(scenario, options);
+  const steps: StepResult[] = [];
+  for (const [index, step] of scenario.steps.entries()) {
+    player.waitUntil(options.times?.[index] ?? 0);
+    const isConntrack = 'exec' in step && step.exec[0] === 'conntrack';
+    steps.push(isConntrack ? await player.conntrack(step.exec.slice(1)) : player.step(step, steps));
+  }
   return { name: scenario.name, steps, late: [] };
 }
 
@@ -151,7 +164,7 @@ class Player {
       };
     if ('counters' in step) return this.counters();
     if ('rules' in step) return optionalError(this.load(step.rules));
-    if ('exec' in step) return this.execute(step.exec);
+    if ('exec' in step) return this.execute(step.exec, step.stdin);
     if ('read' in step) return this.read(step.read);
     if ('write' in step) return this.write(step.write, step.text);
     if ('sysctls' in step) this.setSysctls(step.sysctls);
@@ -165,8 +178,17 @@ class Player {
     if (rc !== 0) throw new Error(`setup: ${argv.join(' ')}: ${stderr}`);
   }
 
-  /** Of the programs beside a kernel, ipset works on our sets, nfacct on our accounts. */
-  private execute([program, ...argv]: readonly string[]): StepResult {
+  conntrack(argv: readonly string[]): Promise<StepResult> {
+    return runConntrackTool(argv, this.firewall.tracker, this.now);
+  }
+
+  /** Of the programs beside a kernel, ipset works on our sets, nfacct on our accounts, the iptables programs on our rules. */
+  private execute([program, ...argv]: readonly string[], stdin = ''): StepResult {
+    const [, six, restores] = /^ip(6?)tables(-restore)?$/.exec(program) ?? [];
+    if (six !== undefined) {
+      const ruleset = this.rulesets[six === '6' ? 6 : 4];
+      return restores ? runRestore(program, argv, stdin, ruleset) : runIptables(argv, ruleset);
+    }
     if (program === 'nfacct') {
       const done = runNfacct(this.firewall.accounts, argv);
       return { rc: done.exitCode, stdout: done.stdout, stderr: done.stderr };

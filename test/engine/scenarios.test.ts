@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { play } from '../../testing/scenario.ts';
+import { playWithConntrack } from '../../testing/scenario.ts';
 import type { Emitted, Result, Scenario, StepResult } from '../../testing/scenario-format.ts';
 
 interface Recorded {
@@ -30,8 +30,8 @@ const withoutFlowLabel = (step: StepResult) =>
 for (const file of readdirSync(DIRECTORY).filter((name) => name.endsWith('.json'))) {
   const recorded = JSON.parse(readFileSync(new URL(file, DIRECTORY), 'utf8')) as Recorded[];
   describe(`as the kernel did: ${file.replace('.json', '')}`, () => {
-    test.each(recorded.map((one) => [one.scenario.name, one] as const))('%s', (_name, { scenario, result }) => {
-      const ours = play(scenario);
+    test.each(recorded.map((one) => [one.scenario.name, one] as const))('%s', async (_name, { scenario, result }) => {
+      const ours = await playWithConntrack(scenario);
       result.steps.forEach((wanted, index) => {
         const got = ours.steps[index];
         const where = `step ${index} ${JSON.stringify(scenario.steps[index]).slice(0, 200)}`;

@@ -7,7 +7,7 @@
 // A case that differs is shrunk to the few rules and packets that matter, and printed so that it can be given to `sekisho play`.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { play } from '../../testing/scenario.ts';
+import { playWithConntrack } from '../../testing/scenario.ts';
 import type { Result, Scenario } from '../../testing/scenario-format.ts';
 import { askedAgain } from './beside.ts';
 import { compareResults } from './compare.ts';
@@ -67,7 +67,7 @@ export function besideTheKernel({ what, make, cases, packets: most = Number.POSI
       const scenario = scenarioOf(given);
       return askedAgain(`seed ${given.seed}`, async () => {
         const kernel = await twin.run(scenario).catch((error: Error) => error);
-        const ours = playOrRefuse(scenario, kernel instanceof Error ? undefined : kernel.times);
+        const ours = await playOrRefuse(scenario, kernel instanceof Error ? undefined : kernel.times);
         if (kernel instanceof Error && ours instanceof Error) return [];
         if (kernel instanceof Error) return [`only the kernel refuses: ${kernel.message}`];
         if (ours instanceof Error) return [`only we refuse: ${ours.stack ?? ours.message}`];
@@ -91,10 +91,5 @@ export function besideTheKernel({ what, make, cases, packets: most = Number.POSI
 
 const isRefusal = (lines: readonly string[]): boolean => lines[0]?.startsWith('only') ?? false;
 
-function playOrRefuse(scenario: Scenario, times?: readonly number[]): Result | Error {
-  try {
-    return play(scenario, { times });
-  } catch (error) {
-    return error as Error;
-  }
-}
+const playOrRefuse = (scenario: Scenario, times?: readonly number[]): Promise<Result | Error> =>
+  playWithConntrack(scenario, { times }).catch((error: Error) => error);

@@ -212,7 +212,7 @@ export class KernelTwin {
     if ('rules' in step) return this.reload(step.rules);
     if ('read' in step) return { text: readFileSync(inThread(step.read), 'utf8') };
     if ('write' in step) return writeFile(inThread(step.write), step.text);
-    if ('exec' in step) return this.execute(step.exec);
+    if ('exec' in step) return this.execute(step.exec, step.stdin);
     if ('sysctls' in step) writeSysctls(step.sysctls);
     else if ('flush_ct' in step) flushConnections();
     else throw new Error(`unknown step ${JSON.stringify(step)}`);
@@ -263,8 +263,12 @@ export class KernelTwin {
     }
   }
 
-  private execute([name, ...args]: string[]): StepResult {
-    const done = this.program(name, args);
+  private execute([name, ...args]: string[], stdin?: string): StepResult {
+    const done = this.program(name.replace(/^(ip6?tables)/, '$1-legacy'), args, stdin);
+    // What is there then is to be counted, and emptied by the next rules.
+    for (const version of VERSIONS)
+      if (name.startsWith(`ip${version === 'v4' ? '' : '6'}tables`))
+        this.tables[version] = new Set(loadedTables(version));
     return { rc: done.status, stdout: done.stdout, stderr: done.stderr };
   }
 

@@ -55,6 +55,9 @@ function compareStep(kernel: StepResult, ours: StepResult, seen: InputFields | u
     ...compareCounters('v6', kernel.v6, ours.v6),
     ...compareLog(kernel, ours, seen),
     ...compareErrors(kernel, ours),
+    ...(kernel.rc === ours.rc
+      ? []
+      : [`exit code: kernel ${kernel.rc} ${kernel.stderr}`, `           ours   ${ours.rc} ${ours.stderr}`]),
   ];
 }
 
