@@ -7,7 +7,7 @@ import { type Address, parseAddress, wire } from '../packet/address.ts';
 import { u32 } from '../packet/bytes.ts';
 import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../packet/numbers.ts';
 import { hasKeys } from './flow.ts';
-import { BE_LIBERAL, FLAGS, SACK_PERM, WORDS as TCP_WORDS } from './l4/tcp-window.ts';
+import { BE_LIBERAL, CLOSE_INIT, FLAGS, SACK_PERM, WORDS as TCP_WORDS } from './l4/tcp-window.ts';
 import { addressWords, DESTINATION, type Manip, SOURCE } from './nat/range.ts';
 import {
   IPCT_ASSURED,
@@ -73,6 +73,8 @@ export interface FlowGiven {
   /** IPS_ bits. */
   status?: number;
   state?: number;
+  /** Of TCP: flags of l4/tcp-window.ts that both sides get. */
+  tcpFlags?: number;
   /** SCTP's verification tags. */
   tags?: readonly [number, number];
   mark?: number;
@@ -100,6 +102,9 @@ const QUERIES: Readonly<Record<number, readonly number[]>> = {
   [IPPROTO_ICMP]: [0, 8, 13, 14, 15, 16, 17, 18],
   [IPPROTO_ICMPV6]: [128, 129, 139, 140],
 };
+
+/** Flags of TCP that are for tools to give. */
+const GIVEN_FLAGS = BE_LIBERAL | CLOSE_INIT | SACK_PERM;
 
 const CHANGES = IPCT_REPLY | IPCT_ASSURED | IPCT_HELPER | IPCT_PROTOINFO | IPCT_SEQADJ | IPCT_MARK;
 
@@ -213,6 +218,7 @@ export class ConnectionEditor {
   private change(id: number, given: FlowGiven, now: number): Errno | undefined {
     const wrong = this.changeTimeout(id, given, now) ?? this.changeStatus(id, given) ?? this.changeState(id, given);
     if (wrong) return wrong;
+    if (given.tcpFlags !== undefined) this.addTcpFlags(id, given.tcpFlags);
     if (given.mark !== undefined) this.tracker.table.setMark(id, given.mark | 0);
     return undefined;
   }
@@ -248,16 +254,21 @@ export class ConnectionEditor {
     if (state === undefined || state >= states.length) return 'EINVAL';
     table.setState(id, state);
     const slab = table.slabs[protocol];
-    if (protocol === IPPROTO_TCP && slab) {
-      const octets = 4 * table.own[id] * TCP_WORDS + FLAGS;
-      // Nobody knows the windows: the tool asks for both sides to be liberal.
-      for (const direction of [0, 1]) slab.octets[octets + direction] |= BE_LIBERAL | SACK_PERM;
-    } else if (protocol === IPPROTO_SCTP && slab && tags) {
+    if (protocol === IPPROTO_SCTP && slab && tags) {
       const at = table.own[id] * slab.stride;
       slab.words[at] = tags[0] | 0;
       slab.words[at + 1] = tags[1] | 0;
     }
     return undefined;
+  }
+
+  /** nlattr_to_tcp() */
+  private addTcpFlags(id: number, flags: number): void {
+    const { table } = this.tracker;
+    const slab = table.slabs[IPPROTO_TCP];
+    if (table.protocol(id) !== IPPROTO_TCP || !slab) return;
+    const octets = 4 * table.own[id] * TCP_WORDS + FLAGS;
+    for (const direction of [0, 1]) slab.octets[octets + direction] |= flags & GIVEN_FLAGS;
   }
 
   /** ctnetlink_attach_labels() */

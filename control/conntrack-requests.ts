@@ -158,6 +158,7 @@ function givenFrom(message: unknown): FlowGiven {
     timeout: optional('timeout', word),
     status: optional('status', word),
     state: optional('state', (name, value) => whole(name, value, 255)),
+    tcpFlags: optional('tcpFlags', (name, value) => whole(name, value, 255)),
     tags: optional('tags', tagsFrom),
     mark: optional('mark', word),
     labels: optional('labels', labelsFrom),

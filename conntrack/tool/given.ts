@@ -1,7 +1,10 @@
 // What the words of a command ask the table for.
 
+import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { FlowGiven, TupleGiven } from '../editor.ts';
 import type { Flow } from '../flow.ts';
+import { TIME_WAIT } from '../l4/tcp-states.ts';
+import { BE_LIBERAL, CLOSE_INIT, SACK_PERM } from '../l4/tcp-window.ts';
 import { IPS_DYING } from '../status.ts';
 import type { Command, Side } from './command.ts';
 
@@ -28,6 +31,7 @@ export function wanted(command: Command): FlowGiven {
     timeout: command.timeout,
     status: given.has('status') ? status.value : undefined,
     state: command.state,
+    tcpFlags: tcpFlagsOf(command),
     tags: tags.orig === undefined || tags.reply === undefined ? undefined : [tags.orig, tags.reply],
     mark: given.has('mark') ? mark.value : undefined,
     labels: labels.add.length > 0 ? { words: bitsOf(labels.add), mask: bitsOf(labels.add) } : undefined,
@@ -67,10 +71,17 @@ function bitsOf(bits: readonly number[]): number[] {
   return words;
 }
 
-type Change = Pick<FlowGiven, 'timeout' | 'status' | 'mark' | 'labels' | 'state' | 'tags'>;
+/** With `-p tcp` the tool asks for both sides to be liberal, for nobody knows their windows, and for what is over to be closed by either. */
+function tcpFlagsOf({ orig, reply, state = 0 }: Command): number | undefined {
+  if ((orig.protocol ?? reply.protocol) !== IPPROTO_TCP) return undefined;
+  return BE_LIBERAL | SACK_PERM | (state >= TIME_WAIT ? CLOSE_INIT : 0);
+}
+
+type Change = Pick<FlowGiven, 'timeout' | 'status' | 'mark' | 'labels' | 'state' | 'tcpFlags' | 'tags'>;
 
 /** What -U asks for that is not so already; undefined: nothing. */
-export function changesOf(flow: Flow, { given, timeout, status, mark, labels, state }: Command): Change | undefined {
+export function changesOf(flow: Flow, command: Command): Change | undefined {
+  const { given, timeout, status, mark, labels, state } = command;
   const change: Change = {};
   if (timeout !== undefined && timeout !== Math.floor((flow.timeout ?? 0) / 1_000)) change.timeout = timeout;
   // Bits are only ever set; DYING and the like are not the tool's to send.
@@ -84,7 +95,8 @@ export function changesOf(flow: Flow, { given, timeout, status, mark, labels, st
   else if (labels.remove.length > 0) change.labels = { words: [0, 0, 0, 0], mask: bitsOf(labels.remove) };
   if (change.labels && !differs(flow.labels, change.labels)) delete change.labels;
   if (Object.keys(change).length === 0) return undefined;
-  return change;
+  const tcpFlags = tcpFlagsOf(command);
+  return tcpFlags === undefined ? change : { ...change, tcpFlags };
 }
 
 /** Without labels there is nothing to take away. */
