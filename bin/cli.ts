@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../control/package-root.ts';
 import { daemon } from './commands/daemon.ts';
+import type { CommandFamily } from './commands/family.ts';
 import { inline } from './commands/inline.ts';
 import { rules } from './commands/rules.ts';
 import { setup } from './commands/setup.ts';
@@ -30,7 +31,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .addHelpText('after', HELP_AFTER);
 
-  for (const family of [inline, rules, testing, daemon, setup]) family(program, set);
+  const families: readonly (readonly [heading: string, family: CommandFamily])[] = [
+    ['Filter inline:', inline],
+    ['Look at rules:', rules],
+    ['Test rules:', testing],
+    ['Ask the daemon:', daemon],
+    ['Other commands:', setup],
+  ];
+  for (const [heading, family] of families) family(program.commandsGroup(heading), set);
 
   try {
     await program.parseAsync(argv);

@@ -81,12 +81,12 @@ function commentAbove(lines, at) {
     .trim();
 }
 
-/** Without what is private, and the words that every declaration has. */
+/** Without what is private or stands for a symbol, and the words that every declaration has. */
 const tidy = (code) =>
   code
-    .replace(/^ +\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?= +private )/gm, '')
+    .replace(/^ +\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?= +(?:private |\[))/gm, '')
     .split('\n')
-    .filter((line) => !/^\s+private /.test(line))
+    .filter((line) => !/^\s+(?:private |\[[A-Z])/.test(line))
     .join('\n')
     .replace(/^export (declare )?/, '')
     .replace(/ {4}/g, '  ');

@@ -36,7 +36,7 @@ import { type FtpOptions, FtpSession } from './ftp.ts';
 import { backendWanted, KernelMirror } from './kernel-backend/mirror.ts';
 import { KernelDifference } from './kernel-backend/unavailable.ts';
 import { Observations } from './observations.ts';
-import { Outcome } from './outcome.ts';
+import { INSPECT, Outcome } from './outcome.ts';
 import { type LoadedRules, loadRules, type RuleSources, RulesError, textsOf } from './rule-source.ts';
 import { fillSets, setsFor, setsText } from './set-source.ts';
 import { type FirewallSetup, frameFrom, type PacketGiven, type SendOptions } from './setup.ts';
@@ -330,6 +330,13 @@ export class TestFirewall {
     const text = this.texts.get(rule) ?? printRule(chain, rule, this.printing);
     this.texts.set(rule, text);
     return text;
+  }
+
+  /** What console.log() shows. */
+  [INSPECT](): string {
+    const { mode, devices, rules, connections, now } = this;
+    const names = [...new Set(rules.texts.map(({ name }) => name))].join(', ');
+    return `TestFirewall { ${mode.kind} of ${devices.join(', ')}; rules: ${names}; ${connections.length} connections; at ${now} ms }`;
   }
 
   /** The engine itself. */

@@ -46,6 +46,9 @@ export interface Observed {
   answer?: boolean;
 }
 
+/** The name that node's util.inspect() asks for. */
+export const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 export class Outcome {
   readonly verdict: Verdict;
   /** Why it was dropped: 'filter FORWARD rule 3', 'filter INPUT policy', 'TTL exceeded'; ''. */
@@ -115,6 +118,13 @@ export class Outcome {
 
   get trace(): Trace {
     return this.observed.trace;
+  }
+
+  /** What console.log() shows: the trace below would be thousands of lines. */
+  [INSPECT](): string {
+    const { packet, verdict, reason, device, delivered } = this;
+    const way = delivered ? 'delivered' : this.out.map((one) => `to ${one.device}: ${one.text}`).join(', ');
+    return `Outcome { ${packet.text}, in by ${device || 'the router itself'}: ${verdict}, ${reason || way} }`;
   }
 
   private hit({ table, chain, number, rule }: RuleStep): RuleHit {

@@ -1,6 +1,7 @@
 // What the matchers and the assert functions say, both ways round.
 
 import { AssertionError } from 'node:assert';
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import '../../testing/vitest.ts';
 import * as assert from '../../testing/assert.ts';
@@ -194,6 +195,17 @@ describe('every claim holds where it should, and says what is wrong where it doe
     const asked = inside.send('icmp6 fe80::2 > ff02::1:ff00:1 neighbour-solicitation target fe80::1', { in: 'inside' });
     expect(() => assert.assertDelivered(asked)).toThrow(
       /Note: the router of tests is a member of no group but ff02::1/,
+    );
+  });
+
+  test('console.log() shows a line', () => {
+    expect(inspect(https)).toBe(
+      `Outcome { IP ${A}.1024 > ${B}.443: Flags [S], seq 0, win 65535, options [mss 1460], length 0, in by inside: accepted, ` +
+        `to outside: IP ${A}.1024 > ${B}.443: Flags [S], seq 0, win 65535, options [mss 1200], length 0 }`,
+    );
+    expect(inspect(dns)).toContain('dropped, filter FORWARD policy }');
+    expect(inspect(wall())).toBe(
+      'TestFirewall { router of inside, outside; rules: border.v4; 0 connections; at 0 ms }',
     );
   });
 
