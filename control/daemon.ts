@@ -5,44 +5,37 @@
 // counters at intervals and when the daemon stops. When the data plane ends by itself its devices are closed: nothing passes until another
 // one has the same rules (keeper.ts).
 //
-// The state directory has one writer at a time: tools under its lock while no daemon serves it, the daemon while one does. So the daemon
-// holds the lock until its socket answers, and again from there on where it stops answering.
+// What clients ask for is in requests.ts. The state directory has one writer at a time (state-locks.ts): the daemon holds the tools' lock until
+// its socket answers, and again from there on where it stops answering.
 
 import { isPolicySetting } from '../conntrack/settings.ts';
-import type { DropCount } from '../engine/drops.ts';
-import type { Mode } from '../engine/firewall.ts';
 import { notePolicy } from '../engine/policies.ts';
 import type { LogRecord } from '../engine/services.ts';
-import type { CountsByQueue } from '../tun/data-plane.ts';
-import type { Io } from '../tun/holding.ts';
 import { provideNamespace } from '../tun/namespace.ts';
 import { peerCredentials } from '../tun/os.ts';
 import { happenings } from './conntrack-feed.ts';
-import { answerToJson } from './conntrack-requests.ts';
 import { placeDevice } from './devices.ts';
 import type { EngineEvent, EngineOptions, LastWords } from './engine.ts';
-import { compileFilter, type EventFilter } from './event-filter.ts';
-import { EVENT_KINDS, EventBus, logged, type Watcher } from './event-stream.ts';
+import { EventBus, logged } from './event-stream.ts';
 import { builtinRegistry } from './extensions.ts';
 import { hostNames } from './host-names.ts';
-import { type BackOff, type Death, Keeper } from './keeper.ts';
+import { type BackOff, Keeper } from './keeper.ts';
 import { loadAll } from './later.ts';
 import { LiveConnections } from './live-connections.ts';
 import { LiveDevices } from './live-devices.ts';
 import { LiveExtensions } from './live-extensions.ts';
-import { type AskEngine, type Edited, LiveRules } from './live-rules.ts';
+import { type AskEngine, LiveRules } from './live-rules.ts';
 import { LiveSets } from './live-sets.ts';
-import { Lock } from './lock.ts';
-import { type Facts, Observer } from './observer.ts';
+import type { Lock } from './lock.ts';
+import { Observer } from './observer.ts';
 import { OwnProgram } from './own-program.ts';
 import { builtModule } from './package-root.ts';
-import { ensureDirectory, type StatePaths } from './paths.ts';
-import type { Request, ToolAnswer, ToolRequest } from './protocol.ts';
+import { Requests } from './requests.ts';
 import { RuleStore } from './rule-store.ts';
 import { type ControlServer, listen } from './server.ts';
 import { changedSysctls, droppedSysctls, modeOf, type Settings, sysctlsOf } from './settings.ts';
-import { familyOf, runTool } from './tool.ts';
-import { unhurried } from './unhurried.ts';
+import { lockState, stateLock } from './state-locks.ts';
+import { factsOf, statusOf } from './status.ts';
 
 export interface DaemonOptions {
   readonly settings: Settings;
@@ -61,34 +54,6 @@ export interface DaemonOptions {
   /** A client asked for the end. */
   onStop(): void;
 }
-
-export interface Status {
-  mode: Mode['kind'];
-  /** Seconds since the start. */
-  uptime: number;
-  /** No counts while the data plane is being started again. */
-  devices: Record<string, CountsByQueue | undefined>;
-  drops: readonly DropCount[];
-  dataPlane: DataPlaneStatus;
-  /** Matches and targets that came from files, by file. */
-  extensions: Record<string, readonly string[]>;
-}
-
-export interface DataPlaneStatus {
-  state: 'running' | 'down';
-  /** How packets are read and written; undefined while it is being started again. */
-  io?: Io;
-  restarts: number;
-  lastDeath?: Death;
-  /** Log lines and events that came faster than this program could take them. */
-  eventsLost: number;
-}
-
-/** Characters of rules above which V8 is told to take its time. */
-const MANY = 1 << 16;
-
-/** How long a call of a tool may keep a daemon from starting or ending. */
-const LOCK_WAIT_MS = 10_000;
 
 export class Daemon {
   private readonly options: DaemonOptions;
@@ -144,7 +109,9 @@ export class Daemon {
     this.notePolicies(this.settings);
     this.extensions = new LiveExtensions(registry, this.ask);
     this.rules = new LiveRules({ registry, names, ask: this.ask });
-    this.observer = new Observer(this.ask, this.rules, { lookup: registry, names }, () => this.facts());
+    this.observer = new Observer(this.ask, this.rules, { lookup: registry, names }, () =>
+      factsOf(this.settings, this.keeper, options.log.lost()),
+    );
     this.store = new RuleStore(this.rules, paths, (error) => this.sayNotSaved(error));
     this.connections = new LiveConnections(this.ask, paths.connections, options.say);
   }
@@ -176,8 +143,9 @@ export class Daemon {
       onGone,
       backOff,
     });
+    const requests = this.requests();
     try {
-      this.server = await listen(paths.socket, (request) => this.serve(request), { refuse: stranger });
+      this.server = await listen(paths.socket, (request) => requests.serve(request), { refuse: stranger });
     } catch (error) {
       await this.keeper.stop();
       throw error;
@@ -186,6 +154,13 @@ export class Daemon {
     this.saving.unref();
     this.devices.watch(() => (this.keeper?.running ? this.ask : undefined));
     await loadAll();
+  }
+
+  private requests(): Requests {
+    const { ask, bus, rules, store, sets, extensions, connections, observer, options } = this;
+    const parts = { ask, bus, rules, store, sets, extensions, connections, observer };
+    const status = () => statusOf(this.settings, this.keeper, this.started, ask, extensions.list());
+    return new Requests({ ...parts, status, reload: () => options.reload(), stop: () => options.onStop() });
   }
 
   /** Asks the engine; while it is being started again, waits for it. */
@@ -233,43 +208,6 @@ export class Daemon {
     }
   }
 
-  private async serve(request: Request): Promise<unknown> {
-    switch (request.op) {
-      case 'tool':
-        return this.tool(request);
-      case 'ipset':
-        return this.sets.run(request.argv, request.stdin);
-      case 'status':
-        return this.status();
-      case 'conntrack':
-        return answerToJson(await this.connections.answer(request.request));
-      case 'attach':
-        return this.extensions.attach(request.file);
-      case 'detach':
-        return this.extensions.detach(request.name);
-      case 'nfacct':
-        return this.ask({ op: 'nfacct', argv: request.argv, stdin: request.stdin });
-      case 'proc':
-        return this.ask({ op: 'proc', path: request.path, writes: request.writes });
-      case 'metrics':
-        return request.json ? (await this.observer.metrics()).families : this.metrics();
-      case 'overview':
-        return this.observer.overview(request.wish);
-      case 'watch':
-        return this.watch(request.filter);
-      case 'reload':
-        return `reloaded${await this.options.reload()}`;
-      case 'stop':
-        // The answer first, then the end.
-        setImmediate(() => this.options.onStop());
-        return 'stopping';
-    }
-  }
-
-  private watch(filter: EventFilter): Watcher {
-    return this.bus.watch({ kinds: filter.kinds ?? EVENT_KINDS, wants: compileFilter(filter) });
-  }
-
   /** Becomes what `next` says as far as that can be while packets pass: rules, all of them or none (RulesRefused), and sysctls. */
   async change(next: Settings): Promise<void> {
     await this.makePolicies(next);
@@ -288,60 +226,9 @@ export class Daemon {
       if (isPolicySetting(name)) await this.ask({ op: 'sysctl', name, value });
   }
 
-  /** Runs a tool on the rules; what it changed is stored before it is told. */
-  async tool({ program, argv, json, stdin = '' }: Omit<ToolRequest, 'op'>): Promise<ToolAnswer> {
-    const family = familyOf(program);
-    let problem: Error | undefined;
-    const edit = (): Promise<Edited> =>
-      this.rules.edit(
-        family,
-        (ruleset) => runTool({ program, argv, json, stdin, date: new Date() }, ruleset),
-        (changed, inForce) =>
-          this.store.keep(family, changed, inForce).catch((error: Error) => {
-            problem = error;
-          }),
-      );
-    const { answer } = await (stdin.length > MANY ? unhurried(edit) : edit());
-    if (!problem) return answer;
-    const stderr = `${answer.stderr}${program}: ${problem.message}. The rules are in force, but not stored: they end with the daemon. Mend that, and the next change stores them all, or the next saving within a minute.\n`;
-    return { ...answer, stderr, exitCode: answer.exitCode || 4 };
-  }
-
   /** Prometheus' text format. */
   async metrics(): Promise<string> {
     return (await this.observer.metrics()).text;
-  }
-
-  private facts(): Facts {
-    const counts = this.keeper?.deviceCounts();
-    return {
-      mode: this.settings.mode,
-      running: this.keeper?.running ?? false,
-      restarts: this.keeper?.restarts ?? 0,
-      eventsLost: this.keeper?.eventsLost ?? 0,
-      linesLost: this.options.log.lost(),
-      devices: this.settings.devices.map(({ name }, index) => [name, counts?.[index]] as const),
-    };
-  }
-
-  async status(): Promise<Status> {
-    const { keeper } = this;
-    const counts = keeper?.deviceCounts();
-    const running = keeper?.running ?? false;
-    return {
-      mode: this.settings.mode,
-      uptime: Math.floor((performance.now() - this.started) / 1000),
-      devices: Object.fromEntries(this.settings.devices.map(({ name }, index) => [name, counts?.[index]])),
-      drops: running ? ((await this.ask({ op: 'drops' })) as DropCount[]) : [],
-      dataPlane: {
-        state: running ? 'running' : 'down',
-        io: keeper?.io,
-        restarts: keeper?.restarts ?? 0,
-        lastDeath: keeper?.lastDeath,
-        eventsLost: keeper?.eventsLost ?? 0,
-      },
-      extensions: this.extensions.list(),
-    };
   }
 
   private async save(): Promise<void> {
@@ -382,25 +269,6 @@ export class Daemon {
     lock?.release();
     this.guard.release();
   }
-}
-
-/** Undefined: held by another daemon. What forbids it says what to do. */
-function lockState(paths: StatePaths): Lock | undefined {
-  try {
-    ensureDirectory(paths);
-    return Lock.try(paths.daemonLock);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new Error(
-      `${message}. A daemon writes to its state directory, ${paths.directory}: make that possible, or name another with --state-dir, SEKISHO_STATE_DIR or "state:"`,
-    );
-  }
-}
-
-async function stateLock({ lock: path }: StatePaths): Promise<Lock> {
-  const lock = await Lock.within(path, LOCK_WAIT_MS);
-  if (!lock) throw new Error(`${path}: held by another program for more than ${LOCK_WAIT_MS / 1000} s`);
-  return lock;
 }
 
 /** The socket's mode keeps others out already; this holds where its folder was opened up by hand. */
