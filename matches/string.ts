@@ -9,11 +9,20 @@ import { utf8 } from './shared/utf8.ts';
 const LONGEST = 128;
 const ALGORITHMS = ['bm', 'kmp'];
 
+/**
+ * Differs: the real tool looks for whatever octets it is given. Text comes to us decoded, with U+FFFD where it was no UTF-8: to look for that
+ * would be to look for something else.
+ */
+function octetsOf(word: string, scope: ValueScope): Uint8Array {
+  if (word.includes('\ufffd')) scope.fail('STRING is no UTF-8', 'write such octets in hex: --hex-string "caf|e9|"');
+  return utf8(word);
+}
+
 const plain = {
   words: 1 as const,
   metavar: 'pattern',
   parse([word]: readonly string[], scope: ValueScope): string {
-    const octets = utf8(word);
+    const octets = octetsOf(word, scope);
     if (octets.length > LONGEST) scope.fail(`STRING too long "${word}"`, `at most ${LONGEST} octets`);
     return toHex(octets);
   },
@@ -34,7 +43,7 @@ const isHexDigit = (character: string): boolean => /^[0-9a-fA-F]$/.test(characte
  * whatever it is, so that a second bar there does not open: the tool's way.
  */
 function mixedOctets(word: string, scope: ValueScope): number[] {
-  const whole = utf8(word);
+  const whole = octetsOf(word, scope);
   if (whole.length === 0) scope.fail('STRING must contain at least one char');
   const at = (index: number): string => (index < whole.length ? String.fromCharCode(whole[index]) : '');
   const pattern: number[] = [];

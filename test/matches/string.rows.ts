@@ -23,6 +23,9 @@ export const sheets = [
         ['--algo bm --hex-string "fo\\\\|o"', '--string "fo|o" --algo bm'],
         // Behind a closing bar the next character is text, a bar too.
         ['--algo bm --hex-string "|61||62|"', '--string "a|62" --algo bm'],
+        // What a word of Latin-1 has become when it comes to us: never to be looked for instead of it.
+        ['--algo bm --string <|caf\ufffd|>', { fails: 'STRING is no UTF-8' }],
+        ['--algo bm --hex-string <|"\ufffd|00|"|>', { fails: 'STRING is no UTF-8' }],
         ['', { fails: "STRING match: You must specify `--string' or `--hex-string'" }],
         ['--string foo', { fails: 'string: option "--algo" must be specified' }],
         [
