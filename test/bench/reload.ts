@@ -1,5 +1,8 @@
-// Rules of a daemon between two hosts: a restore and single edits, as whole processes of the tools and on the control socket, beside the kernel's
+// Rules of a daemon between two hosts: restores and edits, as whole processes of the tools and on the control socket, beside the kernel's
 // legacy tables; and how long a packet had to wait meanwhile, told by pings two milliseconds apart, of which none may be lost.
+//
+// Edits: one rule, one after the other (`-A`) and a second and a half after the one before (`alone`, as people type them); a chain (`-N`); ten rules by
+// one restore -n; and what kube-proxy restores when a service has come to have another endpoint (`service`).
 //
 //   node test/bench/run.mjs reload [--shapes acl,kube] [--counts 5000,100000] [--edits 20]
 //
@@ -112,8 +115,50 @@ class Daemon {
   }
 }
 
-/** What the kernel's own tool takes, the start of the process included, with `rules` in its table or none. */
-function legacy(file: string, edit: string): { restore?: number; edit?: number } {
+/** Something small that is done to the rules, other each time. */
+interface Edit {
+  readonly argv: (run: number) => string;
+  /** With it the program is a restore. */
+  readonly stdin?: (run: number) => string;
+  /** Milliseconds in front of each. */
+  readonly after?: number;
+}
+
+/** When an edit is an edit by itself: what the daemon did at leisure behind the last one is over. */
+const ALONE_MS = 1_500;
+
+function editsOf(shape: Shape, text: string): Record<string, Edit> {
+  const [table, chain, target] =
+    shape === 'kube' ? ['nat', 'KUBE-SERVICES', 'RETURN'] : ['filter', 'FORWARD', 'ACCEPT'];
+  const line = (run: number): string => `-A ${chain} -s 2001:db8::${(run + 1).toString(16)} -j ${target}`;
+  const rule = (run: number): string => `-t ${table} ${line(run)}`;
+  const lines = (run: number): string => Array.from({ length: 10 }, (_, at) => `${line(10 * run + at)}\n`).join('');
+  const edits: Record<string, Edit> = {
+    '-A': { argv: rule },
+    alone: { argv: (run) => rule(run + 3000), after: ALONE_MS },
+    '-N': { argv: (run) => `-t ${table} -N bench${run}` },
+    ten: { argv: () => '-n', stdin: (run) => `*${table}\n${lines(run + 400)}COMMIT\n` },
+  };
+  if (shape === 'kube') edits.service = { argv: () => '-n', stdin: endpointOf(text) };
+  return edits;
+}
+
+/** Another endpoint of the first service that has one: its chains are declared, which empties them, and filled anew. */
+function endpointOf(text: string): (run: number) => string {
+  const service = /^-A (KUBE-SVC-\S+) .*-j KUBE-SEP-/m.exec(text)![1];
+  const before = text.match(new RegExp(`^-A ${service} .*$`, 'gm'))!.join('\n');
+  return (run) => {
+    const [endpoint, address] = [`KUBE-SEP-BENCH${run}`, `2001:db8:1::${(run + 1).toString(16)}`];
+    const own = `-A ${endpoint} -s ${address}/128 -j KUBE-MARK-MASQ\n-A ${endpoint} -p tcp -m tcp -j DNAT --to-destination [${address}]:8080`;
+    return `*nat\n:${service} - [0:0]\n:${endpoint} - [0:0]\n${before}\n-A ${service} -j ${endpoint}\n${own}\nCOMMIT\n`;
+  };
+}
+
+/** What the kernel's own tool takes, the start of the process included, with the rules of `file` in its table. */
+function legacy(
+  file: string,
+  edits: Record<string, Edit>,
+): { restore?: number; edits: Record<string, number | undefined> } {
   const timed = (script: string): number | undefined => {
     const start = performance.now();
     const { status } = spawnSync('unshare', ['-n', 'sh', '-c', script, 'sh', file], { stdio: 'ignore' });
@@ -125,22 +170,25 @@ function legacy(file: string, edit: string): { restore?: number; edit?: number }
     return all.length === 3 ? median(all) : undefined;
   };
   const [empty, restored] = [of(':'), of(load)];
-  const edited = of(`${load}${`; ${edit}`.repeat(5)}`);
-  if (empty === undefined || restored === undefined || edited === undefined) return {};
-  return { restore: restored - empty, edit: (edited - restored) / 5 };
+  if (empty === undefined || restored === undefined) return { edits: {} };
+  const times = Object.entries(edits).map(([name, { argv, stdin }]): [string, number | undefined] => {
+    const one = (run: number): string =>
+      stdin ? `ip6tables-legacy-restore ${argv(run)} <<'END'\n${stdin(run)}END` : `ip6tables-legacy ${argv(run)}`;
+    const edited = of([load, ...[1, 2, 3, 4, 5].map(one)].join('\n'));
+    return [name, edited === undefined ? undefined : (edited - restored) / 5];
+  });
+  return { restore: restored - empty, edits: Object.fromEntries(times) };
 }
 
 async function measure(shape: Shape, count: number) {
   // Pings pass.
   const text = saveText(shape, 6, count).replace(/^-A (?=FORWARD)/m, '-A FORWARD -p ipv6-icmp -j ACCEPT\n-A ');
   const rules = text.match(/^-A/gm)!.length;
-  const [table, chain] = shape === 'kube' ? ['nat', 'KUBE-SERVICES'] : ['filter', 'FORWARD'];
-  const edit = (run: number): string[] =>
-    `-t ${table} -A ${chain} -s 2001:db8::${(run + 1).toString(16)} -j ${table === 'nat' ? 'RETURN' : 'ACCEPT'}`.split(
-      ' ',
-    );
+  const edits = editsOf(shape, text);
   const daemon = new Daemon();
   const file = join(tmpdir(), `sekisho-reload-${process.pid}.save`);
+  const some = Number(values.edits);
+  const ask = ({ argv, stdin }: Edit, run: number): Promise<void> => daemon.ask(argv(run).split(' '), stdin?.(run));
   try {
     writeFileSync(file, text);
     await daemon.start();
@@ -151,12 +199,20 @@ async function measure(shape: Shape, count: number) {
       restore = await medianOf(3, () => daemon.ask([], text));
     });
     const idle = await daemon.waits(() => pause(3 * restore));
-    const edited = await medianOf(Number(values.edits), (run) => daemon.ask(edit(run)));
+    const times: Record<string, number> = {};
+    for (const [name, one] of Object.entries(edits)) {
+      const all: number[] = [];
+      for (let run = 0; run < (one.after ? Math.ceil(some / 4) : some); run++) {
+        await pause(one.after ?? 0);
+        all.push(await elapsed(() => ask(one, run)));
+      }
+      times[name] = median(all);
+    }
     const editing = await daemon.waits(async () => {
-      for (let run = 0; run < Number(values.edits); run++) await daemon.ask(edit(run + 1000));
+      for (let run = 0; run < some; run++) await ask(edits['-A'], run + 1000);
     });
-    const byTool = await medianOf(5, (run) => daemon.tool('ip6tables', edit(run + 2000)));
-    const real = legacy(file, `ip6tables-legacy ${edit(1).join(' ')}`);
+    const byTool = await medianOf(5, (run) => daemon.tool('ip6tables', edits['-A'].argv(run + 2000).split(' ')));
+    const real = legacy(file, edits);
     return {
       shape,
       rules,
@@ -167,10 +223,17 @@ async function measure(shape: Shape, count: number) {
       longest: waits.longest,
       idle: idle.longest,
       lost: waits.lost + editing.lost,
-      edit: edited,
+      edit: times['-A'],
       editLongest: editing.longest,
       editTool: byTool,
-      legacyEdit: real.edit,
+      legacyEdit: real.edits['-A'],
+      editAlone: times.alone,
+      chain: times['-N'],
+      legacyChain: real.edits['-N'],
+      tenRules: times.ten,
+      legacyTenRules: real.edits.ten,
+      service: times.service,
+      legacyService: real.edits.service,
     };
   } finally {
     await daemon.stop();
@@ -178,23 +241,36 @@ async function measure(shape: Shape, count: number) {
   }
 }
 
+type Row = Awaited<ReturnType<typeof measure>>;
+
 const cell = (value: number | undefined, width: number, digits = 1): string =>
   (value?.toFixed(digits) ?? '-').padStart(width);
 
+const nameOf = ({ shape, rules }: Row): string => `${shape.padEnd(9)}${cell(rules, 7, 0)}`;
+
 console.log(
-  '                 restore ms                        longest wait of a ping, ms         edit ms\n' +
-    'shape      rules    first   socket     tool   legacy   restore    idle    edit  lost   socket     tool   legacy',
+  '                 restore ms                        longest wait of a ping, ms\n' +
+    'shape      rules    first   socket     tool   legacy   restore    idle    edit  lost',
 );
-const rows = [];
+const rows: Row[] = [];
 for (const shape of values.shapes.split(',') as Shape[]) {
   for (const count of values.counts.split(',').map(Number)) {
     const row = await measure(shape, count);
     rows.push(row);
     console.log(
-      `${shape.padEnd(9)}${cell(row.rules, 7, 0)}${cell(row.first, 9, 0)}${cell(row.restore, 9, 0)}${cell(row.tool, 9, 0)}${cell(row.legacy, 9, 0)}` +
-        `${cell(row.longest, 10)}${cell(row.idle, 8)}${cell(row.editLongest, 8)}${cell(row.lost, 6, 0)}` +
-        `${cell(row.edit, 9, 2)}${cell(row.editTool, 9, 0)}${cell(row.legacyEdit, 9)}`,
+      `${nameOf(row)}${cell(row.first, 9, 0)}${cell(row.restore, 9, 0)}${cell(row.tool, 9, 0)}${cell(row.legacy, 9, 0)}` +
+        `${cell(row.longest, 10)}${cell(row.idle, 8)}${cell(row.editLongest, 8)}${cell(row.lost, 6, 0)}`,
     );
   }
+}
+console.log(
+  '\n                 edits, ms, and the same by the legacy tool\n' +
+    'shape      rules      -A   alone   tool  legacy       -N  legacy      ten  legacy  service  legacy',
+);
+for (const row of rows) {
+  console.log(
+    `${nameOf(row)}${cell(row.edit, 8, 2)}${cell(row.editAlone, 8, 2)}${cell(row.editTool, 7, 0)}${cell(row.legacyEdit, 8)}` +
+      `${cell(row.chain, 9, 2)}${cell(row.legacyChain, 8)}${cell(row.tenRules, 9, 2)}${cell(row.legacyTenRules, 8)}${cell(row.service, 9, 2)}${cell(row.legacyService, 8)}`,
+  );
 }
 keep('reload', rows);
