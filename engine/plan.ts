@@ -5,6 +5,7 @@ import { RuleError } from '../grammar/error.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, TABLES } from '../grammar/tables.ts';
 import { BuiltTable } from './built-table.ts';
+import { calleesFirst, depthOver, type Looks } from './chain-order.ts';
 import { contentInSteps, coolWhere, isShort, Program, shortContent } from './classifier/program.ts';
 import { Shelves } from './classifier/shelf.ts';
 import { calleeOf, callsOf, type Difference, differenceOf, NO_DIFFERENCE } from './difference.ts';
@@ -21,15 +22,6 @@ const DEEPEST = 500;
 
 /** State for rules that the earlier table does not have. */
 export type StatesOf = (rule: RuleSpec) => readonly unknown[] | undefined;
-
-/** What chains that jump to one know of it. */
-type Looks = Pick<Chain, 'acts' | 'depth'>;
-
-/** A chain with those that it jumps to. */
-interface Called {
-  readonly spec: ChainSpec;
-  readonly calls: readonly string[];
-}
 
 /** The whole work at once, where nothing waits for it. Throws as inSteps() does. */
 export const plan = (spec: TableSpec, context: BindContext, earlier?: Table, statesOf?: StatesOf): Planned =>
@@ -253,7 +245,7 @@ export class Planner {
     const looks = new Map<string, Looks>();
     const called = (calls: readonly string[]) => calls.map((name) => looks.get(name) ?? earlier.chains.get(name));
     // To these only touched chains jump.
-    const newcomers = [...this.calleesFirst(this.newcomers)];
+    const newcomers = [...calleesFirst(this.newcomers, this.callsOf)];
     for (const { spec, calls } of newcomers) {
       const below = called(calls);
       looks.set(spec.name, { acts: this.actsIn(spec.name, below), depth: depthOver(below) });
@@ -286,31 +278,11 @@ export class Planner {
   }
 
   private *buildChains(): Steps<void> {
-    for (const { spec, calls } of this.calleesFirst(this.spec.chains)) {
+    for (const { spec, calls } of calleesFirst(this.spec.chains, this.callsOf)) {
       this.made.set(spec.name, yield* this.assemble(spec, calls));
       if (this.worked()) yield;
     }
     this.noteActs();
-  }
-
-  /** Chains, each after those of them that it jumps to. Chains that no packet can enter may go round in circles. */
-  private *calleesFirst(chains: ReadonlyMap<string, ChainSpec>): Iterable<Called> {
-    const path: (Called & { next: number })[] = [];
-    const begun = new Set<string>();
-    const begin = (name: string) => {
-      const spec = chains.get(name);
-      if (!spec || begun.has(name)) return;
-      begun.add(name);
-      path.push({ spec, calls: this.callsOf(spec), next: 0 });
-    };
-    for (const name of chains.keys()) {
-      begin(name);
-      while (path.length > 0) {
-        const step = path[path.length - 1];
-        if (step.next < step.calls.length) begin(step.calls[step.next++]);
-        else yield path.pop()!;
-      }
-    }
   }
 
   private noteActs(): void {
@@ -330,12 +302,12 @@ export class Planner {
     });
   }
 
-  private callsOf(spec: ChainSpec): readonly string[] {
+  private readonly callsOf = (spec: ChainSpec): readonly string[] => {
     const earlier = this.earlier?.chains.get(spec.name);
     const calls = earlier && !this.differences.get(spec.name)?.jumps ? earlier.calls : callsOf(spec.rules);
     for (const name of calls) if (!this.isThere(name)) this.refuseJump(spec, name);
     return calls;
-  }
+  };
 
   private isThere(name: string): boolean {
     if (!this.replaces) return this.spec.chains.has(name);
@@ -415,9 +387,6 @@ export class Planner {
 
 const earlierShelves = (table: Table | undefined): Shelves | undefined =>
   table?.chains.values().next().value?.program.shelves;
-
-const depthOver = (called: readonly (Looks | undefined)[]): number =>
-  called.reduce((deepest, callee) => Math.max(deepest, (callee?.depth ?? 0) + 1), 0);
 
 const policyOf = ({ policy }: ChainSpec): Verdict => (policy === 'DROP' ? DROP : ACCEPT);
 
