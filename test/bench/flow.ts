@@ -10,15 +10,20 @@ import { inlineMore } from '../../tun/inlining.ts';
 import { type Established, established, type Mode, passing, SETUPS, type Setup } from '../engine/established.ts';
 import { keep, median, spentNs, spread } from './results.ts';
 
-function measure(count: number, batch: () => void): number[] {
-  const once = (packets: number): number => {
+/** Nanoseconds a packet of each, in slices by turns: what disturbs one of them disturbs the others. */
+function measure(batches: readonly (() => void)[], packets: number, slices: number): number[][] {
+  const once = (batch: () => void): number => {
     const start = spentNs();
     for (let sent = 0; sent < packets; sent += 64) batch();
     return (spentNs() - start) / packets;
   };
-  once(count);
-  return Array.from({ length: 7 }, () => once(count));
+  for (const batch of batches) for (let slice = 0; slice < WARMING; slice++) once(batch);
+  const runs: number[][] = batches.map(() => []);
+  for (let slice = 0; slice < slices; slice++) for (const [at, batch] of batches.entries()) runs[at].push(once(batch));
+  return runs;
 }
+
+const WARMING = 8;
 
 function meet(flow: Established): void {
   flow.tick();
@@ -45,13 +50,21 @@ interface Row {
 /** Both families through one firewall. */
 function measureBoth(mode: Mode, setup: Setup): Row[] {
   const by = passing(mode, setup);
-  const flows = ([4, 6] as const).map((family) => ({ family, flow: established(mode, family, setup, by) }));
-  for (const { flow } of flows) measure(20_000, () => meet(flow));
-  return flows.map(({ family, flow }) => {
-    const old = measure(200_000, () => meet(flow));
-    const fresh = measure(64_000, () => bear(flow));
-    const spreads = Math.max(spread(old), spread(fresh));
-    return { setup, mode, family, established: median(old), opened: median(fresh), spread: spreads };
+  const families = [4, 6] as const;
+  const flows = families.map((family) => established(mode, family, setup, by));
+  const old = measure(
+    flows.map((flow) => () => meet(flow)),
+    8_192,
+    41,
+  );
+  const fresh = measure(
+    flows.map((flow) => () => bear(flow)),
+    32_768,
+    15,
+  );
+  return families.map((family, at) => {
+    const spreads = Math.max(spread(old[at]), spread(fresh[at]));
+    return { setup, mode, family, established: median(old[at]), opened: median(fresh[at]), spread: spreads };
   });
 }
 

@@ -7,7 +7,7 @@ import { restore } from '../../engine/restore.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
 import { matches } from '../../matches/index.ts';
-import { ip, tcp } from '../../packet/build.ts';
+import { ip, type TcpOptions, tcp } from '../../packet/build.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
@@ -54,6 +54,9 @@ export const SETUPS = {
     ].join(''),
 } as const;
 export type Setup = keyof typeof SETUPS;
+
+/** As Linux sends them with the first packet of a connection. */
+const OF_A_CLIENT: TcpOptions = { mss: 1460, sackPermitted: true, timestamps: [1, 0], nop: 1, windowScale: 7 };
 
 export interface Established {
   /** Time goes on by a millisecond. */
@@ -134,7 +137,7 @@ export function established(
   const first = ip(
     family,
     family === 6 ? there : { src: '10.1.255.255', dst: there.dst },
-    tcp({ sport: 1025, dport: 80, flags: 'S', seq: 1, window }),
+    tcp({ sport: 1025, dport: 80, flags: 'S', seq: 1, window, options: OF_A_CLIENT }),
   );
   const [addressAt, portAt] = family === 6 ? [8 + 12, 40] : [12 + 2, 20];
   let opened = 0;
