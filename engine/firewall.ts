@@ -17,7 +17,8 @@ import { type Condition, conditionsOf } from './conditions.ts';
 import { type DropCount, Drops } from './drops.ts';
 import type { FirewallOptions, Mode, TraceOptions } from './firewall-options.ts';
 import { Accounts } from './host/accounts.ts';
-import { associations, type HostFacts, type HostServices, type KnownHost, readFacts } from './host/facts.ts';
+import { associations, type HostFacts } from './host/facts.ts';
+import { Known } from './host/known.ts';
 import type { Installation } from './installation.ts';
 import { type InstalledChain, InstalledTables, type PackedCounters } from './installed.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
@@ -61,7 +62,7 @@ export class Firewall {
   private readonly installed: InstalledTables;
   private readonly timers = new TimerMap();
   private readonly sysctls: FirewallSysctls;
-  private known: KnownHost;
+  private readonly known: Known;
   private readonly leaveRegistry: () => void;
   private forced: boolean;
   private tracer: Tracer | undefined = undefined;
@@ -87,7 +88,7 @@ export class Firewall {
     const { transmit } = options;
     this.pipeline = new Pipeline({ tracker, defragmenter, synProxy, drops, transmit, stack, bridge });
     if (options.interpreted) this.pipeline.observer = {};
-    this.known = readFacts({}, tracker.connections);
+    this.known = new Known(tracker.connections);
     this.services = {
       tracker,
       routes: (stack ?? bridge)!.routes,
@@ -97,7 +98,7 @@ export class Firewall {
       accounts: this.accounts,
       cpu: options.cpu,
       queue: (number) => registry.queue(number),
-      ...this.hostServices(),
+      ...this.known.services,
       log: (record) => this.log(record),
       send: (octets, about) => void this.pipeline.send(octets, about.now, { about, attached: true }),
       timers: this.timers,
@@ -129,20 +130,6 @@ export class Firewall {
       defragmenter: this.defragmenter,
       send: (octets, about, attached) => void this.pipeline.send(octets, about.now, { about, attached }),
     });
-  }
-
-  /** From the facts of this moment: setHost() gives others. */
-  private hostServices(): HostServices {
-    const known = (): HostServices => this.known.services;
-    return {
-      sockets: { find: (query) => known().sockets.find(query) },
-      transparentSocket: (pkt, address, port) => known().transparentSocket(pkt, address, port),
-      ipsec: (pkt, direction) => known().ipsec(pkt, direction),
-      ipvs: (pkt) => known().ipvs(pkt),
-      deviceGroup: (device) => known().deviceGroup(device),
-      realm: (pkt) => known().realm(pkt),
-      fingerprints: () => known().fingerprints(),
-    };
   }
 
   // --- Packets -------------------------------------------------------------------------------------------------------
@@ -358,7 +345,7 @@ export class Firewall {
 
   /** What is known of the host, in place of what was. Throws a RangeError for what cannot be read, and changes nothing. */
   setHost(facts: HostFacts): void {
-    this.known = readFacts(facts, this.tracker.connections);
+    this.known.learn(facts);
     for (const account of facts.accounts ?? []) this.accounts.add(account);
   }
 
@@ -399,16 +386,7 @@ export class Firewall {
     const { installed } = this;
     this.tracker.connections.labelling.wanted = installed.wantsLabels;
     for (const family of [4, 6] as const) {
-      this.pipeline.tables[family] = {
-        raw: installed.table(family, 'raw'),
-        mangle: installed.table(family, 'mangle'),
-        nat: installed.table(family, 'nat'),
-        filter: installed.table(family, 'filter'),
-        security: installed.table(family, 'security'),
-        tracking: this.forced || installed.needsTracking(family),
-        gathers: installed.gathers(family),
-        proxies: installed.proxies(family),
-      };
+      this.pipeline.tables[family] = installed.familyTables(family, this.forced);
     }
   }
 

@@ -17,6 +17,7 @@ import type { CounterStore } from './ruleset.ts';
 import type { Services } from './services.ts';
 import { SLICE, type Steps } from './steps.ts';
 import { type Chain, commit, type Planned, type Table } from './table.ts';
+import type { FamilyTables } from './walk.ts';
 import { ACCOUNTING, GATHERING, LABELS, PROXYING, TRACKING } from './wishes.ts';
 
 export interface InstalledChain {
@@ -61,23 +62,24 @@ export class InstalledTables {
     return this.tables[family].find(({ spec }) => spec.name === name);
   }
 
-  needsTracking(family: Family): boolean {
-    return this.someWant(TRACKING, this.tables[family]);
+  /** What packets of the family go through. `tracking`: the tracker takes part in any case. */
+  familyTables(family: Family, tracking: boolean): FamilyTables {
+    const tables = this.tables[family];
+    return {
+      raw: this.table(family, 'raw'),
+      mangle: this.table(family, 'mangle'),
+      nat: this.table(family, 'nat'),
+      filter: this.table(family, 'filter'),
+      security: this.table(family, 'security'),
+      tracking: tracking || this.someWant(TRACKING, tables),
+      gathers: this.someWant(GATHERING, tables),
+      proxies: this.someWant(PROXYING, tables),
+    };
   }
 
   /** Some rule looks at labels of connections. */
   get wantsLabels(): boolean {
     return this.someWant(LABELS, this.all());
-  }
-
-  /** Some rule of the family wants its packets whole. */
-  gathers(family: Family): boolean {
-    return this.someWant(GATHERING, this.tables[family]);
-  }
-
-  /** Some rule of the family opens connections in a client's name. */
-  proxies(family: Family): boolean {
-    return this.someWant(PROXYING, this.tables[family]);
   }
 
   /** Some rule looks at what connections have sent. */
