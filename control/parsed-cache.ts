@@ -1,8 +1,8 @@
 // Tables that were parsed before, beside the text that they were parsed from. The text is the truth: a cache that does not belong to
 // exactly this text and this build of the program, or that is broken, is passed over without a word.
 //
-// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), and the tables, packed; or no tables, and
-// then they are parsed when they are asked for. Only text that the program printed itself is kept so: what a person
+// The file holds the build's name, the text itself (compared octet by octet: no digest to trust), and the tables, packed, behind their CRC, for
+// nobody waits until they are on the disk; or no tables, and then they are parsed when they are asked for. Only text that the program printed itself is kept so: what a person
 // wrote may hold names whose meaning changes. That there is a cache therefore says that the text is in canonical form.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,8 @@ export class ParsedCache {
   read(text: string): TableSpec[] | undefined {
     const kept = this.serialized(text);
     try {
-      return kept && kept.length > 0 ? (deserialized(kept) as PackedChange[]).map(unpacked) : undefined;
+      if (!kept || kept.length < CRC || kept.readUInt32LE() !== crcOf(kept.subarray(CRC))) return undefined;
+      return (deserialized(kept.subarray(CRC)) as PackedChange[]).map(unpacked);
     } catch {
       return undefined;
     }
@@ -57,13 +58,25 @@ export class ParsedCache {
     const beside = `${this.path}.new.${process.pid}`;
     try {
       const head = this.mark + text;
-      const content = tables.length > 0 ? Buffer.concat([Buffer.from(head), serialized(tables.map(packed))]) : head;
-      writeFileSync(beside, content, { mode: 0o600 });
+      const kept = tables.length > 0 ? withCrc(serialized(tables.map(packed))) : [];
+      writeFileSync(beside, Buffer.concat([Buffer.from(head), ...kept]), { mode: 0o600 });
       renameSync(beside, this.path);
     } catch {
       rmSync(beside, { force: true });
     }
   }
+}
+
+/** Octets. */
+const CRC = 4;
+
+/** The module is loaded when tables are read: plain listings have no need of it. */
+const crcOf = (octets: Buffer): number => process.getBuiltinModule('node:zlib').crc32(octets);
+
+function withCrc(octets: Buffer): Buffer[] {
+  const crc = Buffer.alloc(CRC);
+  crc.writeUInt32LE(crcOf(octets));
+  return [crc, octets];
 }
 
 // Not serialize() and deserialize(): those hand every address to JavaScript, which takes half of their time.
