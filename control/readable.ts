@@ -4,7 +4,7 @@
 
 import { chainOf } from '../engine/edited-table.ts';
 import { Ruleset } from '../engine/ruleset.ts';
-import { knownConditions, orderedChains, type Printing, printConditions } from '../grammar/print.ts';
+import { orderedChains, type Printing, printConditions } from '../grammar/print.ts';
 import { QuickReader } from '../grammar/quick.ts';
 import type { ChainSpec, RuleSpec, TableSpec } from '../grammar/rule-spec.ts';
 import { theRestore } from './later.ts';
@@ -87,7 +87,7 @@ export class Readable {
 function isAsWritten(rule: RuleSpec, printing: Printing): boolean {
   const { origin } = rule;
   const { texts } = printing;
-  if (texts && (knownConditions(rule) ?? texts.get(rule)) !== undefined) return true;
+  if (texts && (origin?.conditions !== undefined || texts.get(rule) !== undefined)) return true;
   if (!origin?.saved) return false;
   const words = printConditions(rule, printing);
   if (!isAppend(origin.text, words)) return false;
