@@ -63,6 +63,38 @@ describe('changes of tables', () => {
     );
   });
 
+  test('of a long chain, too, edited at some places at once', () => {
+    const place = fc.integer({ min: 1, max: 90 });
+    const steps = fc.array(
+      fc.array(fc.tuple(fc.constantFrom('insert', 'replace', 'delete'), place), { minLength: 1, maxLength: 4 }),
+    );
+    fc.assert(
+      fc.property(steps, (commits) => {
+        const [far, here] = [new Far(), new Ruleset(6, { lookup: registry })];
+        const first = here.open('filter')!;
+        for (let count = 0; count < 80; count++) first.append('FORWARD', rule('-j ACCEPT'));
+        let before = first.finish()!;
+        far.take(changeOf(undefined, before), 20);
+        for (const commit of commits) {
+          here.adopt(before);
+          const draft = here.open('filter')!;
+          for (const [what, at] of commit) {
+            attempt(draft, () => {
+              if (what === 'insert') draft.insert('FORWARD', rule('-j DROP'), at);
+              else if (what === 'replace') draft.replace('FORWARD', rule('-j RETURN'), at);
+              else draft.deleteNumber('FORWARD', at);
+            });
+          }
+          const now = draft.finish() ?? before;
+          far.take(changeOf(before, now), 3);
+          expect(plain(far.table!)).toEqual(plain(now));
+          before = now;
+        }
+      }),
+      { numRuns: 20, seed: 7 },
+    );
+  });
+
   test('of an edit, are as long as the edit', () => {
     const draft = ruleset.open('filter')!;
     for (let count = 0; count < 500; count++) draft.append('FORWARD', rule('-j ACCEPT'));

@@ -108,3 +108,53 @@ test('edits that are checked and planned by what they touch are what they would 
     { numRuns: 60, seed: 7 },
   );
 });
+
+test('edits of a long chain leave what it would be if it were read anew', () => {
+  const place = fc.integer({ min: 1, max: 110 });
+  const words = fc
+    .tuple(fc.integer({ min: 1, max: 9 }), fc.constantFrom('ACCEPT', 'DROP', 'RETURN'))
+    .map(([port, target]) => `-p udp -m udp --dport ${port} -j ${target}`);
+  const one = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ insert: place, words }) },
+    { weight: 3, arbitrary: fc.record({ gone: place }) },
+    { weight: 2, arbitrary: fc.record({ replace: place, words }) },
+    { weight: 1, arbitrary: fc.record({ words }) },
+  );
+  const change = (
+    edit: typeof one extends fc.Arbitrary<infer One> ? One : never,
+    draft: Draft,
+    rules: Ruleset,
+  ): void => {
+    if ('gone' in edit) draft.deleteNumber('FORWARD', edit.gone);
+    else if ('insert' in edit) draft.insert('FORWARD', ruleOf(edit.words, rules), edit.insert);
+    else if ('replace' in edit) draft.replace('FORWARD', ruleOf(edit.words, rules), edit.replace);
+    else draft.append('FORWARD', ruleOf(edit.words, rules));
+  };
+  const commits = fc.array(fc.array(one, { minLength: 1, maxLength: 5 }), { minLength: 5, maxLength: 15 });
+  fc.assert(
+    fc.property(commits, (all) => {
+      const wall = firewallOf(ROUTER);
+      const ruleset = wall.rulesets[6];
+      const first = ruleset.open('mangle')!;
+      for (let port = 0; port < 100; port++)
+        first.append('FORWARD', ruleOf(`-p udp -m udp --dport ${100 + port}`, ruleset));
+      ruleset.commit(first);
+      for (const edits of all) {
+        const draft = ruleset.open('mangle')!;
+        for (const edit of edits) can(() => change(edit, draft, ruleset));
+        ruleset.commit(draft);
+        const { rules } = wall.firewall.chains(6, 'mangle')!.find(({ spec }) => spec.name === 'FORWARD')!.spec;
+        expect(rules).toEqual(ruleset.table('mangle')!.chains.get('FORWARD')!.rules);
+      }
+      const anew = firewallOf(ROUTER);
+      anew.load(6, wall.save(6));
+      for (let port = 1; port < 10; port++) {
+        const packet = ip6({ src: 'fd00:1::1', dst: 'fd00:2::1' }, udp({ sport: 1000, dport: port }));
+        expect(wall.receive('tunA', packet)).toEqual(anew.receive('tunA', packet));
+      }
+      // Each packet counted by the same rules.
+      expect(wall.save(6)).toBe(anew.save(6));
+    }),
+    { numRuns: 12, seed: 7 },
+  );
+});
