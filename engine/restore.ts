@@ -13,7 +13,7 @@ import { readCommand } from '../grammar/parser.ts';
 import { QuickReader } from '../grammar/quick.ts';
 import { Reader } from '../grammar/reader.ts';
 import type { Counters, TableSpec } from '../grammar/rule-spec.ts';
-import { type Line, type LineContent, linesOf, type Prefix, readLine } from '../grammar/save-lines.ts';
+import { type Line, type LineContent, ownLinesOf, type Prefix, readLine } from '../grammar/save-lines.ts';
 import { scanNumber } from '../grammar/scan.ts';
 import { didYouMean } from '../grammar/suggest.ts';
 import { TABLES } from '../grammar/tables.ts';
@@ -62,7 +62,9 @@ export const restore = (text: string, ruleset: Ruleset, options: RestoreOptions)
 const ENOUGH = 100;
 
 class Restore {
-  private readonly source: string;
+  private readonly whole: string;
+  /** What the line at work stands in. */
+  private source = '';
   private readonly options: RestoreOptions;
   private ruleset: Ruleset;
   private draft: Draft | undefined;
@@ -77,13 +79,14 @@ class Restore {
   private ended = false;
 
   constructor(source: string, ruleset: Ruleset, options: RestoreOptions) {
-    this.source = source;
+    this.whole = source;
     this.ruleset = ruleset;
     this.options = options;
   }
 
   run(): RestoreResult {
-    for (const line of linesOf(this.source)) {
+    for (const line of ownLinesOf(this.whole)) {
+      this.source = line.source;
       this.lastLine = line.number;
       this.options.onLine?.();
       if (this.quickly(line)) continue;
@@ -314,7 +317,7 @@ class Restore {
     const refused = error instanceof Refusal;
     const first = refused ? `${program}: line ${line.number} failed` : parameterLine(error, program);
     const origin = refused ? error.rule?.origin : undefined;
-    const shown = error instanceof CommitRefusal ? error.shownAt(this.source, this.options.file ?? '') : undefined;
+    const shown = error instanceof CommitRefusal ? error.shownAt(this.whole, this.options.file ?? '') : undefined;
     const where = shown?.line ?? origin?.line ?? line.number;
     const text = shown?.text ?? lineText(this.source, line);
     const at = shown

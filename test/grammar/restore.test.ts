@@ -1,11 +1,15 @@
 // Save files: what the restore program takes and refuses line by line. Every row was asked of ip6tables-restore 1.8.9.
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fmt, fmtBatch } from '../../bin/fmt.ts';
 import { Registry } from '../../engine/registry.ts';
 import { type RestoreOptions, restore } from '../../engine/restore.ts';
 import { Ruleset } from '../../engine/ruleset.ts';
 import { noNames } from '../../grammar/names.ts';
+import { linesOf, ownLinesOf } from '../../grammar/save-lines.ts';
 import { comment } from '../../matches/comment.ts';
 import { hl } from '../../matches/hl.ts';
 import { tcp } from '../../matches/tcp.ts';
@@ -279,5 +283,49 @@ describe('fmt --batch', () => {
         '',
       ].join('\n'),
     );
+  });
+});
+
+describe('a long text', () => {
+  it('is read in pieces: line for line the same', () => {
+    const line = fc.oneof(
+      fc.string({ maxLength: 300 }),
+      fc.nat(20_000).map((length) => '\u00e9'.repeat(length)),
+    );
+    const whole = (text: string): unknown[] =>
+      [...linesOf(text)].map(({ number, start, end }) => [number, text.slice(start, end)]);
+    const inPieces = (text: string): unknown[] =>
+      [...ownLinesOf(text)].map(({ number, source, start, end }) => [number, source.slice(start, end)]);
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 60 }), fc.boolean(), (lines, ends) => {
+        const text = lines.join('\n') + (ends ? '\n' : '');
+        expect(inPieces(text)).toEqual(whole(text));
+      }),
+      { seed: 11, numRuns: 60 },
+    );
+  });
+
+  it('is not kept by the rules that came with it', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const ruleset = new Ruleset(6, options);
+    const used = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    // As kube-proxy does: a chain that changes comes with all that could have.
+    const restoreOne = (number: number): void => {
+      const noise = Array.from({ length: 3_000 }, (_, index) => `# ${number} ${index} of a text that is long`).join(
+        '\n',
+      );
+      const text = `${HEAD}:a-chain-of-a-service-${number} - [0:0]\n${noise}\n-A a-chain-of-a-service-${number} -j ACCEPT\nCOMMIT\n`;
+      expect(restore(text, ruleset, { program, noflush: true }).exitCode).toBe(0);
+    };
+    restoreOne(0);
+    const before = used();
+    for (let number = 1; number <= 100; number++) restoreOne(number);
+    // 11 MB of text.
+    expect(used() - before).toBeLessThan(2_000_000);
+    expect(ruleset.table('filter')?.chains.size).toBe(104);
   });
 });
