@@ -235,7 +235,7 @@ function sayOfRas(voice: Voice): string {
   const [one, other] = [place(voice), place(voice)];
   const signal = dice.chance(0.3) ? [dice.pick(h323.ELSEWHERES), one] : [one, ...(dice.chance(0.3) ? [other] : [])];
   const seconds = dice.pick([0, 60, 600]);
-  return latin(
+  const whole = latin(
     dice.weighted<() => Uint8Array>([
       [1, () => h323.grq(one)],
       [1, () => h323.gcf(one)],
@@ -249,6 +249,7 @@ function sayOfRas(voice: Voice): string {
       [1, () => h323.irr(one, [other])],
     ])(),
   );
+  return bent(dice, whole);
 }
 
 // --- PPTP ---------------------------------------------------------------------------------------------------------------------

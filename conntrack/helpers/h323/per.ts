@@ -4,6 +4,9 @@
 //
 // Differs: a number that ends the message is read. nf_conntrack_h323_asn1.c decode_int() counts its octets twice where it is wanted (timeToLive), and
 // believes such a message cut short.
+//
+// Differs: an addition that is not known and not there takes no room. decode_seq() skips a length and as many octets there, so that it reads
+// newer messages wrong.
 
 import { u16 } from '../../../packet/bytes.ts';
 
@@ -245,10 +248,10 @@ class Walk {
   }
 
   private passAdditions(additions: readonly (Type | undefined)[]): void {
-    // X.691 11.6: more than 64 of them are counted in another way, and no type has as many.
+    // X.691 11.6: more than 64 of them are counted in another way. No type has half as many, and the kernel reads no more than 32.
     const count = this.take(7) + 1;
     const from = this.position;
-    if (count > 64) this.broken = true;
+    if (count > 32) this.broken = true;
     if (!this.skip(count)) return;
     for (let index = 0; index < count && !this.broken; index++) {
       if (additions[index]?.kind === 'rest') {

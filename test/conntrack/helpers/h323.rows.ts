@@ -329,7 +329,38 @@ const timeAtTheEnd: HelperRow = {
   differs: 'the kernel counts the octets of the time twice, and believes that the message is cut short',
 };
 
+/** Messages that random-signalling made. */
+const broken = (name: string, steps: readonly Step[], more: Pick<HelperRow, 'expects' | 'differs'>): HelperRow => ({
+  name,
+  scenario: { v6rules: rules('RAS', 'udp', 1719, ''), steps: [...steps, look] },
+  ...more,
+});
+
+const brokenRows: readonly HelperRow[] = [
+  broken(
+    'a registration that claims 33 additions and more is not read',
+    [
+      {
+        in: 'A',
+        hex: '60000000005a1140fd00000100000000000000000000000520010db800000000000000000000000906b706b7005ab4720e0b0000060008914a0004800130fd00000100000000000000000000000517700130fd00000100000000100000000000000517702200b5000012000200831240010061006200b500001204c00340003b0100',
+      },
+    ],
+    { expects: [] },
+  ),
+  broken(
+    'an addition that nobody knows, and that is not there',
+    [
+      {
+        in: 'A',
+        hex: '60000000005e1140fd00000100000000000000000000000520010db800000000000000000000000906b706b7005ea0c30e800000060008914a000480028002010230fd00000100000000000000000000000506b8011820010db8000700000000000000000077138b2200b5000012000200801240010061006200b5dc001204c0034000980100',
+      },
+    ],
+    { expects: [], differs: 'the kernel takes a length for it all the same, and reads on in the wrong place' },
+  ),
+];
+
 export const h323Rows: readonly HelperRow[] = [
+  ...brokenRows,
   ...callRows,
   forwardedBehindNat(),
   ...rasRows,
