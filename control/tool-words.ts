@@ -3,6 +3,7 @@
 import { type GivenOption, getopt, type OptionForm } from './getopt.ts';
 
 const SAVE_OPTIONS: readonly OptionForm[] = [
+  { long: 'binary', letter: 'b', letterOnly: true, argument: 'none' },
   { long: 'counters', letter: 'c', argument: 'none' },
   { long: 'version', letter: 'V', argument: 'none' },
   { long: 'dump', letter: 'd', argument: 'none' },

@@ -218,7 +218,9 @@ function save({ program, argv, date, json }: ToolInput, ruleset: Ruleset): ToolA
   const texts = ruleset.tables
     .filter(({ name }) => table === undefined || name === table)
     .map(({ name }) => ruleset.save({ counters: words.has('counters'), table: name }));
-  return said(texts.map((text) => framed(text, program, date)).join(''));
+  // It says so, and goes on.
+  const stderr = words.has('binary') ? '-b/--binary option is not implemented\n' : '';
+  return { ...said(texts.map((text) => framed(text, program, date)).join('')), stderr };
 }
 
 // --- iptables-restore ----------------------------------------------------------------------------------------------------

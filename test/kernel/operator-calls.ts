@@ -82,6 +82,7 @@ export const ROWS: readonly (readonly string[])[] = [
   ],
   ['iptables -A OUTPUT -i eth0', 'iptables -A INPUT -o eth0', 'iptables -A PREROUTING -j ACCEPT'],
   ['iptables -A INPUT -c 5 6 -j DROP', 'iptables -A INPUT -c 5', 'iptables -A INPUT -c x y', 'iptables-save -c'],
+  ['iptables-save -b', 'iptables-save --binary', 'ip6tables-save -bc'],
   ['iptables-save -t nat', 'iptables-save -t foo', 'iptables-save -c -t filter', 'iptables-save foo'],
   ['iptables-restore -n -c -v < *filter\n-A INPUT -j ACCEPT\nCOMMIT\n'],
   ['iptables-restore -t -v < *filter\n-A INPUT -j ACCEPT\nCOMMIT\n'],

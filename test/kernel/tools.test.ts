@@ -81,7 +81,7 @@ describe.skipIf(!may)(`the real programs (SEKISHO_SEED=${seed})`, () => {
     ['often wrong', 0.25],
   ] as const) {
     for (const family of [4, 6] as const) {
-      it(`answer sequences of IPv${family} calls, ${kind}, as ours do`, async () => {
+      it(`answer sequences of IPv${family} calls, ${kind}, as ours do`, { timeout: 7_200_000 }, async () => {
         for (let done = 0; done < sequences; done += AT_ONCE) {
           const made = Array.from({ length: Math.min(AT_ONCE, sequences - done) }, (_, index) =>
             new RandomCalls(new Dice(seed + done + index), { family, calls: 12, mistakes }).sequence(),
