@@ -20,7 +20,7 @@ import { namesJson, setsJson } from './print-json.ts';
 import { namesXml, setsXml } from './print-xml.ts';
 import type { Sets } from './sets.ts';
 import { SetError, type SetType, setType } from './types.ts';
-import { type Flags, type Line, parseWords, splitLine } from './words.ts';
+import { type Flags, isPlain, type Line, parseWords, splitLine } from './words.ts';
 
 export const VERSION = 'ipset v7.17';
 const LONGEST_NAME = 31;
@@ -328,8 +328,10 @@ function* forEach<One>(all: Iterable<One>, inStep: number, act: (one: One) => vo
 }
 
 function nameOf(word: string): string {
-  if (word.length <= LONGEST_NAME) return word;
-  throw new SetError(`Syntax error: setname '${word}' is longer than ${LONGEST_NAME} characters`);
+  if (word.length > LONGEST_NAME)
+    throw new SetError(`Syntax error: setname '${word}' is longer than ${LONGEST_NAME} characters`);
+  if (!isPlain(word)) throw new SetError(`Syntax error: setname '${word}' has a blank, a quote or a line break`);
+  return word;
 }
 
 function typeOf(word: string): SetType {

@@ -18,6 +18,7 @@ import { icmpByName } from './icmp-names.ts';
 import { syntax, type TextScope, wholeNumberOf } from './number-text.ts';
 import { protocolOf } from './protocol-names.ts';
 import { SetError, type SetType } from './types.ts';
+import { isPlain } from './words.ts';
 
 export type Verb = 'add' | 'del' | 'test';
 
@@ -249,6 +250,8 @@ function parseDevice(text: string): Device {
   const physdev = text.startsWith('physdev:');
   const name = physdev ? text.slice('physdev:'.length) : text;
   if (name.length > 15) throw syntax(`interface name '${name}' is longer than 15 characters`);
+  // It stands behind something else in its word.
+  if (!isPlain(`,${name}`)) throw syntax(`interface name '${name}' has a blank or a line break`);
   return { kind: 'device', name, physdev };
 }
 

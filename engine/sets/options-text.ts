@@ -281,6 +281,8 @@ function takeOption(
 
 function comment(word: string): string {
   if (word.includes('"')) throw syntax('" character is not permitted in comments');
+  // Differs: the real tool takes it, and cannot restore what it then saves.
+  if (word.includes('\n')) throw syntax('line breaks are not permitted in comments');
   if (word.length > 255) throw syntax('Comment is longer than the maximum allowed 255 characters');
   return word;
 }

@@ -125,6 +125,15 @@ function commandOf(word: string) {
   );
 }
 
+/**
+ * Whether a word stands in a line of `save` as it is, and is that word when it is read back. Differs: the real tool takes and saves others
+ * too, and what it saved cannot be restored. Here it would be the sets of the next start.
+ */
+export function isPlain(word: string): boolean {
+  const words = word.includes('\n') ? [] : splitLine(`add ${word}`);
+  return words?.length === 2 && words[1] === word;
+}
+
 /** A line of a file to restore. Undefined: nothing on it. */
 export function splitLine(line: string): string[] | undefined {
   const trimmed = line.trim();

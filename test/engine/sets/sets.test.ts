@@ -250,6 +250,36 @@ test('XML escapes what comments say', () => {
   );
 });
 
+test.each([
+  [['create', 'a b', 'hash:ip'], "setname 'a b' has a blank"],
+  [['create', 'a\nb', 'hash:ip'], 'has a blank, a quote or a line break'],
+  [['create', '"a"', 'hash:ip'], 'has a blank, a quote or a line break'],
+  [['create', 'a\u00a0b', 'hash:ip'], 'has a blank, a quote or a line break'],
+  [['rename', 'n', 'x y'], "setname 'x y' has a blank"],
+  [['add', 'n', '10.0.0.0/8,eth 0'], "interface name 'eth 0' has a blank"],
+  [['add', 'n', '10.0.0.0/8,a\nb'], 'has a blank or a line break'],
+  [['add', 'n', '10.0.0.0/8,eth0', 'comment', 'x\ny'], 'line breaks are not permitted in comments'],
+])('what save could not say so that it is read back is refused: %j', (argv, reason) => {
+  const sets = new Sets(seeded(1));
+  must(sets, 'create n hash:net,iface comment');
+  const before = must(sets, 'save');
+  const { exitCode, stderr } = runIpset(sets, { argv, names: noNames, now: 0 });
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining(reason)]);
+  expect(must(sets, 'save')).toBe(before);
+});
+
+test('odd names that can be saved are', () => {
+  const sets = new Sets(seeded(1));
+  for (const name of ['a"b', '-N', '__proto__', '#x', 'COMMIT', '\u{1f525}'])
+    runIpset(sets, { argv: ['create', name, 'hash:net,iface', 'comment'], names: noNames, now: 0 });
+  runIpset(sets, { argv: ['add', '#x', '10.0.0.0/8,"a"', 'comment', ' # x '], names: noNames, now: 0 });
+  const text = must(sets, 'save');
+  expect(text.match(/^create/gm)).toHaveLength(6);
+  const again = new Sets(seeded(2));
+  must(again, 'restore', 0, text);
+  expect(must(again, 'save')).toBe(text);
+});
+
 describe('packets pass between the steps of a long call', () => {
   const elements = Array.from({ length: 3_000 }, (_, at) => `10.1.${at >> 8}.${at & 0xff}`);
   const full = (): Sets => {
