@@ -13,6 +13,7 @@ import { Service } from '../control/service.ts';
 import { DEFAULT_LOG, DEFAULT_SAVE_MS, LONGEST_BUSY_POLL_US, MOST_QUEUES, type Settings } from '../control/settings.ts';
 import type { HostFacts } from '../engine/host/facts.ts';
 import { parseDevice } from './device-spec.ts';
+import { unknownDevices } from './rule-devices.ts';
 import { type RuleOptions, ruleFiles } from './rule-files.ts';
 
 export interface RunOptions extends RuleOptions {
@@ -120,11 +121,14 @@ function sysctl(text: string): [string, string] {
 
 /** Says all that is wrong; changes nothing. */
 async function dryRun(options: RunOptions): Promise<number> {
+  let settings: Settings;
   if (options.config === undefined) {
     const problems = new Problems();
-    await checkEverything(settingsOfWords(options), problems.report);
+    settings = settingsOfWords(options);
+    await checkEverything(settings, problems.report);
     problems.stop();
-  } else await tryConfig(options.config);
+  } else settings = await tryConfig(options.config);
+  for (const sentence of unknownDevices(settings)) process.stderr.write(`sekisho: ${sentence}\n`);
   process.stdout.write(`${options.config ?? 'the words'}: well, nothing was changed\n`);
   return 0;
 }
@@ -145,6 +149,7 @@ class Problems {
 async function serve(settings: Settings, reread: () => Promise<Settings>): Promise<number> {
   const service = new Service(settings, reread);
   try {
+    for (const sentence of unknownDevices(settings)) service.announce(sentence);
     return await service.run();
   } catch (error) {
     if (error instanceof RulesRefused || error instanceof ConfigError) throw error;
