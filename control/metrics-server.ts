@@ -1,4 +1,5 @@
-// Metrics over HTTP, for Prometheus: GET /metrics, and nothing else.
+// Metrics over HTTP, for Prometheus: GET /metrics, and nothing else. Anybody on the machine may ask: those who ask while one answer is being made
+// get the same.
 
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { MetricsSettings } from './settings.ts';
@@ -15,11 +16,20 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 });
   server.maxConnections = 16;
+  // Then it has to connect again. All that a client has written at once is at work at once.
+  server.maxRequestsPerSocket = 100;
+  let reading: Promise<string> | undefined;
+  const shared = (): Promise<string> => {
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
   server.on('request', ({ method, url }, response) => {
     if (url?.split('?')[0] !== '/metrics') say(response, 404, 'Metrics are at /metrics.\n');
     else if (method !== 'GET' && method !== 'HEAD') say(response, 405, 'GET it.\n');
     else {
-      read().then(
+      shared().then(
         (text) => say(response, 200, text, 'text/plain; version=0.0.4; charset=utf-8'),
         (error: Error) => say(response, 503, `${error.message}\n`),
       );

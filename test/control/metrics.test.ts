@@ -1,6 +1,7 @@
 // Metrics: what they say, that Prometheus can read them, and that there are never too many.
 
 import { get, request } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Statistics } from '../../conntrack/statistics.ts';
 import type { CountedTable } from '../../control/live-rules.ts';
@@ -151,6 +152,21 @@ describe('metrics over HTTP', () => {
     await expect(serveMetrics({ address: '127.0.0.1', port: server.port }, async () => '')).rejects.toThrow(
       /metrics: .*EADDRINUSE/,
     );
+  });
+
+  test('a flood of questions on one connection is one reading, and ends', async () => {
+    let reads = 0;
+    server = await serveMetrics({ address: '127.0.0.1', port: 0 }, async () => {
+      reads++;
+      await new Promise(setImmediate);
+      return 'up 1\n';
+    });
+    const socket = connect(server.port, '127.0.0.1').setEncoding('latin1');
+    socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000));
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    expect(text.match(/^HTTP.1.1 200/gm)?.length).toBeLessThanOrEqual(100);
+    expect(reads).toBeLessThan(10);
   });
 
   test('a client that never finishes does not keep it from closing', async () => {
