@@ -22,8 +22,10 @@ const SECONDS = Number(process.env.SEKISHO_STORM_SECONDS ?? 14);
 /** Between two kills, about. */
 const LIFE = Math.max(7, SECONDS / 8);
 const LIVES = Math.round(SECONDS / LIFE);
-/** MiB, and descriptors, by which the second half of a life may be above the first: garbage that waits, clients that are being answered. */
-const GROWTH = { memory: 48, descriptors: 8 };
+/** MiB. Some 220 with one queue, when all has been as large as it gets and garbage waits to be collected; 260 with three. */
+const MOST_MEMORY = 400;
+/** Descriptors of clients that are being answered. */
+const MOST_CLIENTS = 8;
 const RULES = 1_000;
 const TALKERS = join(import.meta.dirname, 'talkers.py');
 const FLOWS = join(import.meta.dirname, 'many-flows.py');
@@ -156,15 +158,11 @@ describe.skipIf(!may)('a storm', () => {
       expect(await talked).toEqual([0, null]);
       expect(said).toMatch(new RegExp(`^${CONNECTIONS} connections, \\d+ lines$`, 'm'));
       for (const samples of lives) {
-        // Of each half its highest: in between it is collected.
-        const [first, second] = [samples.slice(0, samples.length >> 1), samples.slice(samples.length >> 1)];
-        const [middle, last] = [first, second].map((half) => ({
-          memory: Math.max(...half.map(({ memory }) => memory)),
-          descriptors: Math.max(...half.map(({ descriptors }) => descriptors)),
-        }));
-        console.log(`storm: ${samples.length} restores, at most ${last.memory} MiB, ${last.descriptors} descriptors`);
-        expect(last.memory - middle.memory).toBeLessThan(GROWTH.memory);
-        expect(last.descriptors - middle.descriptors).toBeLessThan(GROWTH.descriptors);
+        const memory = Math.max(...samples.map((sample) => sample.memory));
+        const descriptors = samples.map((sample) => sample.descriptors);
+        console.log(`storm: ${samples.length} restores, at most ${memory} MiB, descriptors ${descriptors.join(' ')}`);
+        expect(memory).toBeLessThan(MOST_MEMORY);
+        expect(Math.max(...descriptors) - Math.min(...descriptors)).toBeLessThan(MOST_CLIENTS);
       }
       expect(await daemon.end('SIGTERM')).toBe(0);
     },
