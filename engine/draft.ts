@@ -263,7 +263,9 @@ export class Draft {
   }
 
   private tooBig(what: string, chain: ChainSpec): Refusal {
-    return new Refusal(`Index of ${what} too big`, undefined, `${chain.name} has ${chain.rules.length} rules`);
+    const { length } = chain.rules;
+    const has = `${chain.name} has ${length} ${length === 1 ? 'rule' : 'rules'}`;
+    return new Refusal(`Index of ${what} too big`, undefined, has);
   }
 
   private splice(name: string, from: number, removed: number, ...added: RuleSpec[]): void {
