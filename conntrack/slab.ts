@@ -65,9 +65,11 @@ export class Area {
   readonly slab: Slab;
   /** Record + 1 by connection id; 0: none. */
   private refs = new Int32Array(0);
+  private readonly room: (capacity: number) => number;
 
-  constructor(stride: number) {
-    this.slab = new Slab(stride);
+  constructor(stride: number, room = nextCapacity) {
+    this.room = room;
+    this.slab = new Slab(stride, room);
   }
 
   /** Offset in slab.words of the connection's record, or -1. */
@@ -95,7 +97,7 @@ export class Area {
 
   private reach(id: number): void {
     let capacity = this.refs.length;
-    while (capacity <= id) capacity = nextCapacity(capacity);
+    while (capacity <= id) capacity = this.room(capacity);
     const larger = new Int32Array(capacity);
     larger.set(this.refs);
     this.refs = larger;

@@ -36,7 +36,7 @@ export abstract class TupleColumns {
   protected zones = new Int32Array(0);
   protected readonly addresses = new Slab(ADDRESS_PAIR, (capacity) => this.room(capacity));
   /** Reply tuples that are not the inverse of the original one: NAT and helpers put them there. */
-  protected readonly replies = new Area(REPLY_TUPLE);
+  protected readonly replies = new Area(REPLY_TUPLE, (capacity) => this.room(capacity));
   private readonly invertKeys: InvertKeys;
 
   constructor(invertKeys: InvertKeys) {
