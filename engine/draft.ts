@@ -132,9 +132,10 @@ export class Draft {
   // --- Rules --------------------------------------------------------------------------------------------------------
 
   append(name: string, rule: RuleSpec): void {
-    const chain = this.chain(name);
+    this.chain(name);
     this.checkJump(rule);
-    this.splice(name, chain.rules.length, 0, rule);
+    this.chains.append(name, rule);
+    this.changed = true;
   }
 
   /** Before the rule that has that number now; one past the last is allowed. */

@@ -35,6 +35,15 @@ class OwnChain {
     else for (const rule of added) rules.push(rule);
   }
 
+  append(rule: RuleSpec): void {
+    const { rules } = this.spec;
+    if (rules === this.before) this.splice(rules.length, 0, [rule]);
+    else {
+      rules.push(rule);
+      this.behind = 0;
+    }
+  }
+
   replaceAll(rules: RuleSpec[]): void {
     this.spec.rules = rules;
     this.front = this.behind = 0;
@@ -103,6 +112,11 @@ export class EditedChains {
   /** A chain that is there; see OwnChain.splice(). */
   splice(name: string, from: number, removed: number, added: readonly RuleSpec[]): void {
     this.mine(name).splice(from, removed, added);
+  }
+
+  /** As splice() at the end: what a restore does ten thousand times. */
+  append(name: string, rule: RuleSpec): void {
+    this.mine(name).append(rule);
   }
 
   /** The chain as an object of its own, to be changed in all but its rules. */
