@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { diff } from '../../bin/diff.ts';
 import type { InterfaceSpec } from '../../grammar/rule-spec.ts';
 import { CT_NEW } from '../../packet/packet.ts';
+import { editsOf } from '../../testing/change/affected.ts';
 import { changesOf } from '../../testing/change/changes.ts';
 import { compareRules, comparisonText, firewall, packet, type TestFirewall } from '../../testing/index.ts';
 import type { Bound, Region } from '../../testing/regions.ts';
@@ -176,6 +177,29 @@ describe('packets that fare otherwise', () => {
     expect([unseen, fates]).toEqual([[{ family: 4, table: 'filter', hook: 'FORWARD' }], []]);
   });
 });
+
+test('two versions of a chain share as many rules as they can', () => {
+  const text = fc.constantFrom('a', 'b', 'c', 'd');
+  const chain = (texts: readonly string[]) => ({ rules: texts.map((name) => ({ name })) }) as never;
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 12 }), fc.array(text, { maxLength: 12 }), (old, now) => {
+      const { removed, added } = editsOf(chain(old), chain(now), (one) => (one as unknown as { name: string }).name);
+      expect([old.length - removed.length, now.length - added.length]).toEqual([common(old, now), common(old, now)]);
+    }),
+  );
+});
+
+/** Length of a longest common subsequence. */
+function common(a: readonly string[], b: readonly string[]): number {
+  let row = new Array<number>(b.length + 1).fill(0);
+  for (const one of a) {
+    const next = [0];
+    for (const [index, two] of b.entries())
+      next.push(one === two ? row[index] + 1 : Math.max(row[index + 1], next[index]));
+    row = next;
+  }
+  return row[b.length];
+}
 
 // --- Beside the engine ------------------------------------------------------------------------------------------------------
 

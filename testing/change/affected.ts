@@ -8,8 +8,8 @@ import { atHook, both, covers, isEmpty, type Region } from '../regions.ts';
 /** More ways to a chain, or deeper ones, are taken for "from everywhere". */
 const MOST_WAYS = 64;
 const DEEPEST = 16;
-/** Chains whose lengths multiply to more are compared by what they begin and end with alone. */
-const MOST_PAIRS = 4_000_000;
+/** Two versions of a chain with more are compared by what they begin and end with alone. */
+const MOST_EDITS = 1_000;
 
 export interface Edits {
   readonly removed: readonly RuleSpec[];
@@ -39,24 +39,48 @@ export function editsOf(
   return { removed: others(old, oldEnd, 0), added: others(now, newEnd, 1) };
 }
 
-/** Pairs of indices of a longest common subsequence. */
+/**
+ * Pairs of indices of a longest common subsequence; none where more than MOST_EDITS rules are gone or new. Found as the shortest way through the
+ * table of both, by the number of edits: Myers, "An O(ND) Difference Algorithm and Its Variations" (1986).
+ */
 function commonPlaces(a: readonly string[], b: readonly string[]): [number, number][] {
-  if (a.length * b.length > MOST_PAIRS) return [];
-  const width = b.length + 1;
-  const lengths = new Uint32Array((a.length + 1) * width);
-  for (let i = a.length - 1; i >= 0; i--) {
-    for (let j = b.length - 1; j >= 0; j--) {
-      const [right, down] = [lengths[i * width + j + 1], lengths[(i + 1) * width + j]];
-      lengths[i * width + j] = a[i] === b[j] ? lengths[(i + 1) * width + j + 1] + 1 : Math.max(right, down);
+  const most = Math.min(a.length + b.length, MOST_EDITS);
+  const middle = most + 1;
+  /** By diagonal (index in a minus index in b), how far in a one comes with the edits so far. */
+  const far = new Int32Array(2 * most + 3);
+  const rounds: Int32Array[] = [];
+  for (let edits = 0; edits <= most; edits++) {
+    rounds.push(far.slice(middle - edits - 1, middle + edits + 2));
+    for (let diagonal = -edits; diagonal <= edits; diagonal += 2) {
+      const [left, right] = [far[middle + diagonal - 1], far[middle + diagonal + 1]];
+      let at = addsAt(diagonal, edits, left, right) ? right : left + 1;
+      while (at < a.length && at - diagonal < b.length && a[at] === b[at - diagonal]) at++;
+      far[middle + diagonal] = at;
+      if (at >= a.length && at - diagonal >= b.length) return backwards(rounds, a.length, b.length);
     }
   }
+  return [];
+}
+
+/** Whether the way to a diagonal comes by a rule that is new, not by one that is gone. */
+const addsAt = (diagonal: number, edits: number, left: number, right: number): boolean =>
+  diagonal === -edits || (diagonal !== edits && left < right);
+
+/** The way back from the ends of both; what it goes along diagonals is common. */
+function backwards(rounds: readonly Int32Array[], aLength: number, bLength: number): [number, number][] {
   const pairs: [number, number][] = [];
-  let [i, j] = [0, 0];
-  while (i < a.length && j < b.length) {
-    if (a[i] === b[j]) pairs.push([i++, j++]);
-    else if (lengths[(i + 1) * width + j] >= lengths[i * width + j + 1]) i++;
-    else j++;
+  let [at, other] = [aLength, bLength];
+  for (let edits = rounds.length - 1; edits > 0; edits--) {
+    const round = rounds[edits];
+    const [diagonal, middle] = [at - other, edits + 1];
+    const [left, right] = [round[middle + diagonal - 1], round[middle + diagonal + 1]];
+    const adds = addsAt(diagonal, edits, left, right);
+    const begin = adds ? right : left + 1;
+    while (at > begin) pairs.push([--at, --other]);
+    if (adds) other--;
+    else at--;
   }
+  while (at > 0) pairs.push([--at, --other]);
   return pairs;
 }
 

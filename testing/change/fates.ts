@@ -35,7 +35,7 @@ export interface Part {
 export class TooManyParts extends Error {}
 
 /** Rules that parts of a region are held against before TooManyParts. */
-export const MOST_STEPS = 400_000;
+export const MOST_STEPS = 10_000_000;
 
 /** Targets that end the walk of a table. */
 const ENDING = new Set('REJECT DNAT SNAT MASQUERADE REDIRECT NETMAP NFQUEUE TPROXY SYNPROXY CLUSTERIP'.split(' '));
