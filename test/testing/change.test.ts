@@ -305,7 +305,7 @@ test('the engine decides otherwise about the packets that are told, and about no
         expect(`${words}: ${found}`).toBe(`${words}: ${before !== after}`);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
