@@ -3,7 +3,7 @@
 // left out of the next attempt.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,6 +77,16 @@ function askBatch(family: Family, rules: readonly string[], place: Place): Answe
       });
     } else if (outcome.place !== undefined) {
       answers[open[outcome.place]] = { message: outcome.message, code: outcome.code };
+      // Where one is wrong there are more.
+      const others = open.filter((index) => answers[index] === undefined);
+      const found = refusals(
+        family,
+        others.map((index) => rules[index]),
+        place,
+      );
+      others.forEach((index, place) => {
+        answers[index] = found[place];
+      });
     } else if (open.length === 1) {
       answers[open[0]] = { message: '', code: outcome.code };
     } else {
@@ -100,6 +110,30 @@ interface Failure {
   readonly place: number | undefined;
   readonly message: string;
   readonly code: number;
+}
+
+/** The words that the tool does not read, all in one namespace; what the kernel refuses is not among them. */
+function refusals(family: Family, rules: readonly string[], place: Place): (Refused | undefined)[] {
+  const { table = 'mangle', setup = [], preload } = place;
+  const folder = mkdtempSync(join(tmpdir(), 'sekisho-rules-'));
+  try {
+    const each = rules.map((rule, at) => {
+      writeFileSync(join(folder, `${at}.in`), `*${table}\n:c0 - [0:0]\n-A c0 ${rule}\nCOMMIT\n`);
+      return `${PROGRAM[family]}-restore -t < ${at}.in > ${at}.out 2> ${at}.err; echo $? > ${at}.code`;
+    });
+    const first = setup.map((line) => `${line} < /dev/null`);
+    writeFileSync(join(folder, 'all.sh'), [...first, ...each, ''].join('\n'));
+    const kernel = preload === undefined ? {} : { LD_PRELOAD: preload, ANY_RULE: `${preload}.table` };
+    spawnSync('unshare', ['-n', 'sh', 'all.sh'], { cwd: folder, env: { ...toolEnvironment(), ...kernel } });
+    const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+    return rules.map((_rule, at) => {
+      const code = Number(read(`${at}.code`));
+      const isRead = code === 0 || !/Error occurred at line: \d/.test(read(`${at}.err`));
+      return isRead ? undefined : { message: firstLine(read(`${at}.err`)), code };
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function attempt(family: Family, rules: readonly string[], place: Place): Taken[] | Failure {
