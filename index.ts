@@ -19,19 +19,22 @@ export {
   type NewFlow,
 } from './conntrack/conntrack.ts';
 export { dump as dumpConnections, type Entry, procLine } from './conntrack/format.ts';
-export { type AnyHelper, defineHelper, type ExpectPolicy, type Helper } from './conntrack/helper.ts';
-export type { Expected, HelperCall } from './conntrack/helper-call.ts';
 export { type FtpOptions, ftpHelper } from './conntrack/helpers/ftp.ts';
+export { type AnyHelper, defineHelper, type ExpectPolicy, type Helper } from './conntrack/helping/helper.ts';
+export type { Expected, HelperCall } from './conntrack/helping/helper-call.ts';
 export { type Restored, restoreSnapshot, Snapshot, SnapshotError } from './conntrack/snapshot/snapshot.ts';
 export { expectProcLine } from './conntrack/text/expect.ts';
 export type { FlowJson } from './conntrack/text/json.ts';
-export { Draft } from './engine/draft.ts';
+export { Draft } from './engine/edit/draft.ts';
+export { Refusal } from './engine/edit/refusal.ts';
+export { type ParsedSave, parseSave, type RestoreOptions, type RestoreResult, restore } from './engine/edit/restore.ts';
+export { apply, emptyTable, Ruleset } from './engine/edit/ruleset.ts';
 export * from './engine/extension.ts';
 export { Firewall, type FirewallOptions, type Mode } from './engine/firewall.ts';
 export type { AccountSpec, Quota } from './engine/host/accounts.ts';
 export type { HostFacts, IpsecFlow, IpsecTransform, VirtualService } from './engine/host/facts.ts';
 export type { SocketSpec } from './engine/host/sockets.ts';
-export type { Installation } from './engine/installation.ts';
+export type { Installation } from './engine/install/installation.ts';
 export { ProcFile } from './engine/proc-file.ts';
 export {
   defineQueue,
@@ -39,14 +42,11 @@ export {
   type QueueListener,
   type QueueVerdict,
 } from './engine/queue.ts';
-export { Refusal } from './engine/refusal.ts';
 export { type Module, Registry } from './engine/registry.ts';
-export { type ParsedSave, parseSave, type RestoreOptions, type RestoreResult, restore } from './engine/restore.ts';
-export { apply, emptyTable, Ruleset } from './engine/ruleset.ts';
 export type { LogRecord, Random, Routes, RouteType, Services } from './engine/services.ts';
 export type { Topology } from './engine/stack/types.ts';
-export type { Trace, TraceStep } from './engine/trace.ts';
-export { traceText } from './engine/trace-text.ts';
+export type { Trace, TraceStep } from './engine/trace/trace.ts';
+export { traceText } from './engine/trace/trace-text.ts';
 export * from './engine/verdict.ts';
 export type { Command } from './grammar/command.ts';
 export { type Diagnostic, renderDiagnostic } from './grammar/diagnostics.ts';

@@ -3,11 +3,11 @@
 import { once } from 'node:events';
 import { flowJson } from '../conntrack/text/json.ts';
 import { procText } from '../conntrack/text/proc.ts';
-import { ask, NotServed } from '../control/client.ts';
-import { connectionPages } from '../control/conntrack-client.ts';
 import { statePaths } from '../control/paths.ts';
-import type { Request } from '../control/protocol.ts';
-import type { DataPlaneStatus, Status } from '../control/status.ts';
+import { ask, NotServed } from '../control/socket/client.ts';
+import { connectionPages } from '../control/socket/conntrack-client.ts';
+import type { Request } from '../control/socket/protocol.ts';
+import type { DataPlaneStatus, Status } from '../control/socket/status.ts';
 import type { QueueCounts } from '../tun/queue-threads.ts';
 
 const UNREACHABLE = 69;

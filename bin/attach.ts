@@ -1,9 +1,9 @@
 // sekisho attach, detach, nfacct: what else can be told to the daemon while it runs.
 
 import { resolve } from 'node:path';
-import { ask } from '../control/client.ts';
 import { statePaths } from '../control/paths.ts';
-import type { ToolAnswer } from '../control/protocol.ts';
+import { ask } from '../control/socket/client.ts';
+import type { ToolAnswer } from '../control/socket/protocol.ts';
 import { reached } from './ask-daemon.ts';
 import { readText } from './input.ts';
 

@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
-import { BUILD_ID } from '../control/build-id.ts';
 import { builtModule } from '../control/package-root.ts';
+import { BUILD_ID } from '../control/stored/build-id.ts';
 
 type Programs = typeof import('./programs.ts');
 type Bundle = (require: NodeJS.Require, module: { exports: unknown }, filename: string) => void;

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import type { Moment } from '../conntrack/text/names.ts';
 import { runConntrack } from '../conntrack/tool/run.ts';
 import type { ToolWorld } from '../conntrack/tool/world.ts';
-import { NotServed } from '../control/client.ts';
-import { ConntrackClient, connectionEvents } from '../control/conntrack-client.ts';
 import { hostNames } from '../control/host-names.ts';
 import { statePaths } from '../control/paths.ts';
+import { NotServed } from '../control/socket/client.ts';
+import { ConntrackClient, connectionEvents } from '../control/socket/conntrack-client.ts';
 
 const UNREACHABLE = 69;
 /** Of the real tool: words that make no sense. */

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import type { StatePaths } from '../control/paths.ts';
-import type { ToolAnswer } from '../control/protocol.ts';
+import type { ToolAnswer } from '../control/socket/protocol.ts';
 import type { Family } from '../packet/numbers.ts';
 import { run } from './ipset.ts';
 import { runTool } from './tools.ts';

@@ -2,10 +2,10 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { ask, isServed, NotServed } from '../control/client.ts';
 import { statePaths } from '../control/paths.ts';
-import type { ToolAnswer } from '../control/protocol.ts';
-import { ipsetOnStored } from '../control/stored-sets.ts';
+import { ask, isServed, NotServed } from '../control/socket/client.ts';
+import type { ToolAnswer } from '../control/socket/protocol.ts';
+import { ipsetOnStored } from '../control/stored/stored-sets.ts';
 import { fileOf, splitLine } from '../engine/sets/index.ts';
 
 /** Runs the tool; the value is the exit code. */

@@ -8,8 +8,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { getopt, type OptionForm } from '../control/getopt.ts';
-import type { ToolAnswer, ToolName } from '../control/protocol.ts';
+import type { ToolAnswer, ToolName } from '../control/socket/protocol.ts';
+import { getopt, type OptionForm } from '../control/tool/getopt.ts';
 import { runTool } from './tools.ts';
 
 const OPTIONS: readonly OptionForm[] = [

@@ -3,7 +3,7 @@
 // Differs: the real program begins verbose output with the line "xptables-xml", which is no XML.
 
 import { readFileSync } from 'node:fs';
-import { getopt, type OptionForm } from '../control/getopt.ts';
+import { getopt, type OptionForm } from '../control/tool/getopt.ts';
 import { saveToXml } from '../grammar/save-xml.ts';
 
 const OPTIONS: readonly OptionForm[] = [

@@ -1,9 +1,9 @@
 // sekisho monitor: what happens in the daemon, as it happens.
 
-import { NotServed, watch } from '../control/client.ts';
-import { type EventFilter, parseFilter } from '../control/event-filter.ts';
-import type { DaemonEvent } from '../control/event-stream.ts';
 import { statePaths } from '../control/paths.ts';
+import { NotServed, watch } from '../control/socket/client.ts';
+import { type EventFilter, parseFilter } from '../control/watch/event-filter.ts';
+import type { DaemonEvent } from '../control/watch/event-stream.ts';
 
 export interface MonitorOptions {
   json?: boolean;

@@ -6,8 +6,8 @@ import { parseAccepted } from '../testing/mutation/accepted.ts';
 import { MutationError } from '../testing/mutation/mutate.ts';
 import { mutationText } from '../testing/mutation/report.ts';
 import { RulesError } from '../testing/rule-source.ts';
-import { parseSuite, SuiteError, withExtensions } from '../testing/suite.ts';
-import { mutateSuite } from '../testing/suite-run.ts';
+import { parseSuite, SuiteError, withExtensions } from '../testing/suite/suite.ts';
+import { mutateSuite } from '../testing/suite/suite-run.ts';
 import { complain, readText } from './input.ts';
 import { Progress } from './progress.ts';
 

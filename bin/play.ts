@@ -1,8 +1,8 @@
 // sekisho play: scenarios in memory, on virtual time.
 
 import { modulesOfEnvironment } from '../control/extension-files.ts';
-import { playWithConntrack } from '../testing/scenario.ts';
-import type { Scenario } from '../testing/scenario-format.ts';
+import { playWithConntrack } from '../testing/scenario/scenario.ts';
+import type { Scenario } from '../testing/scenario/scenario-format.ts';
 import { complain, readText } from './input.ts';
 
 /** A JSON object, an array of them, or one a line. Throws an Error that says where the text is wrong. */

@@ -1,7 +1,7 @@
 // What rules keep of addresses and flows, asked of the daemon: lists of recent, tables of hashlimit, counts of SYNPROXY. Texts are those of /proc.
 
-import { ask } from '../control/client.ts';
 import { statePaths } from '../control/paths.ts';
+import { ask } from '../control/socket/client.ts';
 import { reached } from './ask-daemon.ts';
 
 type Files = readonly (readonly [path: string, text: string])[];

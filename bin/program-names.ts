@@ -1,6 +1,6 @@
 // The classic names that this program answers to. A module of its own: every start looks here first.
 
-import { TOOLS } from '../control/protocol.ts';
+import { TOOLS } from '../control/socket/protocol.ts';
 
 /** Programs that can tell the two kinds of tools apart (ferm) ask for these. */
 const LEGACY_TOOLS = TOOLS.map((name) => name.replace('tables', 'tables-legacy'));

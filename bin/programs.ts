@@ -1,7 +1,7 @@
 // The programs that are called by their classic names. The build makes one text of all of them (see compiled.ts), but each runs its modules
 // only when it is called.
 
-import type { ToolName } from '../control/protocol.ts';
+import type { ToolName } from '../control/socket/protocol.ts';
 import { MULTI, PROGRAM_NAMES } from './program-names.ts';
 
 export const rehearse = async (folder: string): Promise<void> => (await import('./rehearsal.ts')).rehearse(folder);

@@ -1,10 +1,10 @@
 // What most calls do, done once on nobody's rules: V8 keeps the functions that it compiled meanwhile (compiled.ts), and no others.
 
 import { statePaths } from '../control/paths.ts';
-import type { ToolAnswer } from '../control/protocol.ts';
-import { ipsetOnStored } from '../control/stored-sets.ts';
-import { listStored } from '../control/stored-text.ts';
-import { runOnStoredRules } from '../control/stored-tool.ts';
+import type { ToolAnswer } from '../control/socket/protocol.ts';
+import { ipsetOnStored } from '../control/stored/stored-sets.ts';
+import { listStored } from '../control/stored/stored-text.ts';
+import { runOnStoredRules } from '../control/stored/stored-tool.ts';
 
 const RULES = `*filter
 -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT

@@ -1,7 +1,7 @@
 // Rule files on the command line: which family each is for, and their text.
 
 import { ruleFilesOf } from '../control/config/words.ts';
-import type { RuleFile } from '../control/rule-store.ts';
+import type { RuleFile } from '../control/stored/rule-store.ts';
 import type { RuleSources } from '../testing/rule-source.ts';
 import { readText } from './input.ts';
 

@@ -4,11 +4,11 @@ import { existsSync, type FSWatcher, watch, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { modulesOfEnvironment } from '../control/extension-files.ts';
 import { hostNames } from '../control/host-names.ts';
-import { Coverage, MEASURES, type Thresholds } from '../testing/coverage.ts';
+import { Coverage, MEASURES, type Thresholds } from '../testing/coverage/coverage.ts';
 import { RulesError } from '../testing/rule-source.ts';
-import { parseSuite, SuiteError, withExtensions } from '../testing/suite.ts';
-import { githubReport, junitReport, tapReport, textReport } from '../testing/suite-report.ts';
-import { filesOf, type RowResult, runSuite } from '../testing/suite-run.ts';
+import { parseSuite, SuiteError, withExtensions } from '../testing/suite/suite.ts';
+import { githubReport, junitReport, tapReport, textReport } from '../testing/suite/suite-report.ts';
+import { filesOf, type RowResult, runSuite } from '../testing/suite/suite-run.ts';
 import { complain, readText } from './input.ts';
 
 export interface TestOptions {

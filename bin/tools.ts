@@ -3,9 +3,9 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type StatePaths, statePaths } from '../control/paths.ts';
-import type { ToolAnswer, ToolName, ToolRequest } from '../control/protocol.ts';
-import { listStored } from '../control/stored-text.ts';
-import { restoreSource, saveWords } from '../control/tool-words.ts';
+import type { ToolAnswer, ToolName, ToolRequest } from '../control/socket/protocol.ts';
+import { listStored } from '../control/stored/stored-text.ts';
+import { restoreSource, saveWords } from '../control/tool/tool-words.ts';
 import { Progress, waiting } from './progress.ts';
 
 interface Ours {
@@ -57,7 +57,7 @@ export async function runTool(
   const stored = async (): Promise<ToolAnswer> => {
     const listed = file === undefined && !json ? listStored(paths, program, rest, new Date()) : undefined;
     if (listed !== undefined) return { stdout: listed, stderr: '', exitCode: 0 };
-    const { runOnStoredRules } = await import('../control/stored-tool.ts');
+    const { runOnStoredRules } = await import('../control/stored/stored-tool.ts');
     const progress = stdin === undefined ? undefined : new Progress('reading rules', stdin.split('\n').length);
     const input = { ...request, date: new Date(), onLine: progress?.step };
     const answer = await runOnStoredRules(paths, file, input, () => askDaemon(paths, request));
@@ -102,7 +102,7 @@ async function askDaemon(
   request: Omit<ToolRequest, 'op'>,
   whenNobody?: () => Promise<ToolAnswer>,
 ): Promise<ToolAnswer> {
-  const { ask, NotServed } = await import('../control/client.ts');
+  const { ask, NotServed } = await import('../control/socket/client.ts');
   try {
     return (await waiting('the daemon is at work', ask(paths.socket, { op: 'tool', ...request }))) as ToolAnswer;
   } catch (error) {

@@ -9,9 +9,9 @@ import { icmpError, icmpv6Error, NOT_OURS, QUERY, UNTRACKED } from './errors.ts'
 import { INVALID, type L4, REPEAT, type Tracking } from './l4/l4.ts';
 import type { Statistics } from './statistics.ts';
 import { type Direction, IPCT_REPLY, IPS_EXPECTED, IPS_SEEN_REPLY } from './status.ts';
-import type { ConnectionTable } from './table.ts';
+import type { ConnectionTable } from './table/table.ts';
+import { Tuple } from './table/tuple.ts';
 import type { Template } from './template.ts';
-import { Tuple } from './tuple.ts';
 
 /** What it needs of the tracker. */
 export interface ArrivalParts extends Tracking {

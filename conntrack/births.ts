@@ -5,10 +5,10 @@
 import type { Accounting } from './accounting.ts';
 import type { ConnectionColumns } from './connections.ts';
 import type { ConnectionEvents } from './events.ts';
-import type { Expectation } from './expectation.ts';
-import type { Expectations } from './expectations.ts';
-import type { HelpedTracker } from './helper-call.ts';
-import type { Helping } from './helping.ts';
+import type { Expectation } from './helping/expectation.ts';
+import type { Expectations } from './helping/expectations.ts';
+import type { HelpedTracker } from './helping/helper-call.ts';
+import type { Helping } from './helping/helping.ts';
 import type { Knobs } from './knobs.ts';
 import type { L4 } from './l4/l4.ts';
 import type { Statistics } from './statistics.ts';
@@ -16,10 +16,10 @@ import { IPS_EXPECTED, IPS_HELPER } from './status.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { ProxiedConnections } from './synproxy.ts';
 import type { Sysctls } from './sysctl.ts';
-import type { ConnectionTable } from './table.ts';
+import type { ConnectionTable } from './table/table.ts';
+import type { Tuple } from './table/tuple.ts';
 import type { Template } from './template.ts';
 import type { TimeoutPolicies } from './timeout-policies.ts';
-import type { Tuple } from './tuple.ts';
 
 /** What it needs of the tracker. */
 export interface BirthParts extends HelpedTracker {

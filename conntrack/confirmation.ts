@@ -3,12 +3,12 @@
 
 import type { Packet } from '../packet/packet.ts';
 import type { ConnectionEvents } from './events.ts';
-import type { Helping } from './helping.ts';
+import type { Helping } from './helping/helping.ts';
 import type { L4 } from './l4/l4.ts';
-import { isSameFlow } from './same-tuple.ts';
 import type { Statistics } from './statistics.ts';
 import { type Direction, IPCT_HELPER, IPCT_NEW, IPCT_RELATED, IPS_EXPECTED } from './status.ts';
-import type { ConnectionTable } from './table.ts';
+import { isSameFlow } from './table/same-tuple.ts';
+import type { ConnectionTable } from './table/table.ts';
 
 /** What it needs of the tracker. */
 export interface ConfirmParts {

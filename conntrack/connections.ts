@@ -5,8 +5,8 @@ import { CLOSE, TIME_WAIT } from './l4/tcp-states.ts';
 import { Labels } from './labels.ts';
 import { SecurityContexts } from './security-contexts.ts';
 import { type Direction, IPCT_LABEL, IPCT_MARK, IPCT_SECMARK, IPS_CONFIRMED } from './status.ts';
-import type { ConnectionTable } from './table.ts';
-import { Tuple } from './tuple.ts';
+import type { ConnectionTable } from './table/table.ts';
+import { Tuple } from './table/tuple.ts';
 
 /** What rules may ask of a connection by its id (Packet.connection). Ids are small integers, reused after the connection is gone. */
 export interface Connections {

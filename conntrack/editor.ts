@@ -26,8 +26,8 @@ import {
   IPS_HELPER,
   IPS_SEEN_REPLY,
 } from './status.ts';
+import { Tuple } from './table/tuple.ts';
 import type { ConnectionTracker } from './tracker.ts';
-import { Tuple } from './tuple.ts';
 
 /** errno(3). */
 export type Errno =

@@ -9,7 +9,7 @@ import * as icmpv6 from '../packet/icmpv6.ts';
 import { IPPROTO_ICMPV6 } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import type { Tracking } from './l4/l4.ts';
-import { readQuotedHeader, type Tuple } from './tuple.ts';
+import { readQuotedHeader, type Tuple } from './table/tuple.ts';
 
 /** What became of the message. */
 export const QUERY = -1; // not an error: it has a tuple of its own

@@ -3,9 +3,9 @@
 
 import { addressAt, formatAddress } from '../packet/address.ts';
 import { ConnectionEditor, type Errno, type FlowGiven, type TupleGiven } from './editor.ts';
-import { EXPECT_USERSPACE, Expectation } from './expectation.ts';
+import { EXPECT_USERSPACE, Expectation } from './helping/expectation.ts';
+import { Tuple } from './table/tuple.ts';
 import type { ConnectionTracker } from './tracker.ts';
-import { Tuple } from './tuple.ts';
 
 export interface ExpectTuple {
   src: string;

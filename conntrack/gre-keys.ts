@@ -3,11 +3,11 @@
 // connection, the master, says, and end with it. Source: net/netfilter/nf_conntrack_proto_gre.c nf_ct_gre_keymap_add()
 
 import { IPPROTO_GRE } from '../packet/numbers.ts';
-import { HashIndex } from './hash-index.ts';
-import { Slab } from './slab.ts';
 import type { Direction } from './status.ts';
-import type { ConnectionTable } from './table.ts';
-import { Tuple } from './tuple.ts';
+import { HashIndex } from './table/hash-index.ts';
+import { Slab } from './table/slab.ts';
+import type { ConnectionTable } from './table/table.ts';
+import { Tuple } from './table/tuple.ts';
 
 /** Words: addresses, keys, family and hash. */
 const ADDRESSES = 0;

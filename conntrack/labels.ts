@@ -1,7 +1,7 @@
 // Labels of connections: 128 bits that rules set and look at (connlabel). As in the kernel a connection has room for them when it was
 // made while some rule asks for labels, and never gets it later. nf_conntrack_labels.c
 
-import { Area } from './slab.ts';
+import { Area } from './table/slab.ts';
 
 /** Bits 0 to 127. XT_CONNLABEL_MAXBIT */
 export const LABEL_BITS = 128;

@@ -14,9 +14,9 @@ import { IPPROTO_TCP } from '../packet/numbers.ts';
 import type { Packet } from '../packet/packet.ts';
 import * as tcp from '../packet/tcp.ts';
 import { pull } from './defrag/cut.ts';
-import { Area } from './slab.ts';
 import { type Direction, IPS_SEQ_ADJUST } from './status.ts';
-import type { ConnectionTable } from './table.ts';
+import { Area } from './table/slab.ts';
+import type { ConnectionTable } from './table/table.ts';
 
 /** Words of a direction, from WORDS * direction. */
 const POSITION = 0;

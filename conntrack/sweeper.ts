@@ -5,7 +5,7 @@
 import type { L4 } from './l4/l4.ts';
 import type { Statistics } from './statistics.ts';
 import { IPS_ASSURED } from './status.ts';
-import type { ConnectionTable } from './table.ts';
+import type { ConnectionTable } from './table/table.ts';
 
 /** What the sweep needs of the tracker. */
 export interface SweepParts {

@@ -1,7 +1,7 @@
 // What the tracker keeps of a connection that SYNPROXY opened in the client's name. Its sequence numbers are seqadj.ts's; here is what
 // the two ends were told before both were there. Given only to such connections. include/net/netfilter/nf_conntrack_synproxy.h
 
-import { Area } from './slab.ts';
+import { Area } from './table/slab.ts';
 
 /** Words of a connection. */
 const FIRST_SEQUENCE = 0;

@@ -4,7 +4,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import type { AnyHelper } from '../conntrack/helper.ts';
+import type { AnyHelper } from '../conntrack/helping/helper.ts';
 import type { AnyMatch, AnyTarget } from '../engine/extension.ts';
 import type { Module } from '../engine/registry.ts';
 

@@ -3,11 +3,11 @@
 // another one stands, even if the module is loaded; so they stand here.)
 
 let parser: Promise<typeof import('../grammar/parser.ts')> | undefined;
-let restoring: Promise<typeof import('../engine/restore.ts')> | undefined;
-let journal: Promise<typeof import('./rule-journal.ts')> | undefined;
+let restoring: Promise<typeof import('../engine/edit/restore.ts')> | undefined;
+let journal: Promise<typeof import('./stored/rule-journal.ts')> | undefined;
 
 export const theParser = () => (parser ??= import('../grammar/parser.ts'));
-export const theRestore = () => (restoring ??= import('../engine/restore.ts'));
-export const theJournal = () => (journal ??= import('./rule-journal.ts'));
+export const theRestore = () => (restoring ??= import('../engine/edit/restore.ts'));
+export const theJournal = () => (journal ??= import('./stored/rule-journal.ts'));
 
 export const loadAll = (): Promise<unknown> => Promise.all([theParser(), theRestore(), theJournal()]);

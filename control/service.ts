@@ -5,9 +5,9 @@
 
 import { notifyServiceManager } from '../tun/os.ts';
 import { Daemon } from './daemon.ts';
-import { type LogOutput, openLog } from './log-output.ts';
-import { type MetricsServer, serveMetrics } from './metrics-server.ts';
 import { needsRestart, type Settings, same } from './settings.ts';
+import { type LogOutput, openLog } from './watch/log-output.ts';
+import { type MetricsServer, serveMetrics } from './watch/metrics-server.ts';
 
 /** Reads the settings again, and throws an Error whose text is all that is wrong with them. */
 export type Reread = () => Promise<Settings>;

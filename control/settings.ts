@@ -6,8 +6,8 @@ import type { HostFacts } from '../engine/host/facts.ts';
 import type { IoMethod } from '../tun/io-method.ts';
 import type { HostSide } from './devices.ts';
 import type { StatePaths } from './paths.ts';
-import type { RuleFile } from './rule-store.ts';
-import type { Facility } from './syslog.ts';
+import type { RuleFile } from './stored/rule-store.ts';
+import type { Facility } from './watch/syslog.ts';
 
 export interface DeviceSettings extends HostSide {
   /** Router mode: our own addresses on it, and what lies behind it (`PREFIX`, `PREFIX via ADDRESS`). */

@@ -1,8 +1,8 @@
 // What a Firewall is made with, and how it is asked for a trace.
 
 import type { Owner } from '../packet/packet.ts';
-import type { MakeCounts } from './counters.ts';
 import type { HostFacts, IpsecTransform } from './host/facts.ts';
+import type { MakeCounts } from './install/counters.ts';
 import type { Registry } from './registry.ts';
 import type { LogRecord, Random, WallClock } from './services.ts';
 import type { Topology } from './stack/index.ts';

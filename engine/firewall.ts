@@ -13,26 +13,26 @@ import type { Family } from '../packet/numbers.ts';
 import { type Owner, Packet } from '../packet/packet.ts';
 import { Bridge } from './bridge.ts';
 import { Cloner } from './clone.ts';
-import { type Condition, conditionsOf } from './conditions.ts';
 import { type DropCount, Drops } from './drops.ts';
+import type { CounterStore } from './edit/ruleset.ts';
 import type { FirewallOptions, Mode, TraceOptions } from './firewall-options.ts';
 import { Accounts } from './host/accounts.ts';
 import { associations, type HostFacts } from './host/facts.ts';
 import { Known } from './host/known.ts';
-import type { Installation } from './installation.ts';
-import { type InstalledChain, InstalledTables, type PackedCounters } from './installed.ts';
+import type { Installation } from './install/installation.ts';
+import { type InstalledChain, InstalledTables, type PackedCounters } from './install/installed.ts';
+import type { Steps } from './install/steps.ts';
 import { logLine, NF_LOG_IPOPT, NF_LOG_TCPOPT, NF_LOG_TCPSEQ, NF_LOG_UID } from './log-line.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Module, Registry } from './registry.ts';
-import type { CounterStore } from './ruleset.ts';
 import type { LogRecord, Services } from './services.ts';
 import { Sets } from './sets/index.ts';
 import { createStack, type Stack, type Topology } from './stack/index.ts';
-import type { Steps } from './steps.ts';
 import { SynProxy } from './synproxy/synproxy.ts';
 import { FirewallSysctls } from './sysctls.ts';
 import { TimerMap } from './timers.ts';
-import { type Trace, Tracer } from './trace.ts';
+import { type Condition, conditionsOf } from './trace/conditions.ts';
+import { type Trace, Tracer } from './trace/trace.ts';
 import type { SendResult } from './walk.ts';
 
 /** What the kernel logs with where nobody says how. net/netfilter/nf_log_syslog.c default_loginfo */
@@ -216,7 +216,7 @@ export class Firewall {
     return { family, name, chains: new Map(copies) };
   }
 
-  /** Live counters for engine/ruleset.ts. */
+  /** Live counters for engine/edit/ruleset.ts. */
   counterStore(family: Family): CounterStore {
     return this.installed.counterStore(family);
   }

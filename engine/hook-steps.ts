@@ -10,9 +10,9 @@ import { INPUT, OUTPUT, POSTROUTING, PREROUTING } from '../grammar/tables.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';
 import { CT_NEW, CT_RELATED, CT_UNTRACKED, type Packet } from '../packet/packet.ts';
 import { OUTSIDE } from './drops.ts';
+import { observe, type Table, traverse } from './install/table.ts';
 import type { LogRecord } from './services.ts';
-import { observe, type Table, traverse } from './table.ts';
-import { TraceLog } from './trace-log.ts';
+import { TraceLog } from './trace/trace-log.ts';
 import { ACCEPT, DROP, QUEUE, QUEUE_BYPASS, STOLEN, type Verdict } from './verdict.ts';
 import { type FamilyTables, NO_TABLES, type PipelineParts, type WalkObserver } from './walk.ts';
 

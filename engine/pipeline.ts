@@ -19,9 +19,9 @@ import type { Bridge } from './bridge.ts';
 import { OUTSIDE } from './drops.ts';
 import { duplicateOf, routingOf, wayByDestination, wayTo } from './duplicate.ts';
 import { HookSteps, icmpOf, isPiece } from './hook-steps.ts';
+import type { Table } from './install/table.ts';
 import { again, Loopback } from './loopback.ts';
 import type { Stack } from './stack/types.ts';
-import type { Table } from './table.ts';
 import { DROP } from './verdict.ts';
 import type { Cause, SendResult } from './walk.ts';
 

@@ -2,7 +2,7 @@
 // hand in the built-in sets. Attaching and detaching work while running: whoever holds compiled rules keeps the literals they were
 // compiled from, and `detach` is refused while an owner says that a rule still uses the name.
 
-import type { AnyHelper } from '../conntrack/helper.ts';
+import type { AnyHelper } from '../conntrack/helping/helper.ts';
 import type { Lookup } from '../grammar/lookup.ts';
 import type { Family } from '../packet/numbers.ts';
 import type { AnyMatch, AnyTarget } from './extension.ts';

@@ -6,10 +6,10 @@ import type { ConnectionTracker } from '../conntrack/tracker.ts';
 import type { Owner, Packet } from '../packet/packet.ts';
 import type { Bridge } from './bridge.ts';
 import type { Drops } from './drops.ts';
+import type { Table } from './install/table.ts';
 import type { Observer } from './reference.ts';
 import type { Stack } from './stack/types.ts';
 import type { SynProxy } from './synproxy/synproxy.ts';
-import type { Table } from './table.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What is loaded for one family. */

@@ -1,4 +1,4 @@
-// A command as data: what one line of a save file, or one command line, asks for. Parsing makes these, engine/ruleset.ts carries them out.
+// A command as data: what one line of a save file, or one command line, asks for. Parsing makes these, engine/edit/ruleset.ts carries them out.
 
 import type { Family } from '../packet/numbers.ts';
 import type { Span } from './error.ts';

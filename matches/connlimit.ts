@@ -1,6 +1,6 @@
 import { type Direction, IPS_ASSURED } from '../conntrack/status.ts';
+import type { Tuple } from '../conntrack/table/tuple.ts';
 import type { Connections, Tracker } from '../conntrack/tracker.ts';
-import type { Tuple } from '../conntrack/tuple.ts';
 import { defineMatch } from '../engine/extension.ts';
 import { flag, own, u32 } from '../grammar/values.ts';
 import { type Family, IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../packet/numbers.ts';

@@ -1,4 +1,5 @@
 import { SecurityContexts } from '../conntrack/security-contexts.ts';
+import { Tuple } from '../conntrack/table/tuple.ts';
 import { templateOf } from '../conntrack/template.ts';
 import {
   type Connections,
@@ -8,7 +9,6 @@ import {
   IPS_EXPECTED,
   IPS_SEEN_REPLY,
 } from '../conntrack/tracker.ts';
-import { Tuple } from '../conntrack/tuple.ts';
 import { defineMatch } from '../engine/extension.ts';
 import type { Given, ListScope, ValueScope } from '../grammar/options.ts';
 import {

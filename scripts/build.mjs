@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const programs = ['bin/cli', 'bin/compiled', 'tun/worker', 'control/engine'];
+const programs = ['bin/cli', 'bin/compiled', 'tun/worker', 'control/live/engine'];
 const library = ['index', 'testing/index', 'testing/vitest', 'testing/assert', 'testing/arbitrary'];
 const entryPoints = (names) => Object.fromEntries(names.map((name) => [name, join(root, `${name}.ts`)]));
 

@@ -4,7 +4,7 @@
 import { AssertionError } from 'node:assert';
 import type { Claim, Rewritten } from './claims.ts';
 import * as claims from './claims.ts';
-import type { Coverage, Thresholds } from './coverage.ts';
+import type { Coverage, Thresholds } from './coverage/coverage.ts';
 import type { TestFirewall } from './firewall.ts';
 import type { Outcome } from './outcome.ts';
 

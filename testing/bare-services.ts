@@ -1,8 +1,8 @@
 // Services for one extension on its own: no routes, no connections, a seeded random source, and lists of what was logged and sent.
 
 import { SecurityContexts } from '../conntrack/security-contexts.ts';
+import { Tuple } from '../conntrack/table/tuple.ts';
 import { type Connections, IPS_UNTRACKED, type Tracker } from '../conntrack/tracker.ts';
-import { Tuple } from '../conntrack/tuple.ts';
 import type { LogRecord, Services } from '../engine/services.ts';
 import { TimerMap } from '../engine/timers.ts';
 import type { Address } from '../packet/address.ts';

@@ -2,7 +2,7 @@
 // walk, then the rule that came nearest. The matchers of vitest and jest and the functions of sekisho/assert say the same words.
 
 import type { RuleSpec } from '../grammar/rule-spec.ts';
-import { Coverage, type CoverageLine, type Thresholds } from './coverage.ts';
+import { Coverage, type CoverageLine, type Thresholds } from './coverage/coverage.ts';
 import type { PacketFields } from './fields.ts';
 import { TestFirewall } from './firewall.ts';
 import { accepts, logs, nearestRule, nearText, rejects, stops, type Wanted } from './nearest.ts';

@@ -2,7 +2,7 @@
 
 import { type Printing, printConditions } from '../grammar/print.ts';
 import type { RuleSpec } from '../grammar/rule-spec.ts';
-import type { ConditionKey } from './observations.ts';
+import type { ConditionKey } from './coverage/observations.ts';
 
 export function conditionText(rule: RuleSpec, key: ConditionKey, printing: Printing): string {
   const { family, matches, protocol } = rule;

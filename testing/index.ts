@@ -8,7 +8,6 @@
 
 export * as build from '../packet/build.ts';
 export { PacketWordsError } from '../packet/words.ts';
-export { type CapturedPacket, CaptureError, capture, packetsIn } from './captures.ts';
 export {
   type CompareOptions,
   compareRules,
@@ -27,7 +26,7 @@ export {
   type MeasureName,
   type Thresholds,
   type Tried,
-} from './coverage.ts';
+} from './coverage/coverage.ts';
 export type { PacketFields } from './fields.ts';
 export { firewall, type TestFirewall } from './firewall.ts';
 export type { Flow, FlowOptions, InFlight } from './flow.ts';
@@ -47,6 +46,7 @@ export {
 export { mutationText } from './mutation/report.ts';
 export type { Emitted, Outcome, RuleHit, Verdict } from './outcome.ts';
 export * from './packets.ts';
+export { type CapturedPacket, CaptureError, capture, packetsIn } from './replay/captures.ts';
 export {
   type Flip,
   flips,
@@ -55,10 +55,10 @@ export {
   type ReplayOptions,
   type ReplayResult,
   replay,
-} from './replay.ts';
+} from './replay/replay.ts';
 export { type RuleSource, RulesError } from './rule-source.ts';
-export { type PlayOptions, play, playWithConntrack } from './scenario.ts';
-export type { Result, Scenario } from './scenario-format.ts';
+export { type PlayOptions, play, playWithConntrack } from './scenario/scenario.ts';
+export type { Result, Scenario } from './scenario/scenario-format.ts';
 export type { SetSource } from './set-source.ts';
 export type { FirewallSetup, PacketGiven, SendOptions } from './setup.ts';
 export type { Device, Devices } from './topology.ts';

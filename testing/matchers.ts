@@ -2,7 +2,7 @@
 
 import type { Claim, Rewritten } from './claims.ts';
 import * as claims from './claims.ts';
-import type { Thresholds } from './coverage.ts';
+import type { Thresholds } from './coverage/coverage.ts';
 
 interface MatcherThis {
   readonly isNot?: boolean;

@@ -1,8 +1,8 @@
 // The rule that would have done it, had it matched: of all rules of the tables that a packet met, with what they would do, the one
 // that the fewest conditions kept from it. Its own conditions count, and those of the jumps on the way to it.
 
-import type { Condition } from '../engine/conditions.ts';
-import type { TraceStep } from '../engine/trace.ts';
+import type { Condition } from '../engine/trace/conditions.ts';
+import type { TraceStep } from '../engine/trace/trace.ts';
 import type { ChainSpec, RuleSpec } from '../grammar/rule-spec.ts';
 import { HOOKS, type HookName, type TableName } from '../grammar/tables.ts';
 import { CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, Packet } from '../packet/packet.ts';

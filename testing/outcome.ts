@@ -1,7 +1,7 @@
 // What became of one packet: the verdict, what came out where and how it looked, what was answered and logged, the rules that it met.
 // All of it was noted while the packet went through; text is made when somebody asks for it.
 
-import type { RuleStep, Trace, TraceStep } from '../engine/trace.ts';
+import type { RuleStep, Trace, TraceStep } from '../engine/trace/trace.ts';
 import { fieldsOf, type PacketFields } from './fields.ts';
 import type { TestFirewall } from './firewall.ts';
 import { walkText } from './walk-text.ts';

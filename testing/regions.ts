@@ -8,7 +8,7 @@ import type { Lookup } from '../grammar/lookup.ts';
 import type { InterfaceSpec, MaskedAddress, RuleSpec } from '../grammar/rule-spec.ts';
 import type { HookName } from '../grammar/tables.ts';
 import type { Family } from '../packet/numbers.ts';
-import type { ConditionKey } from './observations.ts';
+import type { ConditionKey } from './coverage/observations.ts';
 
 export type Bound = number | bigint;
 /** Inclusive. */

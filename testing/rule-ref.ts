@@ -1,7 +1,7 @@
 // Rules by what a person calls them: 'filter FORWARD 3', 'rules.v6:12', a comment, or text of the rule.
 
 import { didYouMean } from '../grammar/suggest.ts';
-import type { CoverageLine } from './coverage.ts';
+import type { CoverageLine } from './coverage/coverage.ts';
 import type { TestFirewall } from './firewall.ts';
 
 export type RuleRef = string;

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseSave } from '../engine/edit/restore.ts';
 import type { Registry } from '../engine/registry.ts';
-import { parseSave } from '../engine/restore.ts';
 import { renderDiagnostic } from '../grammar/diagnostics.ts';
 import type { Names } from '../grammar/names.ts';
 import type { TableSpec } from '../grammar/rule-spec.ts';

@@ -1,6 +1,6 @@
 // Counters out of `iptables-save -c` text, in its order: built-in chains with their policies, and rules.
 
-import type { Counted } from './scenario-format.ts';
+import type { Counted } from './scenario/scenario-format.ts';
 
 const CHAIN = /^:(\S+) (\S+) \[(\d+):(\d+)\]/;
 const RULE = /^\[(\d+):(\d+)\] -A (\S+) ?(.*)/;

@@ -1,8 +1,8 @@
 // The walk of a packet as a failing test prints it: every hook, table and rule that it met, the first condition of a rule that said no
 // and what it saw, and where the walk ended. Long runs of rules that said no are cut in the middle.
 
-import type { Refusal, RuleStep, TraceStep } from '../engine/trace.ts';
-import { Rewrites } from '../engine/trace-changes.ts';
+import type { Refusal, RuleStep, TraceStep } from '../engine/trace/trace.ts';
+import { Rewrites } from '../engine/trace/trace-changes.ts';
 import { describeBytes } from '../packet/describe.ts';
 import type { TestFirewall } from './firewall.ts';
 import type { Outcome } from './outcome.ts';

@@ -1,11 +1,11 @@
 // What may stand next in a line of a classic tool, from what this machine has.
 
 import { readdirSync } from 'node:fs';
-import { readIfThere } from '../../control/atomic-file.ts';
 import { builtinRegistry } from '../../control/extensions.ts';
-import { RESTORE_ROWS, SAVE_ROWS } from '../../control/help.ts';
 import { statePaths } from '../../control/paths.ts';
-import { isToolName, type ToolName } from '../../control/protocol.ts';
+import { isToolName, type ToolName } from '../../control/socket/protocol.ts';
+import { readIfThere } from '../../control/stored/atomic-file.ts';
+import { RESTORE_ROWS, SAVE_ROWS } from '../../control/tool/help.ts';
 import { TABLES } from '../../grammar/tables.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { runTool } from '../tools.ts';

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { wholeHelp } from '../../conntrack/tool/help.ts';
-import { commandHelp, extensionRows, restoreHelp, saveHelp } from '../../control/help.ts';
+import { commandHelp, extensionRows, restoreHelp, saveHelp } from '../../control/tool/help.ts';
 import type { Registry } from '../../engine/registry.ts';
 import { wholeHelp as ipsetHelp } from '../../engine/sets/help.ts';
 import type { AnySyntax } from '../../grammar/lookup.ts';

@@ -8,7 +8,7 @@ import type {
   QueueLine,
   Rated,
   RuleLine,
-} from '../../control/overview.ts';
+} from '../../control/watch/overview.ts';
 
 export type List = 'rules' | 'connections' | 'drops' | 'queues';
 

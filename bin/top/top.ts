@@ -1,8 +1,8 @@
 // sekisho top: what goes on in the daemon, live in the terminal.
 
-import { ask, NotServed } from '../../control/client.ts';
-import type { Overview } from '../../control/overview.ts';
 import { statePaths } from '../../control/paths.ts';
+import { ask, NotServed } from '../../control/socket/client.ts';
+import type { Overview } from '../../control/watch/overview.ts';
 import { mayColor } from '../color.ts';
 import { COLOURED, FIRST_VIEW, frame, listLines, PLAIN, type Size, snapshot, type View } from './frame.ts';
 import { keysIn, press } from './keys.ts';

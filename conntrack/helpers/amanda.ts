@@ -2,8 +2,8 @@
 // "CONNECT DATA 1001 MESG 1002 INDEX 1003\n". What asks for a backup may have to wait long for that answer.
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
-import { defineHelper } from '../helper.ts';
-import type { HelperCall } from '../helper-call.ts';
+import { defineHelper } from '../helping/helper.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
 import { find, number, readNumber } from './text.ts';
 
 const MASTER_TIMEOUT_MS = 300_000;

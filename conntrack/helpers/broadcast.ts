@@ -1,8 +1,8 @@
 // Questions to all hosts of a link, which many may answer, each from its own address. Only the router's own questions count: of others it is not known
 // whom they reached. Source: net/netfilter/nf_conntrack_broadcast.c nf_conntrack_broadcast_help()
 
-import { EXPECT_PERMANENT } from '../expectation.ts';
-import type { HelperCall } from '../helper-call.ts';
+import { EXPECT_PERMANENT } from '../helping/expectation.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
 
 /** Answers from `port` of any host of the link are expected for so long. */
 export function expectAnswers(call: HelperCall, port: number, timeoutMs: number): void {

@@ -3,9 +3,9 @@
 // ended. So an announcement cannot be hidden in what somebody else is made to say. One that is cut short is dropped, to come again as a whole.
 
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
-import { defineHelper, type Helper } from '../helper.ts';
-import type { HelperCall } from '../helper-call.ts';
-import type { Tuple } from '../tuple.ts';
+import { defineHelper, type Helper } from '../helping/helper.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
+import type { Tuple } from '../table/tuple.ts';
 import { addressText, isDigit, readAddress6, startsWith } from './text.ts';
 
 /** Sequence numbers behind the ends of lines, two for each direction at the most, and how many there are; the first packet is believed. */

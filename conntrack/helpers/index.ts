@@ -1,6 +1,6 @@
 // The helpers that come with the package.
 
-import type { AnyHelper } from '../helper.ts';
+import type { AnyHelper } from '../helping/helper.ts';
 import { amanda } from './amanda.ts';
 import { ftp } from './ftp.ts';
 import { h245 } from './h323/control.ts';

@@ -2,8 +2,8 @@
 // the client's own address, or the one that it is translated to, is believed.
 
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
-import { defineHelper } from '../helper.ts';
-import type { HelperCall } from '../helper-call.ts';
+import { defineHelper } from '../helping/helper.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
 import { BLANK, CR, LF, number, readNumber, startsWith } from './text.ts';
 
 /** Of a super-packet no more is read. MAX_SEARCH_SIZE */

@@ -1,7 +1,7 @@
 // NetBIOS names, RFC 1002 4.2: a question to all, answered by who has the name.
 
 import { IPPROTO_UDP } from '../../packet/numbers.ts';
-import { defineHelper } from '../helper.ts';
+import { defineHelper } from '../helping/helper.ts';
 import { expectAnswers } from './broadcast.ts';
 
 const PORT = 137;

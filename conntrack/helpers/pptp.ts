@@ -6,12 +6,12 @@
 
 import { putU16, u16, u32 } from '../../packet/bytes.ts';
 import { IPPROTO_GRE, IPPROTO_TCP } from '../../packet/numbers.ts';
-import type { Birth, Expectation, ExpectFunction } from '../expectation.ts';
-import { defineHelper } from '../helper.ts';
-import type { HelpedTracker, HelperCall } from '../helper-call.ts';
+import type { Birth, Expectation, ExpectFunction } from '../helping/expectation.ts';
+import { defineHelper } from '../helping/helper.ts';
+import type { HelpedTracker, HelperCall } from '../helping/helper-call.ts';
 import { DESTINATION, SOURCE } from '../nat/range.ts';
 import { type Direction, IPS_DST_NAT, IPS_SRC_NAT } from '../status.ts';
-import { Tuple } from '../tuple.ts';
+import { Tuple } from '../table/tuple.ts';
 
 const CONTROL = 1;
 const MAGIC = 0x1a2b3c4d;

@@ -2,7 +2,7 @@
 
 import { u16, u32 } from '../../packet/bytes.ts';
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
-import { defineHelper } from '../helper.ts';
+import { defineHelper } from '../helping/helper.ts';
 
 const SANE_NET_START = 7;
 /** Octets of the request (code, handle), and of the answer as far as it is looked at (status, zero, port). */

@@ -5,11 +5,11 @@ import { formatAddress } from '../../packet/address.ts';
 import { putU16, putU32 } from '../../packet/bytes.ts';
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import * as udp from '../../packet/udp.ts';
-import type { Expectation, ExpectFunction } from '../expectation.ts';
-import type { HelperCall } from '../helper-call.ts';
+import type { Expectation, ExpectFunction } from '../helping/expectation.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
 import { findPort } from '../nat/follow.ts';
 import { DESTINATION, SOURCE } from '../nat/range.ts';
-import { Tuple } from '../tuple.ts';
+import { Tuple } from '../table/tuple.ts';
 import { type SdpKind, sdpLine } from './sdp-text.ts';
 import {
   addressParameter,

@@ -1,7 +1,7 @@
 // Reading SIP (RFC 3261) as far as a helper must: the header of a kind, the address in it. Offsets are from the first octet of the buffer; a
 // message is a stretch of it. What is found is left in `found`. Source: net/netfilter/nf_conntrack_sip.c ct_sip_*()
 
-import type { HelperCall } from '../helper-call.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
 import { CR, isDigit, LF, number, readAddress6, readNumber, startsWith } from './text.ts';
 
 /** One message: of a datagram the whole payload, of a stream a part of it. Rewriting moves `to`. */

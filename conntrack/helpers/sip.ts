@@ -5,10 +5,10 @@
 // Source: net/netfilter/nf_conntrack_sip.c
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
-import { EXPECT_INACTIVE, EXPECT_PERMANENT, type Expectation } from '../expectation.ts';
-import { defineHelper, type Helper } from '../helper.ts';
-import type { HelperCall } from '../helper-call.ts';
-import { Tuple } from '../tuple.ts';
+import { EXPECT_INACTIVE, EXPECT_PERMANENT, type Expectation } from '../helping/expectation.ts';
+import { defineHelper, type Helper } from '../helping/helper.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
+import { Tuple } from '../table/tuple.ts';
 import { sdpLine } from './sdp-text.ts';
 import {
   destinationOf,

@@ -4,8 +4,8 @@
 import { u16, u32 } from '../../packet/bytes.ts';
 import { rewriteTransportU16 } from '../../packet/checksum.ts';
 import { IPPROTO_UDP } from '../../packet/numbers.ts';
-import { defineHelper } from '../helper.ts';
-import type { HelperCall } from '../helper-call.ts';
+import { defineHelper } from '../helping/helper.ts';
+import type { HelperCall } from '../helping/helper-call.ts';
 import { expectAnswers } from './broadcast.ts';
 import { addressesIn } from './snmp-message.ts';
 

@@ -2,7 +2,7 @@
 
 import { u16 } from '../../packet/bytes.ts';
 import { IPPROTO_UDP } from '../../packet/numbers.ts';
-import { defineHelper } from '../helper.ts';
+import { defineHelper } from '../helping/helper.ts';
 import { followMaster } from '../nat/follow.ts';
 
 const RRQ = 1;

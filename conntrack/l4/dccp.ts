@@ -13,8 +13,8 @@ import { verify } from '../../packet/checksum.ts';
 import * as header from '../../packet/dccp.ts';
 import { IPPROTO_DCCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
-import type { Slab } from '../slab.ts';
 import { type Direction, IPCT_ASSURED, IPCT_PROTOINFO, IPS_ASSURED, IPS_CONFIRMED, IPS_SEEN_REPLY } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
 import { defineL4, INVALID, type Outcome, portKeys, swapKeys, type Tracking, VALID } from './l4.ts';
 
 const NONE = 0;

@@ -5,9 +5,9 @@
 
 import { u16 } from '../../packet/bytes.ts';
 import { IPPROTO_GRE } from '../../packet/numbers.ts';
-import type { Slab } from '../slab.ts';
 import { IPCT_ASSURED, IPS_ASSURED, IPS_CONFIRMED, IPS_SEEN_REPLY } from '../status.ts';
-import type { ConnectionTable } from '../table.ts';
+import type { Slab } from '../table/slab.ts';
+import type { ConnectionTable } from '../table/table.ts';
 import { defineL4, swapKeys, VALID } from './l4.ts';
 
 const GRE_PROTO_PPP = 0x880b;

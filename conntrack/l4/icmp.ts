@@ -4,7 +4,7 @@
 import * as header from '../../packet/icmp.ts';
 import { IPPROTO_ICMP } from '../../packet/numbers.ts';
 import { IPS_CONFIRMED } from '../status.ts';
-import type { Tuple } from '../tuple.ts';
+import type { Tuple } from '../table/tuple.ts';
 import { defineL4, INVALID, VALID } from './l4.ts';
 
 /** Answering type + 1 by type; 0: a type that nothing answers. */

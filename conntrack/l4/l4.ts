@@ -6,8 +6,8 @@ import type { Packet } from '../../packet/packet.ts';
 import type { Complaints } from '../complaints.ts';
 import type { Knobs } from '../knobs.ts';
 import type { Direction } from '../status.ts';
-import type { ConnectionTable } from '../table.ts';
-import type { Tuple } from '../tuple.ts';
+import type { ConnectionTable } from '../table/table.ts';
+import type { Tuple } from '../table/tuple.ts';
 
 /** What a protocol says of a packet: not part of the connection, part of it, or the start of a new one with the same tuple. */
 export const INVALID = 0;

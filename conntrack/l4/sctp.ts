@@ -9,8 +9,8 @@ import { crc32cWithHole } from '../../packet/crc32c.ts';
 import { IPPROTO_SCTP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { pull } from '../defrag/cut.ts';
-import type { Slab } from '../slab.ts';
 import { type Direction, IPCT_ASSURED, IPCT_PROTOINFO, IPS_ASSURED, IPS_CONFIRMED } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
 import { defineL4, INVALID, portKeys, swapKeys, type Tracking, VALID } from './l4.ts';
 
 const NONE = 0;

@@ -4,8 +4,8 @@
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
-import type { Slab } from '../slab.ts';
 import type { Direction } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
 import type { Tracking } from './l4.ts';
 import { ACK_SET, LAST_ACK, RST_SET, STATES, SYN_SENT, SYN_SET, SYNACK_SET } from './tcp-states.ts';
 import * as win from './tcp-window.ts';

@@ -3,7 +3,6 @@
 
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
-import type { Slab } from '../slab.ts';
 import {
   type Direction,
   IPCT_ASSURED,
@@ -12,6 +11,7 @@ import {
   IPS_FIXED_TIMEOUT,
   IPS_SEEN_REPLY,
 } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
 import type { Tracking } from './l4.ts';
 import {
   CLOSE,

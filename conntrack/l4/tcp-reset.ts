@@ -3,8 +3,8 @@
 
 import type { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
-import type { Slab } from '../slab.ts';
 import { type Direction, IPS_ASSURED, IPS_SEEN_REPLY } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
 import type { Tracking } from './l4.ts';
 import { ACK_SET, ESTABLISHED, isClosing, SYN_SENT, SYN_SET } from './tcp-states.ts';
 import * as win from './tcp-window.ts';

@@ -12,8 +12,8 @@ import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
 import { viewOf } from '../../packet/view.ts';
-import type { Slab } from '../slab.ts';
 import type { Direction } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
 import type { Tracking } from './l4.ts';
 import { SYN_RECV, SYN_SENT } from './tcp-states.ts';
 

@@ -9,7 +9,6 @@ import { transportChecksumRight } from '../../packet/checksum.ts';
 import { IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
-import type { Slab } from '../slab.ts';
 import {
   type Direction,
   IPCT_PROTOINFO,
@@ -18,6 +17,7 @@ import {
   IPS_SEEN_REPLY,
   IPS_SEQ_ADJUST,
 } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
 import { defineL4, INVALID, type Outcome, portKeys, REPEAT, swapKeys, type Tracking, VALID } from './l4.ts';
 import {
   answersIgnoredSyn,

@@ -1,9 +1,9 @@
 // Expected connections of translated masters: they are translated as their master is, and the port that is announced in their stead is one that
 // nobody else expects. Source: net/netfilter/nf_nat_helper.c nf_nat_follow_master(), nf_nat_exp_find_port()
 
-import type { Expectation, ExpectFunction } from '../expectation.ts';
-import type { Expectations } from '../expectations.ts';
-import { Tuple } from '../tuple.ts';
+import type { Expectation, ExpectFunction } from '../helping/expectation.ts';
+import type { Expectations } from '../helping/expectations.ts';
+import { Tuple } from '../table/tuple.ts';
 import { DESTINATION, SOURCE } from './range.ts';
 
 const MOST_TRIES = 128;

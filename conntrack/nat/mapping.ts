@@ -17,7 +17,6 @@ import { IPPROTO_GRE, IPPROTO_TCP } from '../../packet/numbers.ts';
 import type { L4 } from '../l4/l4.ts';
 import * as tcp from '../l4/tcp-states.ts';
 import { END, WORDS } from '../l4/tcp-window.ts';
-import { sameTuple } from '../same-tuple.ts';
 import {
   type Direction,
   IPS_CONFIRMED,
@@ -29,8 +28,9 @@ import {
   IPS_SRC_NAT,
   IPS_SRC_NAT_DONE,
 } from '../status.ts';
-import type { ConnectionTable } from '../table.ts';
-import { Tuple } from '../tuple.ts';
+import { sameTuple } from '../table/same-tuple.ts';
+import type { ConnectionTable } from '../table/table.ts';
+import { Tuple } from '../table/tuple.ts';
 import {
   chooseAddress,
   DESTINATION,

@@ -10,7 +10,7 @@ import { u32 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { IPS_DST_NAT, IPS_DST_NAT_DONE, IPS_SRC_NAT, IPS_SRC_NAT_DONE } from '../status.ts';
-import { Tuple } from '../tuple.ts';
+import { Tuple } from '../table/tuple.ts';
 import { Mapping, type NatParts } from './mapping.ts';
 import { isRedirect, isWhole, rewriteError } from './quotes.ts';
 import { type Manip, type NatRange, SOURCE } from './range.ts';

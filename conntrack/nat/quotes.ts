@@ -11,7 +11,7 @@ import * as ipv6 from '../../packet/ipv6.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { pull } from '../defrag/cut.ts';
-import { readQuotedHeader, Tuple } from '../tuple.ts';
+import { readQuotedHeader, Tuple } from '../table/tuple.ts';
 import { type Manip, SOURCE } from './range.ts';
 import { type Place, rewrite } from './rewrite.ts';
 

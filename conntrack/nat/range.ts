@@ -15,7 +15,7 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../../packet/numbers.ts';
-import type { Tuple } from '../tuple.ts';
+import type { Tuple } from '../table/tuple.ts';
 
 /** Which end of a packet is rewritten. */
 export const SOURCE = 0;

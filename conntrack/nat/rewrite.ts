@@ -25,7 +25,7 @@ import {
 import type { Packet } from '../../packet/packet.ts';
 import { viewOf } from '../../packet/view.ts';
 import { pull } from '../defrag/cut.ts';
-import type { Tuple } from '../tuple.ts';
+import type { Tuple } from '../table/tuple.ts';
 import { keyOf, type Manip, SOURCE } from './range.ts';
 
 const PORTS = 8; // octets of a transport header that hold all that is rewritten but TCP's and SCTP's checksum

@@ -2,7 +2,7 @@
 // outside, whomever it speaks to. Chains by hash, the youngest first. Only for those connections; with them stands the device that a masquerade
 // chose its address by. Source: net/netfilter/nf_nat_core.c nf_nat_bysource, struct nf_conn_nat
 
-import { Area } from '../slab.ts';
+import { Area } from '../table/slab.ts';
 
 const RECORD = 4; // words
 const NEXT = 0; // id + 1, 0: the last

@@ -3,7 +3,6 @@
 
 import type { Family } from '../../packet/numbers.ts';
 import type { L4 } from '../l4/l4.ts';
-import type { Slab } from '../slab.ts';
 import {
   IPS_ASSURED,
   IPS_CONFIRMED,
@@ -17,8 +16,9 @@ import {
   IPS_SRC_NAT,
   IPS_SRC_NAT_DONE,
 } from '../status.ts';
+import type { Slab } from '../table/slab.ts';
+import { Tuple } from '../table/tuple.ts';
 import type { ConnectionTracker } from '../tracker.ts';
-import { Tuple } from '../tuple.ts';
 import { type OctetReader, type OctetWriter, SnapshotError } from './frames.ts';
 
 /** What is there beyond the base. */

@@ -1,14 +1,14 @@
 // Expectations in a snapshot, and the calls of PPTP: what a connection has promised beside itself. Each names its master by that one's
 // original tuple.
 
-import { Expectation, type ExpectFunction } from '../expectation.ts';
 import { forwardedCall } from '../helpers/h323/ends.ts';
 import { pptpCall } from '../helpers/pptp.ts';
 import { sipExpected } from '../helpers/sip-nat.ts';
+import { Expectation, type ExpectFunction } from '../helping/expectation.ts';
 import { followMaster } from '../nat/follow.ts';
 import type { Direction } from '../status.ts';
+import type { Tuple } from '../table/tuple.ts';
 import type { ConnectionTracker } from '../tracker.ts';
-import type { Tuple } from '../tuple.ts';
 import { readTuple, writeTuple } from './connection.ts';
 import type { OctetReader, OctetWriter } from './frames.ts';
 

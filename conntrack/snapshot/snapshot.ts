@@ -13,8 +13,8 @@
 // Time goes on while nobody tracks: what would have ended meanwhile is left out. The wall clock tells how long that was; one that was set back
 // tells of no time at all.
 
+import { Tuple } from '../table/tuple.ts';
 import type { ConnectionTracker } from '../tracker.ts';
-import { Tuple } from '../tuple.ts';
 import { ConnectionImage, giveConnection, type LeftOut, readConnection, writeConnection } from './connection.ts';
 import {
   type ExpectationImage,

@@ -3,8 +3,8 @@
 
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { Firewall } from '../../engine/firewall.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
 import { runIpset, type Sets } from '../../engine/sets/index.ts';
 import type { Names } from '../../grammar/names.ts';
 import type { TableSpec } from '../../grammar/rule-spec.ts';
@@ -14,10 +14,10 @@ import { openNamespace } from '../../tun/namespace.ts';
 import { loadExtension } from '../extension-files.ts';
 import { builtinRegistry } from '../extensions.ts';
 import { hostNames } from '../host-names.ts';
-import type { RuleFile } from '../rule-store.ts';
 import { modeOf, type Settings, sysctlsOf } from '../settings.ts';
-import { inOrderOfUse } from '../stored-rules.ts';
-import { runTool } from '../tool.ts';
+import type { RuleFile } from '../stored/rule-store.ts';
+import { inOrderOfUse } from '../stored/stored-rules.ts';
+import { runTool } from '../tool/tool.ts';
 
 /** `place`: which setting, such as `rules PATH`, `sysctl NAME`, `device NAME`. `what` may be of several lines. */
 export type Report = (place: string, what: string, hint?: string) => void;

@@ -17,7 +17,7 @@ import {
   MOST_QUEUES,
   type Settings,
 } from '../settings.ts';
-import { FACILITIES } from '../syslog.ts';
+import { FACILITIES } from '../watch/syslog.ts';
 import { HOST, hostFacts } from './host.ts';
 import {
   choice,

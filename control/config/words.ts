@@ -2,7 +2,7 @@
 
 import type { Family } from '../../packet/numbers.ts';
 import { parsePrefix } from '../../tun/netlink.ts';
-import type { RuleFile } from '../rule-store.ts';
+import type { RuleFile } from '../stored/rule-store.ts';
 
 /** A sentence, and what would be right. */
 export class Refused extends Error {

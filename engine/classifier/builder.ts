@@ -6,7 +6,7 @@
 // Parts that are still to be built wait in a list, each with the place in the pool where its reference is to stand. So it can be done in
 // steps, and a node lies beside its tables.
 
-import { finish, type Steps } from '../steps.ts';
+import { finish, type Steps } from '../install/steps.ts';
 import { type ConditionList, equalsAt, HEAD, isOfWhole } from './conditions.ts';
 import { WORDS } from './key.ts';
 import { hash, LEAF_HEAD, NODE_HEAD, type Pool } from './pool.ts';

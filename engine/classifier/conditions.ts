@@ -16,7 +16,7 @@ import { i32 } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { PORTED } from '../../packet/ports.ts';
 import type { Constraints, Predicate, Range } from '../extension.ts';
-import type { Rule } from '../rule.ts';
+import type { Rule } from '../install/rule.ts';
 import type { Verdict } from '../verdict.ts';
 import {
   DESTINATION,

@@ -1,8 +1,8 @@
 // A long chain: the rules in front that ask for no address, one by one, then those that its tree (tree.ts) gives. Edits change it in place.
 
 import type { Packet } from '../../packet/packet.ts';
-import type { Rule } from '../rule.ts';
-import { MOST_AT_ONCE, SLICE, type Steps } from '../steps.ts';
+import type { Rule } from '../install/rule.ts';
+import { MOST_AT_ONCE, SLICE, type Steps } from '../install/steps.ts';
 import { CONTINUE, RETURN, type Verdict } from '../verdict.ts';
 import { ADDRESSED, ConditionList, hold, holdBroken, NUMBER, POSITION, TO } from './conditions.ts';
 import { fillAddresses, key, WHOLE } from './key.ts';

@@ -10,9 +10,9 @@
 
 import type { TableName } from '../../grammar/tables.ts';
 import type { Packet } from '../../packet/packet.ts';
-import { compileChain, type Run } from '../compile.ts';
-import type { Rule } from '../rule.ts';
-import type { Steps } from '../steps.ts';
+import { compileChain, type Run } from '../install/compile.ts';
+import type { Rule } from '../install/rule.ts';
+import type { Steps } from '../install/steps.ts';
 import { RETURN, type Verdict } from '../verdict.ts';
 import { fillKey } from './key.ts';
 import { LongChain, type LongLayout, longLayoutInSteps } from './long-chain.ts';

@@ -10,9 +10,9 @@
 // see no packet for long. When a shelf is full, another one is begun; when most chains have left it, the others are sent off, too.
 
 import type { Packet } from '../../packet/packet.ts';
-import type { Counts } from '../counters.ts';
 import type { Predicate } from '../extension.ts';
-import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from '../rule.ts';
+import type { Counts } from '../install/counters.ts';
+import { EXTENSION, GOTO, JUMP, type Rule, VERDICT } from '../install/rule.ts';
 import { CONTINUE, DROP, RETURN, type Verdict } from '../verdict.ts';
 import {
   ADDRESSED,

@@ -7,7 +7,7 @@
 //
 // A rule is known by where its conditions begin. All of it is in one Int32Array (pool.ts); a reference is an offset into it, negative for a node (complement), 0 for nothing.
 
-import { finish, type Steps } from '../steps.ts';
+import { finish, type Steps } from '../install/steps.ts';
 import { Builder } from './builder.ts';
 import { type ConditionList, equalsAt, FINAL, HEAD, hold, holdBroken, isOfWhole, POSITION } from './conditions.ts';
 import { key } from './key.ts';

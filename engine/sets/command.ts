@@ -7,7 +7,7 @@
 // Differs: the real tool also carries out what waits when its buffer of 64 KiB is full.
 
 import type { Names } from '../../grammar/names.ts';
-import { finish, type Steps } from '../steps.ts';
+import { finish, type Steps } from '../install/steps.ts';
 import { printParts } from './element-print.ts';
 import { type PartText, parseElement, refuseRanges } from './element-text.ts';
 import { elementsOf } from './elements.ts';

@@ -7,8 +7,8 @@
 // Networks: the key holds the prefix length, and `Prefixes` which lengths are in use; a lookup tries them longest first.
 // Source: net/netfilter/ipset/ip_set_hash_gen.h, ip_set_hash_*.c, ip_set_bitmap_*.c
 
-import { halfSipHash, PADDING } from '../../conntrack/halfsiphash.ts';
-import { HashIndex } from '../../conntrack/hash-index.ts';
+import { halfSipHash, PADDING } from '../../conntrack/table/halfsiphash.ts';
+import { HashIndex } from '../../conntrack/table/hash-index.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
 import type { Packet } from '../../packet/packet.ts';
 import { Extensions, type MemberOptions, type SetQuery } from './extensions.ts';

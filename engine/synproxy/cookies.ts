@@ -3,7 +3,7 @@
 //   hash of the flow + client's sequence number + (minutes << 24) + (hash of the flow and the minutes + number of the MSS) mod 2^24
 // net/ipv4/syncookies.c secure_tcp_syn_cookie(), check_tcp_syn_cookie(); the hash is another one, keyed all the same.
 
-import { halfSipHash, PADDING } from '../../conntrack/halfsiphash.ts';
+import { halfSipHash, PADDING } from '../../conntrack/table/halfsiphash.ts';
 import { u32 } from '../../packet/bytes.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';

@@ -10,14 +10,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { Counts } from '../../engine/counters.ts';
-import { plan } from '../../engine/plan.ts';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
+import { Counts } from '../../engine/install/counters.ts';
+import { plan } from '../../engine/install/plan.ts';
+import { SharedState } from '../../engine/install/rule.ts';
+import { commit, type Table, traverse } from '../../engine/install/table.ts';
 import { interpret } from '../../engine/reference.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { SharedState } from '../../engine/rule.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
-import { commit, type Table, traverse } from '../../engine/table.ts';
 import type { TableSpec } from '../../grammar/rule-spec.ts';
 import { FORWARD, PREROUTING } from '../../grammar/tables.ts';
 import { matches } from '../../matches/index.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 import { classBench, SHAPES, saveText } from './rulesets.ts';

@@ -10,12 +10,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { addressWords } from '../../conntrack/nat/range.ts';
+import { Tuple } from '../../conntrack/table/tuple.ts';
 import { ConnectionTracker } from '../../conntrack/tracker.ts';
-import { Tuple } from '../../conntrack/tuple.ts';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { Firewall } from '../../engine/firewall.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
 import { matches } from '../../matches/index.ts';
 import { parseAddress } from '../../packet/address.ts';
 import { ip, tcp, udp } from '../../packet/build.ts';

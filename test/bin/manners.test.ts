@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { builtinRegistry } from '../../control/extensions.ts';
-import { TOOLS } from '../../control/protocol.ts';
+import { TOOLS } from '../../control/socket/protocol.ts';
 import { PROGRAM, sekisho, shell } from './program.ts';
 
 let folder: string;

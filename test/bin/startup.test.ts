@@ -49,10 +49,10 @@ describe('a tool', () => {
     const tools = loadedBy('bin/tools.ts');
     // What kept tables are unpacked with.
     const leaves = [
-      'engine/common-ends.ts',
-      'engine/edited-chains.ts',
-      'engine/edited-table.ts',
-      'engine/lineage.ts',
+      'engine/edit/common-ends.ts',
+      'engine/edit/edited-chains.ts',
+      'engine/edit/edited-table.ts',
+      'engine/edit/lineage.ts',
       'grammar/addresses.ts',
       'grammar/error.ts',
       'grammar/scan.ts',
@@ -61,14 +61,14 @@ describe('a tool', () => {
     expect(
       [...tools].filter((path) => /^(packet|grammar|conntrack|engine|matches|targets)\//.test(path)).sort(),
     ).toEqual([...leaves, 'packet/address.ts']);
-    expect(tools).toContain('control/stored-text.ts');
-    expect(rooms(loadedBy('control/client.ts'))).toEqual(['control']);
+    expect(tools).toContain('control/stored/stored-text.ts');
+    expect(rooms(loadedBy('control/socket/client.ts'))).toEqual(['control']);
   });
 
   test('that works on stored rules loads the parser and the lock only when it comes to them', () => {
-    const stored = loadedBy('control/stored-tool.ts');
+    const stored = loadedBy('control/stored/stored-tool.ts');
     expect(stored).toContain('matches/index.ts');
-    for (const module of ['grammar/parser.ts', 'control/lock.ts', 'engine/firewall.ts', 'koffi', 'chevrotain'])
+    for (const module of ['grammar/parser.ts', 'control/stored/lock.ts', 'engine/firewall.ts', 'koffi', 'chevrotain'])
       expect(stored).not.toContain(module);
   });
 });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COLOURED, FIRST_VIEW, frame, PLAIN, short, snapshot, spanText, type View } from '../../bin/top/frame.ts';
 import { keysIn, press } from '../../bin/top/keys.ts';
-import type { CountedTable } from '../../control/live-rules.ts';
+import type { CountedTable } from '../../control/live/live-rules.ts';
 import {
   deviceLines,
   dropLines,
@@ -13,7 +13,7 @@ import {
   queueLines,
   ruleLines,
   type Sample,
-} from '../../control/overview.ts';
+} from '../../control/watch/overview.ts';
 import type { ChainSpec, RuleSpec } from '../../grammar/rule-spec.ts';
 
 const rated = (packets: number, packetRate: number) => ({

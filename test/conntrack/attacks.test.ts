@@ -3,12 +3,12 @@
 
 import { describe, expect, test } from 'vitest';
 import { Defragmenter } from '../../conntrack/defrag/defragmenter.ts';
-import { HashIndex } from '../../conntrack/hash-index.ts';
 import { swapKeys } from '../../conntrack/l4/l4.ts';
 import { addressWords, SOURCE } from '../../conntrack/nat/range.ts';
-import { ConnectionTable } from '../../conntrack/table.ts';
+import { HashIndex } from '../../conntrack/table/hash-index.ts';
+import { ConnectionTable } from '../../conntrack/table/table.ts';
+import { Tuple } from '../../conntrack/table/tuple.ts';
 import type { ConnectionTracker } from '../../conntrack/tracker.ts';
-import { Tuple } from '../../conntrack/tuple.ts';
 import { parseAddress } from '../../packet/address.ts';
 import * as build from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';

@@ -2,8 +2,8 @@
 // (test/conntrack/helpers/); with `conntrack -I expect` too (test/kernel/conntrack-tool.test.ts).
 
 import { describe, expect, test } from 'vitest';
-import { EXPECT_INACTIVE, EXPECT_PERMANENT, Expectation } from '../../conntrack/expectation.ts';
-import { defineHelper } from '../../conntrack/helper.ts';
+import { EXPECT_INACTIVE, EXPECT_PERMANENT, Expectation } from '../../conntrack/helping/expectation.ts';
+import { defineHelper } from '../../conntrack/helping/helper.ts';
 import { addressWords } from '../../conntrack/nat/range.ts';
 import { type ConnectionTracker, IPS_EXPECTED } from '../../conntrack/tracker.ts';
 import { parseAddress } from '../../packet/address.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { Tuple } from '../../conntrack/table/tuple.ts';
 import type { ConnectionTracker } from '../../conntrack/tracker.ts';
-import { Tuple } from '../../conntrack/tuple.ts';
 import * as build from '../../packet/build.ts';
 import { ctStateName, newTracker, pass } from './player.ts';
 

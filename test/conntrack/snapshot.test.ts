@@ -3,15 +3,15 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EXPECT_PERMANENT, Expectation } from '../../conntrack/expectation.ts';
 import { dump } from '../../conntrack/format.ts';
 import { helpers } from '../../conntrack/helpers/index.ts';
+import { EXPECT_PERMANENT, Expectation } from '../../conntrack/helping/expectation.ts';
 import { addressWords, SOURCE } from '../../conntrack/nat/range.ts';
 import { setSetting } from '../../conntrack/settings.ts';
 import { OctetWriter, readFrames } from '../../conntrack/snapshot/frames.ts';
 import { restoreSnapshot, Snapshot, SnapshotError } from '../../conntrack/snapshot/snapshot.ts';
+import { Tuple } from '../../conntrack/table/tuple.ts';
 import { ConnectionTracker } from '../../conntrack/tracker.ts';
-import { Tuple } from '../../conntrack/tuple.ts';
 import { parseAddress } from '../../packet/address.ts';
 import * as build from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';

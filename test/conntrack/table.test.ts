@@ -2,11 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { halfSipHash, PADDING } from '../../conntrack/halfsiphash.ts';
 import { swapKeys } from '../../conntrack/l4/l4.ts';
 import { IPS_CONFIRMED, IPS_DYING } from '../../conntrack/status.ts';
-import { ConnectionTable } from '../../conntrack/table.ts';
-import { Tuple } from '../../conntrack/tuple.ts';
+import { halfSipHash, PADDING } from '../../conntrack/table/halfsiphash.ts';
+import { ConnectionTable } from '../../conntrack/table/table.ts';
+import { Tuple } from '../../conntrack/table/tuple.ts';
 
 const TCP = 6;
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { setSetting } from '../../conntrack/settings.ts';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import { play } from '../../testing/scenario.ts';
+import { play } from '../../testing/scenario/scenario.ts';
 import { newTracker } from './player.ts';
 
 const rules = (rule: string): string => `*raw\n-A PREROUTING ${rule}\nCOMMIT\n`;

@@ -1,4 +1,4 @@
-import { finish, type Steps } from '../../engine/steps.ts';
+import { finish, type Steps } from '../../engine/install/steps.ts';
 
 /** What a request to an engine comes to, the steps that are left of it included. */
 export const atOnce = (value: unknown): unknown =>

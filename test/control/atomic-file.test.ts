@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readIfThere, writeAtomically } from '../../control/atomic-file.ts';
+import { readIfThere, writeAtomically } from '../../control/stored/atomic-file.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -1,10 +1,10 @@
 // Events on their way out of the data plane, when nobody takes them in time.
 
 import { expect, test } from 'vitest';
-import { Expectation } from '../../conntrack/expectation.ts';
 import { ftpHelper } from '../../conntrack/helpers/ftp.ts';
-import { ConnectionFeed, happenings } from '../../control/conntrack-feed.ts';
-import type { Happening } from '../../control/event-stream.ts';
+import { Expectation } from '../../conntrack/helping/expectation.ts';
+import { ConnectionFeed, happenings } from '../../control/live/conntrack-feed.ts';
+import type { Happening } from '../../control/watch/event-stream.ts';
 import * as build from '../../packet/build.ts';
 import { newTracker, pass } from '../conntrack/player.ts';
 

@@ -8,7 +8,7 @@ import {
   answerToJson,
   parseConntrackRequest,
   requestToJson,
-} from '../../control/conntrack-requests.ts';
+} from '../../control/socket/conntrack-requests.ts';
 import { parseAddress } from '../../packet/address.ts';
 import { newTracker } from '../conntrack/player.ts';
 

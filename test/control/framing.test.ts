@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Lines, LineTooLong } from '../../control/framing.ts';
+import { Lines, LineTooLong } from '../../control/socket/framing.ts';
 
 describe('lines from a stream', () => {
   test('are the same however the octets arrive', () => {

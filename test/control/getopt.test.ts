@@ -1,7 +1,7 @@
 // Asked of the real programs: ip6tables-save and ip6tables-restore 1.8.9 with these words.
 
 import { describe, expect, test } from 'vitest';
-import { restoreSource, restoreWords, saveWords, type Words } from '../../control/tool-words.ts';
+import { restoreSource, restoreWords, saveWords, type Words } from '../../control/tool/tool-words.ts';
 
 const brief = ({ options, operands, problem }: Words) => [
   ...options.map(({ long, value }) => (value === undefined ? long : `${long}=${value}`)),

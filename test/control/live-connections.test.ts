@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FlowGiven } from '../../conntrack/editor.ts';
 import { type ConntrackRequest, ConntrackService } from '../../conntrack/service.ts';
-import { LiveConnections } from '../../control/live-connections.ts';
+import { LiveConnections } from '../../control/live/live-connections.ts';
 import { parseAddress } from '../../packet/address.ts';
 import { IPPROTO_UDP } from '../../packet/numbers.ts';
 import { newTracker } from '../conntrack/player.ts';

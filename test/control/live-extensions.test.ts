@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import type { EngineRequest } from '../../control/engine.ts';
 import { filesOfEnvironment, loadExtension, namesOf } from '../../control/extension-files.ts';
-import { LiveExtensions } from '../../control/live-extensions.ts';
+import type { EngineRequest } from '../../control/live/engine.ts';
+import { LiveExtensions } from '../../control/live/live-extensions.ts';
 import { Registry } from '../../engine/registry.ts';
 import { matches } from '../../matches/index.ts';
 

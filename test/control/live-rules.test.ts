@@ -1,12 +1,12 @@
 // Rules that run, edited as the daemon does it: the engine is the data plane's own, across the copy that a thread's border makes.
 
 import { describe, expect, test } from 'vitest';
-import { createEngine, type EngineRequest } from '../../control/engine.ts';
 import { builtinRegistry } from '../../control/extensions.ts';
 import { hostNames } from '../../control/host-names.ts';
-import { LiveRules } from '../../control/live-rules.ts';
-import type { ToolName } from '../../control/protocol.ts';
-import { runTool } from '../../control/tool.ts';
+import { createEngine, type EngineRequest } from '../../control/live/engine.ts';
+import { LiveRules } from '../../control/live/live-rules.ts';
+import type { ToolName } from '../../control/socket/protocol.ts';
+import { runTool } from '../../control/tool/tool.ts';
 import { ip6, udp } from '../../packet/build.ts';
 import { Packet } from '../../packet/packet.ts';
 import { atOnce } from './at-once.ts';

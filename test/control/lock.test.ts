@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Lock } from '../../control/lock.ts';
+import { Lock } from '../../control/stored/lock.ts';
 import { bundleProgram } from '../kernel/support.ts';
 import { State } from './state.ts';
 

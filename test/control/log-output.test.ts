@@ -15,8 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openLog, StreamLog } from '../../control/log-output.ts';
-import { syslogLine } from '../../control/syslog.ts';
+import { openLog, StreamLog } from '../../control/watch/log-output.ts';
+import { syslogLine } from '../../control/watch/syslog.ts';
 
 let folder: string;
 beforeEach(() => {

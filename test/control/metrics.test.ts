@@ -4,9 +4,9 @@ import { get, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Statistics } from '../../conntrack/statistics.ts';
-import type { CountedTable } from '../../control/live-rules.ts';
-import { metricsOf, type Observed } from '../../control/metrics.ts';
-import { type MetricsServer, serveMetrics } from '../../control/metrics-server.ts';
+import type { CountedTable } from '../../control/live/live-rules.ts';
+import { metricsOf, type Observed } from '../../control/watch/metrics.ts';
+import { type MetricsServer, serveMetrics } from '../../control/watch/metrics-server.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';
 import { readExposition } from './exposition-reader.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseRequest } from '../../control/parse-request.ts';
+import { parseRequest } from '../../control/socket/parse-request.ts';
 
 const OPS = ['tool', 'ipset', 'status', 'metrics', 'overview', 'watch', 'conntrack', 'proc', 'reload', 'stop'];
 

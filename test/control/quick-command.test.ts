@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { builtinRegistry } from '../../control/extensions.ts';
 import { hostNames } from '../../control/host-names.ts';
-import { quickCommand } from '../../control/quick-command.ts';
-import { parseCommandLine, runTool } from '../../control/tool.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
+import { quickCommand } from '../../control/tool/quick-command.ts';
+import { parseCommandLine, runTool } from '../../control/tool/tool.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { wordsOf } from '../../grammar/words.ts';
 
 const lookup = builtinRegistry();

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { builtinRegistry } from '../../control/extensions.ts';
-import type { Draft } from '../../engine/draft.ts';
+import type { Draft } from '../../engine/edit/draft.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';
 

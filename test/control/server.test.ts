@@ -4,9 +4,9 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ask, isServed, NotServed } from '../../control/client.ts';
-import type { Request } from '../../control/protocol.ts';
-import { type ControlServer, listen, type Serve, type ServerLimits } from '../../control/server.ts';
+import { ask, isServed, NotServed } from '../../control/socket/client.ts';
+import type { Request } from '../../control/socket/protocol.ts';
+import { type ControlServer, listen, type Serve, type ServerLimits } from '../../control/socket/server.ts';
 
 let folder: string;
 let path: string;

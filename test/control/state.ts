@@ -4,8 +4,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type StatePaths, statePaths } from '../../control/paths.ts';
-import type { ToolAnswer, ToolName } from '../../control/protocol.ts';
-import { runOnStoredRules } from '../../control/stored-tool.ts';
+import type { ToolAnswer, ToolName } from '../../control/socket/protocol.ts';
+import { runOnStoredRules } from '../../control/stored/stored-tool.ts';
 
 export class State {
   readonly directory = mkdtempSync(join(tmpdir(), 'sekisho-state-'));

@@ -1,6 +1,6 @@
 import { readFileSync, utimesSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ipsetOnStored } from '../../control/stored-sets.ts';
+import { ipsetOnStored } from '../../control/stored/stored-sets.ts';
 import { State } from './state.ts';
 
 let state: State;

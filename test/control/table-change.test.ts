@@ -3,10 +3,10 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ChangedTable } from '../../control/changed-table.ts';
-import { Packer, Unpacker } from '../../control/packed-change.ts';
-import { changeOf, piecesOf, sizeOf, type TableChange } from '../../control/table-change.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
+import { ChangedTable } from '../../control/live/changed-table.ts';
+import { Packer, Unpacker } from '../../control/live/packed-change.ts';
+import { changeOf, piecesOf, sizeOf, type TableChange } from '../../control/live/table-change.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import type { RuleSpec, TableSpec } from '../../grammar/rule-spec.ts';
 import { attempt, edits, registry, rule } from './random-edits.ts';
 

@@ -5,11 +5,11 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ask, watch } from '../../control/client.ts';
-import { connectionEvents } from '../../control/conntrack-client.ts';
-import { compileFilter, type EventFilter, parseFilter } from '../../control/event-filter.ts';
-import { type DaemonEvent, EVENT_KINDS, EventBus, type Happening, logged } from '../../control/event-stream.ts';
-import { type ControlServer, listen, type ServerLimits } from '../../control/server.ts';
+import { ask, watch } from '../../control/socket/client.ts';
+import { connectionEvents } from '../../control/socket/conntrack-client.ts';
+import { type ControlServer, listen, type ServerLimits } from '../../control/socket/server.ts';
+import { compileFilter, type EventFilter, parseFilter } from '../../control/watch/event-filter.ts';
+import { type DaemonEvent, EVENT_KINDS, EventBus, type Happening, logged } from '../../control/watch/event-stream.ts';
 
 describe('the bus', () => {
   const note = (text: string): Happening => ({ kind: 'note', text });

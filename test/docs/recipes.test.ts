@@ -1,8 +1,8 @@
 // Every snippet of docs/recipes.md holds.
 
 import { describe, expect, test } from 'vitest';
-import { parseSuite } from '../../testing/suite.ts';
-import { runSuite } from '../../testing/suite-run.ts';
+import { parseSuite } from '../../testing/suite/suite.ts';
+import { runSuite } from '../../testing/suite/suite-run.ts';
 import { runTypeScript, snippetsOf } from './snippets.ts';
 
 const snippets = snippetsOf(new URL('../../docs/recipes.md', import.meta.url).pathname);

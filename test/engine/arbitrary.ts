@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import type { AnyMatch, AnyTarget, Constraints, Range } from '../../engine/extension.ts';
-import type { Extensions } from '../../engine/rule.ts';
+import type { Extensions } from '../../engine/install/rule.ts';
 import { ACCEPT, CONTINUE, DROP, RETURN, STOLEN } from '../../engine/verdict.ts';
 import type {
   ChainSpec,

@@ -1,9 +1,9 @@
 // A table on its own, without a firewall around it.
 
-import { Counts } from '../../engine/counters.ts';
-import { plan } from '../../engine/plan.ts';
-import { type Extensions, SharedState } from '../../engine/rule.ts';
-import { commit, type Table } from '../../engine/table.ts';
+import { Counts } from '../../engine/install/counters.ts';
+import { plan } from '../../engine/install/plan.ts';
+import { type Extensions, SharedState } from '../../engine/install/rule.ts';
+import { commit, type Table } from '../../engine/install/table.ts';
 import type { TableSpec } from '../../grammar/rule-spec.ts';
 
 /** Compiles `spec` in place of `earlier`, which goes on working up to the commit: `between`. The extensions get no services. */

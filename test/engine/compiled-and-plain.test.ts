@@ -2,13 +2,13 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Table, traverse } from '../../engine/install/table.ts';
 import { interpret } from '../../engine/reference.ts';
-import { type Table, traverse } from '../../engine/table.ts';
 import type { RuleSpec, TableSpec } from '../../grammar/rule-spec.ts';
 import { HOOKS, TABLES, type TableName } from '../../grammar/tables.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { Packet } from '../../packet/packet.ts';
-import { play } from '../../testing/scenario.ts';
+import { play } from '../../testing/scenario/scenario.ts';
 import { randomCase, scenarioOf } from '../kernel/random.ts';
 import { oddExtensions, packetOf, sent, tableSpec } from './arbitrary.ts';
 import { build } from './build.ts';

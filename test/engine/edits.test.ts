@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Draft } from '../../engine/draft.ts';
-import { LoadCheck, placementsOf } from '../../engine/load-check.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
+import type { Draft } from '../../engine/edit/draft.ts';
+import { LoadCheck, placementsOf } from '../../engine/edit/load-check.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';
 import { ip6, udp } from '../../packet/build.ts';

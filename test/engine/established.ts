@@ -1,10 +1,10 @@
 // A TCP connection that is established through a firewall, and its packets: for the count of allocations and for the bench.
 
 import { helpers } from '../../conntrack/helpers/index.ts';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { Firewall } from '../../engine/firewall.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
 import { matches } from '../../matches/index.ts';
 import { ip, type TcpOptions, tcp } from '../../packet/build.ts';

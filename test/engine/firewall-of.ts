@@ -1,10 +1,10 @@
 // A firewall from save text, for tests: built-in extensions, seeded random numbers, what it sends and logs in lists.
 
 import { helpers } from '../../conntrack/helpers/index.ts';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { Firewall, type FirewallOptions } from '../../engine/firewall.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
 import type { LogRecord } from '../../engine/services.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
 import { noNames } from '../../grammar/names.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { apply } from '../../engine/edit/ruleset.ts';
 import { defineMatch } from '../../engine/extension.ts';
-import { apply } from '../../engine/ruleset.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import { fragments4, icmp, icmp6, ip4, ip6, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';

@@ -5,11 +5,11 @@
 
 import { expect, test } from 'vitest';
 import { helpers } from '../../conntrack/helpers/index.ts';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { Firewall } from '../../engine/firewall.ts';
 import type { Mode } from '../../engine/firewall-options.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
 import { withSets } from '../../engine/sets/for-rules.ts';
 import { runIpset } from '../../engine/sets/index.ts';
 import { DEFAULT_TOPOLOGY } from '../../engine/stack/index.ts';
@@ -20,7 +20,7 @@ import { finishPartial } from '../../packet/checksum.ts';
 import { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { seeded } from '../../testing/bare-services.ts';
-import type { Scenario, Side, Step } from '../../testing/scenario-format.ts';
+import type { Scenario, Side, Step } from '../../testing/scenario/scenario-format.ts';
 import { BUFFER_LENGTH, HEADROOM } from '../../tun/device.ts';
 import { segment } from '../../tun/segment.ts';
 import { takeHeader } from '../../tun/vnet-header.ts';

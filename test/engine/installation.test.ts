@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Installation } from '../../engine/installation.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
+import type { Installation } from '../../engine/install/installation.ts';
 import type { TableSpec } from '../../grammar/rule-spec.ts';
 import { ip6, tcp, udp } from '../../packet/build.ts';
 import { filter, firewallOf, ROUTER, type TestFirewall } from './firewall-of.ts';

@@ -2,10 +2,10 @@
 // beside it in test/kernel/restore.test.ts.
 
 import { describe, expect, it } from 'vitest';
+import { Refusal } from '../../engine/edit/refusal.ts';
+import { apply, emptyTable, Ruleset } from '../../engine/edit/ruleset.ts';
 import { defineMatch, defineTarget } from '../../engine/extension.ts';
-import { Refusal } from '../../engine/refusal.ts';
 import { Registry } from '../../engine/registry.ts';
-import { apply, emptyTable, Ruleset } from '../../engine/ruleset.ts';
 import { CONTINUE } from '../../engine/verdict.ts';
 import { RuleError } from '../../grammar/error.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';

@@ -3,8 +3,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { playWithConntrack } from '../../testing/scenario.ts';
-import type { Emitted, Result, Scenario, StepResult } from '../../testing/scenario-format.ts';
+import { playWithConntrack } from '../../testing/scenario/scenario.ts';
+import type { Emitted, Result, Scenario, StepResult } from '../../testing/scenario/scenario-format.ts';
 
 interface Recorded {
   scenario: Scenario;

@@ -3,11 +3,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
+import { type Table, traverse } from '../../engine/install/table.ts';
 import { interpret } from '../../engine/reference.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
-import { type Table, traverse } from '../../engine/table.ts';
 import type { RuleSpec, TableSpec } from '../../grammar/rule-spec.ts';
 import { FORWARD } from '../../grammar/tables.ts';
 import { matches } from '../../matches/index.ts';

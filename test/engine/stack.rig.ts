@@ -5,7 +5,7 @@ import { createStack, type Stack, type Topology } from '../../engine/stack/index
 import { fromHex, toHex } from '../../packet/bytes.ts';
 import { describeBytes } from '../../packet/describe.ts';
 import { Packet } from '../../packet/packet.ts';
-import { DEFAULT_TOPOLOGY, type Emitted, type Place, type Side } from '../../testing/scenario-format.ts';
+import { DEFAULT_TOPOLOGY, type Emitted, type Place, type Side } from '../../testing/scenario/scenario-format.ts';
 
 const SIDES: readonly Side[] = ['A', 'B'];
 

@@ -4,7 +4,7 @@
 
 import * as build from '../../packet/build.ts';
 import { fromHex } from '../../packet/bytes.ts';
-import type { Place, Side } from '../../testing/scenario-format.ts';
+import type { Place, Side } from '../../testing/scenario/scenario-format.ts';
 
 export interface StackRow {
   readonly title: string;

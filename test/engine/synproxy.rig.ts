@@ -8,7 +8,7 @@ import { verify } from '../../packet/checksum.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
-import type { Copy, Emitted, Result, Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Copy, Emitted, Result, Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 
 export const CLIENT: Record<Family, string> = { 4: '10.1.0.1', 6: 'fd00:1::1' };
 export const SERVER: Record<Family, string> = { 4: '10.9.0.1', 6: 'fd00:9::1' };

@@ -1,7 +1,7 @@
 // Talks with SYNPROXY, one for each thing that it does.
 
 import type { Family } from '../../packet/numbers.ts';
-import type { Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 import {
   CLIENT_SEQUENCE,
   CLIENT_TIME,

@@ -9,7 +9,7 @@ import { u32 } from '../../packet/bytes.ts';
 import { Packet } from '../../packet/packet.ts';
 import { seeded } from '../../testing/bare-services.ts';
 import { firewall } from '../../testing/firewall.ts';
-import { play } from '../../testing/scenario.ts';
+import { play } from '../../testing/scenario/scenario.ts';
 import { rules, told } from './synproxy.rig.ts';
 import { talks } from './synproxy.talks.ts';
 

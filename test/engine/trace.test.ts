@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dump } from '../../conntrack/format.ts';
-import { traceText } from '../../engine/trace-text.ts';
+import { traceText } from '../../engine/trace/trace-text.ts';
 import { fragments6, icmp6, ip6, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import { filter, firewallOf, ROUTER, type TestFirewall } from './firewall-of.ts';

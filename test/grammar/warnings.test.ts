@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { helpers } from '../../conntrack/helpers/index.ts';
+import { restore } from '../../engine/edit/restore.ts';
+import { Ruleset } from '../../engine/edit/ruleset.ts';
 import { Registry } from '../../engine/registry.ts';
-import { restore } from '../../engine/restore.ts';
-import { Ruleset } from '../../engine/ruleset.ts';
 import { matches } from '../../matches/index.ts';
 import { targets } from '../../targets/index.ts';
 

@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Status } from '../../control/status.ts';
+import type { Status } from '../../control/socket/status.ts';
 import { PROGRAM } from '../bin/program.ts';
 import { bundleProgram, probe, ready } from '../kernel/support.ts';
 import { IO_METHODS } from './io-method.ts';

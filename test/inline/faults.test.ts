@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ask } from '../../control/client.ts';
+import { ask } from '../../control/socket/client.ts';
 import { PROGRAM } from '../bin/program.ts';
 import { probe, ready } from '../kernel/support.ts';
 import { Site } from './running.ts';

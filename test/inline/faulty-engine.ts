@@ -1,6 +1,6 @@
 // The daemon's engine with a fault in it: a packet that says so makes it fail. Only programs of the tests are started with it.
 
-import { createEngine as sound } from '../../control/engine.ts';
+import { createEngine as sound } from '../../control/live/engine.ts';
 import type { Engine, EngineHost } from '../../tun/data-plane.ts';
 
 /** fd77::bad */

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Status } from '../../control/status.ts';
+import type { Status } from '../../control/socket/status.ts';
 import { probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { Site } from './running.ts';

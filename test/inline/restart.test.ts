@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, copyFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Status } from '../../control/status.ts';
+import type { Status } from '../../control/socket/status.ts';
 import { bundleProgram, probe, ready } from '../kernel/support.ts';
 import { ADDRESS } from './lab.ts';
 import { type Running, Site } from './running.ts';

@@ -5,7 +5,7 @@ import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from '
 import { get } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Syslog } from '../../control/syslog.ts';
+import { Syslog } from '../../control/watch/syslog.ts';
 import { PROGRAM } from '../bin/program.ts';
 import { readExposition } from '../control/exposition-reader.ts';
 import { probe, ready } from '../kernel/support.ts';

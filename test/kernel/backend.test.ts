@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import '../../testing/vitest.ts';
 import { firewall, fragments, icmp, KernelDifference, NotOnKernel, tcp, udp } from '../../testing/index.ts';
 import { hurried } from '../../testing/kernel-backend/time.ts';
-import { parseSuite } from '../../testing/suite.ts';
-import { runSuite } from '../../testing/suite-run.ts';
+import { parseSuite } from '../../testing/suite/suite.ts';
+import { runSuite } from '../../testing/suite/suite-run.ts';
 import { askedAgain } from './beside.ts';
 import { probe, ready } from './support.ts';
 

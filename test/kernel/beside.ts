@@ -5,8 +5,8 @@
 // each of our steps is due when the kernel began with its own; and where the two differ, the kernel is asked again. What it does as we do
 // in one run of a few is no difference of ours, and is said.
 
-import { type PlayOptions, play } from '../../testing/scenario.ts';
-import type { Result, Scenario } from '../../testing/scenario-format.ts';
+import { type PlayOptions, play } from '../../testing/scenario/scenario.ts';
+import type { Result, Scenario } from '../../testing/scenario/scenario-format.ts';
 import { compareResults } from './compare.ts';
 import type { Twin } from './twin.ts';
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { fragment, icmp, icmp6, ip4, ip6, raw, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Result, Scenario, Step, StepResult } from '../../testing/scenario-format.ts';
+import type { Result, Scenario, Step, StepResult } from '../../testing/scenario/scenario-format.ts';
 import { compareResults } from './compare.ts';
 import { minimise, type RandomCase, randomCase, scenarioOf } from './random.ts';
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { procLine, toolLine } from '../../conntrack/format.ts';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { CtEntry, Scenario, StepResult } from '../../testing/scenario-format.ts';
+import type { CtEntry, Scenario, StepResult } from '../../testing/scenario/scenario-format.ts';
 import { dccpTraces } from '../conntrack/dccp-cells.ts';
 import { expected, type Family, newTracker, packetOf, pass, type Row, type Trace, tell } from '../conntrack/player.ts';
 import { flowTraces } from '../conntrack/rows-flows.ts';

@@ -18,7 +18,7 @@ import * as ipv6 from '../../packet/ipv6.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
 import * as header from '../../packet/tcp.ts';
-import type { Side, Step } from '../../testing/scenario-format.ts';
+import type { Side, Step } from '../../testing/scenario/scenario-format.ts';
 import { firewallOf, ROUTER } from '../engine/firewall-of.ts';
 import type { Dice } from './dice.ts';
 

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseAccepted } from '../../testing/mutation/accepted.ts';
 import { mutationText } from '../../testing/mutation/report.ts';
-import { parseSuite } from '../../testing/suite.ts';
-import { mutateSuite } from '../../testing/suite-run.ts';
+import { parseSuite } from '../../testing/suite/suite.ts';
+import { mutateSuite } from '../../testing/suite/suite-run.ts';
 
 const EXAMPLES = ['home-router', 'web-server', 'ipv6-border', 'kubernetes-node'];
 

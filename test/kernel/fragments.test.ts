@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Scenario, Side, Step } from '../../testing/scenario-format.ts';
+import type { Scenario, Side, Step } from '../../testing/scenario/scenario-format.ts';
 import { beside } from './beside.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';

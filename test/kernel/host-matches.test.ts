@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { icmp, icmp6, ip4, ip6, type Layer, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
-import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Result, Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 import { beside, unlike } from './beside.ts';
 import { compareResults } from './compare.ts';
 import { probe, probeTwin, ready } from './support.ts';

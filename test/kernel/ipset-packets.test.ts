@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostNames } from '../../control/host-names.ts';
-import type { Result, Scenario } from '../../testing/scenario-format.ts';
+import type { Result, Scenario } from '../../testing/scenario/scenario-format.ts';
 import { setScenarios } from '../engine/sets/scenarios.ts';
 import { beside, unlike } from './beside.ts';
 import { Dice } from './dice.ts';

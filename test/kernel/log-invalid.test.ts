@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as build from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Scenario } from '../../testing/scenario-format.ts';
+import type { Scenario } from '../../testing/scenario/scenario-format.ts';
 import { type Family, type Made, packetOf, type Trace } from '../conntrack/player.ts';
 import { flowTraces } from '../conntrack/rows-flows.ts';
 import { sctpTraces } from '../conntrack/rows-sctp.ts';

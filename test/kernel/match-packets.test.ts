@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { toHex } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { MatchAnswer, MatchPacketRow } from '../../testing/ext-cases.ts';
-import type { Counted, Scenario } from '../../testing/scenario-format.ts';
+import type { Counted, Scenario } from '../../testing/scenario/scenario-format.ts';
 import type { Sheet } from '../matches/sheet.ts';
 import { allSheets } from '../matches/sheets.ts';
 import { APART } from './apart.ts';

@@ -12,7 +12,7 @@ import { toHex } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
 import { bareServices } from '../../testing/bare-services.ts';
-import type { Scenario } from '../../testing/scenario-format.ts';
+import type { Scenario } from '../../testing/scenario/scenario-format.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 

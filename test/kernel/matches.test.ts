@@ -4,8 +4,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { hostNames } from '../../control/host-names.ts';
+import { apply, Ruleset } from '../../engine/edit/ruleset.ts';
 import { Registry } from '../../engine/registry.ts';
-import { apply, Ruleset } from '../../engine/ruleset.ts';
 import { RuleError } from '../../grammar/error.ts';
 import { listRule } from '../../grammar/list.ts';
 import type { Names } from '../../grammar/names.ts';

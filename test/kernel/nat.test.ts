@@ -7,8 +7,8 @@ import { fromHex, toHex, u16 } from '../../packet/bytes.ts';
 import { verify } from '../../packet/checksum.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
-import { play } from '../../testing/scenario.ts';
-import type { CtEntry, Result, Scenario } from '../../testing/scenario-format.ts';
+import { play } from '../../testing/scenario/scenario.ts';
+import type { CtEntry, Result, Scenario } from '../../testing/scenario/scenario-format.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 

@@ -8,7 +8,7 @@ import { verify } from '../../packet/checksum.ts';
 import { describeBytes } from '../../packet/describe.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
-import type { Scenario, StepResult } from '../../testing/scenario-format.ts';
+import type { Scenario, StepResult } from '../../testing/scenario/scenario-format.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 

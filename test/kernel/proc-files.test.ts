@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { icmp, icmp6, ip4, ip6, raw, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Result, Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 import { beside, failureOf, unlike } from './beside.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';

@@ -12,7 +12,7 @@ import * as ipv6 from '../../packet/ipv6.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
 import * as tcp from '../../packet/tcp.ts';
-import type { Emitted, Side, Step } from '../../testing/scenario-format.ts';
+import type { Emitted, Side, Step } from '../../testing/scenario/scenario-format.ts';
 import type { Dice } from './dice.ts';
 import { FIXED_PORTS } from './random-extensions.ts';
 import { stepOf } from './random-traffic.ts';

@@ -1,7 +1,7 @@
 // Sequences of calls of the iptables-like programs, as scripts and people make them: verbs, numbers, tables, listings in every layout,
 // restores, and everything that can be wrong with them.
 
-import type { ToolName } from '../../control/protocol.ts';
+import type { ToolName } from '../../control/socket/protocol.ts';
 import type { Family } from '../../packet/numbers.ts';
 import type { Dice } from './dice.ts';
 

@@ -2,7 +2,7 @@
 // middle of a flow, rules and settings that change on the way, sets with times, limits by connection, marks that go with connections,
 // fragments of packets with extension headers. Few hosts and few ports: connections clash.
 
-import type { Scenario } from '../../testing/scenario-format.ts';
+import type { Scenario } from '../../testing/scenario/scenario-format.ts';
 import { Dice } from './dice.ts';
 import { type RandomCase, tellsMtu } from './random.ts';
 import { sysctlsOf } from './random-flows.ts';

@@ -1,6 +1,6 @@
 // Random dialogues of protocols that have helpers, with random rules around them: translated or not, let through or only what is RELATED.
 
-import type { Scenario } from '../../testing/scenario-format.ts';
+import type { Scenario } from '../../testing/scenario/scenario-format.ts';
 import { Connection, datagram, type Family, type Host, type Place, Wire } from './dialogues.ts';
 import { Dice } from './dice.ts';
 

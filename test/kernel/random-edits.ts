@@ -2,7 +2,7 @@
 // sets edited, helpers given to connections that NAT translates; and rules that remember (recent, hashlimit, limit, quota, statistic, connbytes)
 // across all of it. What a rule remembers in the table that is edited is another matter: docs/differences.md.
 
-import type { Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 import { Dice } from './dice.ts';
 import { type RandomCase, tellsMtu } from './random.ts';
 import { sysctlsOf } from './random-flows.ts';

@@ -1,7 +1,7 @@
 // Random flows: few rules, many connections at a time, with losses, duplicates, packets that overtake each other, resets, fragments, errors,
 // translation and time that passes. What the tracker makes of them is looked at again and again on the way.
 
-import { DEFAULT_TOPOLOGY, type Scenario } from '../../testing/scenario-format.ts';
+import { DEFAULT_TOPOLOGY, type Scenario } from '../../testing/scenario/scenario-format.ts';
 import { Dice } from './dice.ts';
 import type { RandomCase } from './random.ts';
 import type { TableText } from './random-rules.ts';

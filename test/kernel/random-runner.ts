@@ -7,8 +7,8 @@
 // A case that differs is shrunk to the few rules and packets that matter, and printed so that it can be given to `sekisho play`.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { playWithConntrack } from '../../testing/scenario.ts';
-import type { Result, Scenario } from '../../testing/scenario-format.ts';
+import { playWithConntrack } from '../../testing/scenario/scenario.ts';
+import type { Result, Scenario } from '../../testing/scenario/scenario-format.ts';
 import { askedAgain } from './beside.ts';
 import { compareResults } from './compare.ts';
 import { minimise, type RandomCase, scenarioOf } from './random.ts';

@@ -2,7 +2,7 @@
 
 import { gre, icmp, icmp6, ip4, ip6, type Layer, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 import type { Dice } from './dice.ts';
 import { randomIpset } from './random-ipset.ts';
 

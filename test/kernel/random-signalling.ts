@@ -2,7 +2,7 @@
 // our engine; the kernel gets the same packets (dialogues.ts).
 
 import { gre, ip } from '../../packet/build.ts';
-import type { Scenario } from '../../testing/scenario-format.ts';
+import type { Scenario } from '../../testing/scenario/scenario-format.ts';
 import * as h323 from '../conntrack/helpers/h323-messages.ts';
 import { Connection, datagram, type Family, type Host, type Place, Wire } from './dialogues.ts';
 import { Dice } from './dice.ts';

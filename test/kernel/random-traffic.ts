@@ -30,7 +30,7 @@ import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
 import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
-import type { Side, Step } from '../../testing/scenario-format.ts';
+import type { Side, Step } from '../../testing/scenario/scenario-format.ts';
 import type { Dice } from './dice.ts';
 
 /** Hosts by side; `self` are the router's own addresses. */

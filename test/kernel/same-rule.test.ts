@@ -5,8 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { helpers } from '../../conntrack/helpers/index.ts';
+import { sameRule } from '../../engine/edit/same-rule.ts';
 import { Registry } from '../../engine/registry.ts';
-import { sameRule } from '../../engine/same-rule.ts';
 import type { Names } from '../../grammar/names.ts';
 import { parseCommand } from '../../grammar/parse-rule.ts';
 import type { RuleSpec } from '../../grammar/rule-spec.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as build from '../../packet/build.ts';
 import { fromHex, toHex } from '../../packet/bytes.ts';
 import type { Family } from '../../packet/numbers.ts';
-import type { Scenario, Side } from '../../testing/scenario-format.ts';
+import type { Scenario, Side } from '../../testing/scenario/scenario-format.ts';
 import { describePiece, pieceOf } from '../conntrack/defrag.rig.ts';
 import { BOTH, ONLY_4, ONLY_6 } from '../conntrack/defrag.rows.ts';
 import { lineOf } from '../engine/stack.rig.ts';

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TcpFields } from '../../packet/build-transport.ts';
 import type { Family } from '../../packet/numbers.ts';
-import type { Result, Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Result, Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 import {
   CLIENT_SEQUENCE,
   CLIENT_TIME,

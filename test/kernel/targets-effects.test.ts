@@ -5,7 +5,7 @@ import { fromHex, toHex } from '../../packet/bytes.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
 import type { TargetAnswer } from '../../testing/ext-cases.ts';
-import { DEFAULT_TOPOLOGY, type Scenario, type StepResult } from '../../testing/scenario-format.ts';
+import { DEFAULT_TOPOLOGY, type Scenario, type StepResult } from '../../testing/scenario/scenario-format.ts';
 import type { EffectRow, Effects } from '../targets/effects/effect.ts';
 import { effects } from '../targets/effects/index.ts';
 import { probeTwin, ready } from './support.ts';

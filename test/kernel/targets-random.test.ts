@@ -18,7 +18,7 @@ import type { Family } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
 import { targets } from '../../targets/index.ts';
 import { bareServices, seeded } from '../../testing/bare-services.ts';
-import type { StepResult } from '../../testing/scenario-format.ts';
+import type { StepResult } from '../../testing/scenario/scenario-format.ts';
 import { servicesOf } from '../targets/effects/effect.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';

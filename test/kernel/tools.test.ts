@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { statePaths } from '../../control/paths.ts';
-import { runOnStoredRules } from '../../control/stored-tool.ts';
+import { runOnStoredRules } from '../../control/stored/stored-tool.ts';
 import { Dice } from './dice.ts';
 import { operatorCalls, ROWS } from './operator-calls.ts';
 import { type Call, RandomCalls } from './random-calls.ts';

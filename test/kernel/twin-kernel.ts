@@ -17,7 +17,7 @@ import { Packet } from '../../packet/packet.ts';
 import { KernelLog } from '../../testing/kernel-backend/kernel-log.ts';
 import { EARLY, LATE } from '../../testing/kernel-backend/quiet-router.ts';
 import { parseSaveCounters } from '../../testing/save-counters.ts';
-import { hexesOf } from '../../testing/scenario.ts';
+import { hexesOf } from '../../testing/scenario/scenario.ts';
 import {
   DEFAULT_TOPOLOGY,
   type Emitted,
@@ -27,7 +27,7 @@ import {
   type Side,
   type Step,
   type StepResult,
-} from '../../testing/scenario-format.ts';
+} from '../../testing/scenario/scenario-format.ts';
 import { BUFFER_LENGTH } from '../../tun/device.ts';
 import { libc, must, SystemError } from '../../tun/libc.ts';
 import { type LinuxTun, openTun, Poller } from '../../tun/linux.ts';

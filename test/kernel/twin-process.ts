@@ -2,7 +2,7 @@
 // so the tests that use it keep theirs.
 
 import { createInterface } from 'node:readline';
-import type { Result, Scenario } from '../../testing/scenario-format.ts';
+import type { Result, Scenario } from '../../testing/scenario/scenario-format.ts';
 import { KernelTwin } from './twin-kernel.ts';
 
 const twin = new KernelTwin();

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { icmp, icmp6, ip4, ip6, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Scenario, StepResult } from '../../testing/scenario-format.ts';
+import type { Scenario, StepResult } from '../../testing/scenario/scenario-format.ts';
 import { probeTwin, ready } from './support.ts';
 import { Twin } from './twin.ts';
 import { parseCtLine } from './twin-dumps.ts';

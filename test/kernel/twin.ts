@@ -7,7 +7,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import type { Result, Scenario } from '../../testing/scenario-format.ts';
+import type { Result, Scenario } from '../../testing/scenario/scenario-format.ts';
 import { bundleProgram } from './support.ts';
 
 interface Waiting {

@@ -20,7 +20,7 @@ import { TPROXY } from '../../targets/TPROXY.ts';
 import { ULOG } from '../../targets/ULOG.ts';
 import { bareServices, seeded } from '../../testing/bare-services.ts';
 import { targetCases } from '../../testing/ext-cases.ts';
-import { play } from '../../testing/scenario.ts';
+import { play } from '../../testing/scenario/scenario.ts';
 import { firewallOf, ROUTER } from '../engine/firewall-of.ts';
 import { hmark, tee, tproxy } from './scenarios.ts';
 

@@ -3,7 +3,7 @@
 
 import { fragment, icmp, icmp6, ip4, ip6, raw, tcp, udp } from '../../packet/build.ts';
 import { toHex } from '../../packet/bytes.ts';
-import type { Scenario, Step } from '../../testing/scenario-format.ts';
+import type { Scenario, Step } from '../../testing/scenario/scenario-format.ts';
 
 const A4 = { src: '10.1.0.5', dst: '192.0.2.7', ttl: 9 };
 const A6 = { src: 'fd00:1::5', dst: '2001:db8::7', hopLimit: 9 };

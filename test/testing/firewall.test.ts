@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { traceText } from '../../engine/trace-text.ts';
+import { traceText } from '../../engine/trace/trace-text.ts';
 import '../../testing/vitest.ts';
 import {
   build,

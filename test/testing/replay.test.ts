@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { replay as command, type ReplayCommandOptions } from '../../bin/replay.ts';
 import { readCapture, writePcap } from '../../packet/pcap.ts';
 import { capture, type FirewallSetup, flips, replay, tcp, udp } from '../../testing/index.ts';
-import { flipsText, flowsText, packetsText, summaryText } from '../../testing/replay-report.ts';
+import { flipsText, flowsText, packetsText, summaryText } from '../../testing/replay/replay-report.ts';
 
 const file = (name: string): string => new URL(`../data/captures/${name}.pcap`, import.meta.url).pathname;
 const filter = (...rules: string[]): string =>

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LINKTYPE_ETHERNET, writePcap } from '../../packet/pcap.ts';
 import '../../testing/vitest.ts';
 import { CaptureError, capture, firewall, icmpv6, packetsIn, RulesError, tcp, udp } from '../../testing/index.ts';
-import { parseSuite } from '../../testing/suite.ts';
-import { runSuite } from '../../testing/suite-run.ts';
+import { parseSuite } from '../../testing/suite/suite.ts';
+import { runSuite } from '../../testing/suite/suite-run.ts';
 
 const filter = (...rules: string[]): string =>
   `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n${rules.join('\n')}\nCOMMIT\n`;

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { test as testCommand } from '../../bin/test-command.ts';
-import { Coverage } from '../../testing/coverage.ts';
-import { parseExpectation } from '../../testing/expectation.ts';
-import { GROUP_KEYS, parseSuite, ROW_KEYS, SUITE_KEYS, SuiteError } from '../../testing/suite.ts';
-import { githubReport, junitReport, summary, tapReport, textReport } from '../../testing/suite-report.ts';
-import { filesOf, type RowResult, runSuite } from '../../testing/suite-run.ts';
+import { Coverage } from '../../testing/coverage/coverage.ts';
+import { parseExpectation } from '../../testing/suite/expectation.ts';
+import { GROUP_KEYS, parseSuite, ROW_KEYS, SUITE_KEYS, SuiteError } from '../../testing/suite/suite.ts';
+import { githubReport, junitReport, summary, tapReport, textReport } from '../../testing/suite/suite-report.ts';
+import { filesOf, type RowResult, runSuite } from '../../testing/suite/suite-run.ts';
 
 const HEAD = `v4: |
   *filter

@@ -28,7 +28,7 @@ import {
   IPPROTO_UDPLITE,
 } from '../../packet/numbers.ts';
 import { Packet } from '../../packet/packet.ts';
-import type { Counted, CtEntry, Result, Scenario, Step, StepResult } from '../scenario-format.ts';
+import type { Counted, CtEntry, Result, Scenario, Step, StepResult } from '../scenario/scenario-format.ts';
 import { ctKey, sortedBy } from './ct-dump.ts';
 
 const TIMEOUT_SLACK = 2; // seconds

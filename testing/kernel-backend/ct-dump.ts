@@ -1,7 +1,7 @@
 // Reading what the kernel prints of its connections into the shapes of scenario results.
 
 import { formatAddress, parseAddress } from '../../packet/address.ts';
-import type { CtEntry, CtTuple } from '../scenario-format.ts';
+import type { CtEntry, CtTuple } from '../scenario/scenario-format.ts';
 
 const ENTRY = /^(ipv4|ipv6)\s+\d+\s+\S+\s+(\d+)\s+(?:(\d+)\s+)?(.*)$/;
 /** Words that belong to the connection, not to one of its directions. */

@@ -12,7 +12,7 @@ import { type LinuxTun, openTun } from '../../tun/linux.ts';
 import { enterNewNamespace, openNamespace } from '../../tun/namespace.ts';
 import { type Netlink, withNetlink } from '../../tun/netlink.ts';
 import { sendRaw } from '../../tun/os.ts';
-import type { CtEntry } from '../scenario-format.ts';
+import type { CtEntry } from '../scenario/scenario-format.ts';
 import { ageConnections } from './conntrack-time.ts';
 import { parseCtDump } from './ct-dump.ts';
 import { KernelLog, type LogLine } from './kernel-log.ts';

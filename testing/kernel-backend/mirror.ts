@@ -8,7 +8,7 @@ import { describeBytes } from '../../packet/describe.ts';
 import type { TestFirewall } from '../firewall.ts';
 import type { Outcome } from '../outcome.ts';
 import { parseSaveCounters } from '../save-counters.ts';
-import type { Counted } from '../scenario-format.ts';
+import type { Counted } from '../scenario/scenario-format.ts';
 import { setsText } from '../set-source.ts';
 import type { FirewallSetup, SendOptions } from '../setup.ts';
 import { compareCounters, compareCt, compareLog, compareOut, InputFields } from './compare.ts';

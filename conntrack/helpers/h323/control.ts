@@ -3,9 +3,9 @@
 // Source: net/netfilter/nf_conntrack_h323_main.c process_h245()
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../../packet/numbers.ts';
-import { EXPECT_PERMANENT, type Expectation } from '../../expectation.ts';
-import { defineHelper } from '../../helper.ts';
-import type { HelperCall } from '../../helper-call.ts';
+import { EXPECT_PERMANENT, type Expectation } from '../../helping/expectation.ts';
+import { defineHelper } from '../../helping/helper.ts';
+import type { HelperCall } from '../../helping/helper-call.ts';
 import { followMaster } from '../../nat/follow.ts';
 import {
   comesBack,

@@ -3,11 +3,11 @@
 // Source: net/netfilter/nf_conntrack_h323_main.c, net/ipv4/netfilter/nf_nat_h323.c
 
 import { putU16, putU32, u32 } from '../../../packet/bytes.ts';
-import type { Expectation, ExpectFunction } from '../../expectation.ts';
-import type { HelperCall } from '../../helper-call.ts';
+import type { Expectation, ExpectFunction } from '../../helping/expectation.ts';
+import type { HelperCall } from '../../helping/helper-call.ts';
 import { findPort, followMaster } from '../../nat/follow.ts';
 import { DESTINATION, SOURCE } from '../../nat/range.ts';
-import { Tuple } from '../../tuple.ts';
+import { Tuple } from '../../table/tuple.ts';
 import type { Found } from './per.ts';
 
 /** Ports by direction: as the packets of that direction have them. */

@@ -4,8 +4,8 @@
 
 import { u16 } from '../../../packet/bytes.ts';
 import { IPPROTO_TCP } from '../../../packet/numbers.ts';
-import { defineHelper } from '../../helper.ts';
-import type { HelperCall } from '../../helper-call.ts';
+import { defineHelper } from '../../helping/helper.ts';
+import type { HelperCall } from '../../helping/helper-call.ts';
 import { expectChannels, h245 } from './control.ts';
 import {
   destination,

@@ -2,9 +2,9 @@
 // calls may reach the called. Source: net/netfilter/nf_conntrack_h323_main.c process_ras()
 
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../../packet/numbers.ts';
-import { EXPECT_PERMANENT } from '../../expectation.ts';
-import { type AnyHelper, defineHelper } from '../../helper.ts';
-import type { HelperCall } from '../../helper-call.ts';
+import { EXPECT_PERMANENT } from '../../helping/expectation.ts';
+import { type AnyHelper, defineHelper } from '../../helping/helper.ts';
+import type { HelperCall } from '../../helping/helper-call.ts';
 import { followMaster } from '../../nat/follow.ts';
 import {
   destination,

@@ -2,7 +2,7 @@
 // came alone in the segment before. Source: net/netfilter/nf_conntrack_h323_main.c get_tpkt_data()
 
 import { u16 } from '../../../packet/bytes.ts';
-import type { HelperCall } from '../../helper-call.ts';
+import type { HelperCall } from '../../helping/helper-call.ts';
 import type { State } from './ends.ts';
 
 const HEADER = 4; // octets

@@ -2,7 +2,7 @@
 
 import { ip, udp } from '../../../packet/build.ts';
 import { toHex } from '../../../packet/bytes.ts';
-import type { Step } from '../../../testing/scenario-format.ts';
+import type { Step } from '../../../testing/scenario/scenario-format.ts';
 import { end, type HelperRow, HOSTS, packet, rules } from './talk.ts';
 
 const ALL = '10.0.2.255';

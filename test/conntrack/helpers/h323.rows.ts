@@ -1,4 +1,4 @@
-import type { Step } from '../../../testing/scenario-format.ts';
+import type { Step } from '../../../testing/scenario/scenario-format.ts';
 import { expects } from './h323.expects.ts';
 import {
   type At,

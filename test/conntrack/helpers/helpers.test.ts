@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { play } from '../../../testing/scenario.ts';
+import { play } from '../../../testing/scenario/scenario.ts';
 import { given, rulesOf } from './given.rows.ts';
 import { sheets } from './sheets.ts';
 import type { HelperRow } from './talk.ts';

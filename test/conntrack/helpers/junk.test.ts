@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AnyHelper } from '../../../conntrack/helper.ts';
 import { helpers } from '../../../conntrack/helpers/index.ts';
+import type { AnyHelper } from '../../../conntrack/helping/helper.ts';
 import { addressWords, SOURCE } from '../../../conntrack/nat/range.ts';
 import type { ConnectionTracker } from '../../../conntrack/tracker.ts';
 import { parseAddress } from '../../../packet/address.ts';

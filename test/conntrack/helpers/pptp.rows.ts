@@ -1,6 +1,6 @@
 import { gre, ip } from '../../../packet/build.ts';
 import { putU16, putU32, toHex } from '../../../packet/bytes.ts';
-import type { Step } from '../../../testing/scenario-format.ts';
+import type { Step } from '../../../testing/scenario/scenario-format.ts';
 import { type End, end, type HelperRow, HOSTS, rules, Talk } from './talk.ts';
 
 const CLIENT = 0x1111;

@@ -1,4 +1,4 @@
-import type { Step } from '../../../testing/scenario-format.ts';
+import type { Step } from '../../../testing/scenario/scenario-format.ts';
 import { type End, end, type Family, type HelperRow, HOSTS, packet, rules, Talk } from './talk.ts';
 
 const AT: Record<Family, Record<'client' | 'server' | 'stranger' | 'outside', string>> = {

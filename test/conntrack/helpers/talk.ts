@@ -3,7 +3,7 @@
 
 import { ip, type Layer, tcp, udp } from '../../../packet/build.ts';
 import { toHex } from '../../../packet/bytes.ts';
-import type { Scenario, Step } from '../../../testing/scenario-format.ts';
+import type { Scenario, Step } from '../../../testing/scenario/scenario-format.ts';
 
 export type Family = 4 | 6;
 

@@ -2,7 +2,7 @@
 
 import { ip4, ip6, type Layer, tcp, udp } from '../../../packet/build.ts';
 import { toHex } from '../../../packet/bytes.ts';
-import type { Scenario, Step } from '../../../testing/scenario-format.ts';
+import type { Scenario, Step } from '../../../testing/scenario/scenario-format.ts';
 
 const web = tcp({ sport: 1000, dport: 80, flags: 'S' });
 const inA = (src: string, layer: Layer = web, dst = '10.0.2.9'): Step => ({

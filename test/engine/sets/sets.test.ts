@@ -8,7 +8,7 @@ import { noNames } from '../../../grammar/names.ts';
 import { ip4, ip6, tcp } from '../../../packet/build.ts';
 import { Packet } from '../../../packet/packet.ts';
 import { seeded } from '../../../testing/bare-services.ts';
-import { play } from '../../../testing/scenario.ts';
+import { play } from '../../../testing/scenario/scenario.ts';
 import { setScenarios } from './scenarios.ts';
 import { ipsetSequences } from './sequences.ts';
 
