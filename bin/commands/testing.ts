@@ -51,8 +51,13 @@ export const testing: CommandFamily = (program, set) => {
   program
     .command('diff')
     .description('which packets fare otherwise under other rules: of all that there are (docs/testing.md)')
-    .argument('<old>', 'save file; FILE.v4, FILE.v6: of that family, others for both')
+    .argument(
+      '<old>',
+      'save file; a name that ends in .v4 or .v6 says the family of both, others are read for IPv4 and IPv6',
+    )
     .argument('<new>', 'save file that is to take its place')
+    .option('-4, --ipv4', 'the files are of iptables-save')
+    .option('-6, --ipv6', 'the files are of ip6tables-save')
     .option('--json', 'the changes as JSON')
     .action((before, after, options) => set(import('../diff.ts').then(({ diff }) => diff(before, after, options))))
     .addHelpText('after', examples('sekisho diff rules.v4 new.v4'));

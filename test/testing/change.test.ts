@@ -330,9 +330,9 @@ describe('sekisho diff', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const run = async (old: string, now: string, options = {}): Promise<number> => {
+  const run = async (old: string, now: string, options = {}, names = ['old.v4', 'new.v4']): Promise<number> => {
     printed = '';
-    const [a, b] = [join(folder, 'old.v4'), join(folder, 'new.v4')];
+    const [a, b] = names.map((name) => join(folder, name));
     writeFileSync(a, old);
     writeFileSync(b, now);
     const code = await diff(a, b, options);
@@ -352,6 +352,30 @@ describe('sekisho diff', () => {
 
 1 rule gone, 0 new: packets fare otherwise in 1 way
 `);
+  });
+
+  test.each([
+    [['old', 'new'], {}, 'IPv4 IPv6'],
+    [['old.v6', 'new'], {}, 'IPv6'],
+    [['old', 'new.v4'], {}, 'IPv4'],
+    [['old', 'new'], { ipv4: true }, 'IPv4'],
+    [['old.v4', 'new.v4'], { ipv6: true }, 'IPv6'],
+    [['old.v4', 'new.v6'], { ipv6: true }, 'IPv6'],
+  ])('files %j with %j are compared for %s', async (names, options, families) => {
+    expect(await run(filter('-A FORWARD -j ACCEPT'), filter(), options, names)).toBe(1);
+    expect([...printed.matchAll(/^IPv[46]/gm)].join(' ')).toBe(families);
+  });
+
+  test.each([
+    [
+      ['old.v4', 'new.v6'],
+      {},
+      '/old.v4 and /new.v6 are of different families, by their names; -4 or -6 says otherwise',
+    ],
+    [['old', 'new'], { ipv4: true, ipv6: true }, '-4 and -6 cannot be used together'],
+  ])('files %j with %j are not compared', async (names, options, complaint) => {
+    expect(await run(filter(), filter(), options, names)).toBe(2);
+    expect(printed).toContain(complaint);
   });
 
   test('0 when nothing is, 2 for rules with a mistake', async () => {
