@@ -119,7 +119,8 @@ export class Daemon {
   private async begin(): Promise<void> {
     const { say, onGone, backOff } = this.options;
     const { devices, queues, io, busyPollUs, namespace, paths, saveEveryMs } = this.settings;
-    const { program = builtModule('tun/worker.js'), engine = builtModule('control/live/engine.js').href } = this.options;
+    const { program = builtModule('tun/worker.js'), engine = builtModule('control/live/engine.js').href } =
+      this.options;
     const files = new OwnProgram([program, engine.startsWith('file:') ? new URL(engine) : engine]);
     const options: EngineOptions = { mode: modeOf(this.settings), sysctls: sysctlsOf(this.settings) };
     this.keeper = await Keeper.start({
