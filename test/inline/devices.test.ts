@@ -44,11 +44,15 @@ describe.skipIf(!may).each(WAYS)('%s, queues: %s', (io, queues) => {
     expect(await site.pings(5, v4)).toBe(5);
   });
 
-  test('20,000 packets for a device that is down: each is counted, as received and as dropped', async () => {
+  test('packets by the thousand for a device that is down: each is counted, as received and as dropped', async () => {
     onServer('set', device(), 'down');
     const before = { came: came(), down: drops().down ?? 0 };
-    await site.lab.finish('client', ['python3', '-c', FLOOD, v4, '20000']);
-    await until(() => (drops().down ?? 0) - before.down === came() - before.came && came() - before.came > 5_000);
+    // Of a flood the client's own kernel drops what it cannot hand over in time: on some machines nearly all.
+    await until(async () => {
+      await site.lab.finish('client', ['python3', '-c', FLOOD, v4, '20000']);
+      return came() - before.came > 5_000;
+    });
+    await until(() => (drops().down ?? 0) - before.down === came() - before.came);
     onServer('set', device(), 'up');
     expect(await site.pings(5, v4)).toBe(5);
   });
